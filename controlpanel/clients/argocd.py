@@ -1,0 +1,347 @@
+"""Argo CD's REST API, synchronous. Every failure leaves as one of `errors`; no answer is trusted to be complete.
+
+Rules that the API asks for and this module keeps: whatever is not a GET carries exactly `Content-Type: application/json`
+(DELETE too, else 415); `project` goes into the query everywhere except for a sync, where it belongs into the body;
+a read with `refresh` may block for ever on the server and therefore has a deadline of its own.
+"""
+
+from __future__ import annotations
+
+import json
+import ssl
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple, Self
+from urllib.parse import quote
+
+import httpx
+
+from controlpanel.clients import errors
+from controlpanel.clients.argocd_envelope import SYSTEM, json_object, refused
+from controlpanel.clients.argocd_models import MARKER, Application, Json, mappings, text
+from controlpanel.clients.argocd_stream import STREAM_HEADERS, StreamEvent, read_events
+from controlpanel.clients.argocd_tree import Tree
+
+MAX_BODY_BYTES = 128 * 1024 * 1024
+
+Refresh = Literal["normal", "hard"]
+Query = Mapping[str, str | list[str]]
+
+
+@dataclass(frozen=True)
+class Timeouts:
+    """Seconds. `read` bounds a whole answer, `refresh` one that waits for the controller, `silence` a stream."""
+
+    connect: float = 3.0
+    read: float = 10.0
+    refresh: float = 20.0
+    silence: float = 45.0
+
+
+class UserInfo(NamedTuple):
+    """Whom the token belongs to; `logged_in` is False for a bad token, which is answered with 200."""
+
+    logged_in: bool
+    username: str
+
+
+class ArgoCD:
+    """One Argo CD server as seen with one token. Safe to share between threads."""
+
+    def __init__(
+        self,
+        server: str,
+        token: str,
+        *,
+        ca_file: str = "",
+        insecure: bool = False,
+        timeouts: Timeouts | None = None,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        self.server = _checked_server(server)
+        self.timeouts = timeouts or Timeouts()
+        self._client = httpx.Client(
+            base_url=self.server,
+            headers=_headers(token),
+            verify=_verification(ca_file, insecure=insecure),
+            timeout=self._timeout(self.timeouts.read),
+            limits=httpx.Limits(max_connections=16, max_keepalive_connections=4, keepalive_expiry=30),
+            follow_redirects=False,
+            transport=transport,
+        )
+
+    def __repr__(self) -> str:
+        return f"ArgoCD({self.server!r})"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._client.close()
+
+    # ---- server and account
+
+    def version(self) -> str:
+        """The server's version; answered without a token too."""
+        return text(self._get("read the version", "/api/version"), "Version")
+
+    def userinfo(self) -> UserInfo:
+        answer = self._get("read who the token belongs to", "/api/v1/session/userinfo")
+        return UserInfo(answer.get("loggedIn") is True, text(answer, "username"))
+
+    def can_i(self, resource: str, action: str, project: str, name: str = "*") -> bool:
+        """Whether the token has the right, e.g. `can_i("applications", "sync", "hub", "backend-production")`."""
+        path = "/".join(quote(part, safe="*") for part in (resource, action, project, name))
+        return (
+            self._get(f"ask for the right to {action} {resource}", f"/api/v1/account/can-i/{path}").get("value")
+            == "yes"
+        )
+
+    # ---- applications
+
+    def list_applications(self, project: str, selector: str = "") -> tuple[Application, ...]:
+        """All Applications of the project, from a cache, without the health of their resources."""
+        query = {"projects": project} | ({"selector": selector} if selector else {})
+        answer = self._get(f"list the Applications of project {project}", "/api/v1/applications", query)
+        return tuple(Application.parse(item) for item in mappings(answer, "items"))
+
+    def get_application(self, name: str, project: str, refresh: Refresh | None = None) -> Application:
+        """Read one Application from Kubernetes itself. With `refresh` it waits for a new comparison until its deadline
+        and raises Ambiguous then: go on polling without."""
+        query = {"project": project} | ({"refresh": refresh} if refresh else {})
+        seconds = self.timeouts.refresh if refresh else self.timeouts.read
+        what = f"{'refresh' if refresh else 'read'} the Application {name}"
+        return Application.parse(self._get(what, _application(name), query, seconds))
+
+    def create_application(self, manifest: Json, *, upsert: bool = False, validate: bool = True) -> Application:
+        """Create it; `upsert` replaces the spec of an existing one and merges its labels. `validate` renders (slow)."""
+        query = {"upsert": _flag(upsert), "validate": _flag(validate)}
+        name = text(manifest.get("metadata") or {}, "name")
+        answer = self._send(
+            "POST", f"create the Application {name}", "/api/v1/applications", query, manifest, seconds=30.0
+        )
+        return Application.parse(answer)
+
+    def delete_application(self, name: str, project: str, *, cascade: bool = True) -> None:
+        query = {"project": project, "cascade": _flag(cascade)}
+        self._send("DELETE", f"delete the Application {name}", _application(name), query)
+
+    # ---- operations
+
+    def sync(
+        self,
+        name: str,
+        project: str,
+        revision: str | None,
+        promotion_id: str,
+        prune: bool = True,
+        *,
+        dry_run: bool = False,
+    ) -> Application:
+        """Start a sync that carries the promotion's id. `revision` is a full commit; None where automated sync is on.
+
+        Raises OperationInProgress, SyncWindowBlocked, AutomatedSync, …; after Ambiguous look for the marker first.
+        """
+        body: dict[str, Any] = {"project": project, "prune": prune, "infos": [{"name": MARKER, "value": promotion_id}]}
+        body |= ({"revision": revision} if revision else {}) | ({"dryRun": True} if dry_run else {})
+        return Application.parse(
+            self._send("POST", f"sync the Application {name}", _application(name, "sync"), {}, body)
+        )
+
+    def terminate(self, name: str, project: str) -> None:
+        """Ask the running operation to stop, whoever started it; raises NothingRunning when there is none."""
+        what = f"terminate the operation on {name}"
+        self._send("DELETE", what, _application(name, "operation"), {"project": project})
+
+    # ---- what is below an Application
+
+    def resource_tree(self, name: str, project: str) -> Tree:
+        what = f"read the resources of {name}"
+        return Tree.parse(self._get(what, _application(name, "resource-tree"), {"project": project}))
+
+    def managed_resources(self, name: str, project: str, *, kind: str = "", resource: str = "") -> tuple[Json, ...]:
+        """Desired and live states; the states are JSON texts, Secrets come masked."""
+        query = {"project": project} | ({"kind": kind} if kind else {}) | ({"name": resource} if resource else {})
+        answer = self._get(f"compare the resources of {name}", _application(name, "managed-resources"), query)
+        return mappings(answer, "items")
+
+    def resource(
+        self, name: str, project: str, *, group: str, version: str, kind: str, namespace: str, resource: str
+    ) -> Json:
+        """The live manifest of one object of the tree."""
+        query = {"project": project, "group": group, "version": version, "kind": kind, "namespace": namespace}
+        what = f"read {kind} {namespace}/{resource}"
+        answer = self._get(what, _application(name, "resource"), query | {"resourceName": resource})
+        return json_object(text(answer, "manifest"), what)
+
+    def manifests(self, name: str, project: str, revision: str = "") -> tuple[Json, ...]:
+        """What Argo CD renders at the revision, Secrets masked."""
+        query = {"project": project} | ({"revision": revision} if revision else {})
+        what = f"render the manifests of {name}"
+        answer = self._get(what, _application(name, "manifests"), query, self.timeouts.refresh)
+        return tuple(json_object(entry, what) for entry in answer.get("manifests") or [])
+
+    def events(
+        self, name: str, project: str, *, namespace: str = "", resource: str = "", uid: str = ""
+    ) -> tuple[Json, ...]:
+        """Kubernetes events of the Application itself, or of one object of its tree (by name and uid)."""
+        query = {"project": project}
+        if uid:
+            query |= {"resourceNamespace": namespace, "resourceName": resource, "resourceUID": uid}
+        return mappings(
+            self._get(f"read the events of {resource or name}", _application(name, "events"), query), "items"
+        )
+
+    def logs(
+        self, name: str, project: str, *, pod: str, namespace: str, container: str = "", lines: int = 200
+    ) -> tuple[str, ...]:
+        """The last lines of a Pod's log; a Pod that cannot give logs answers with a line that says so."""
+        query = {"project": project, "podName": pod, "namespace": namespace, "tailLines": str(lines), "follow": "false"}
+        what = f"read the log of {namespace}/{pod}"
+        body = self._body(
+            "GET", what, _application(name, "logs"), query | ({"container": container} if container else {})
+        )
+        results = (
+            json_object(line, what).get("result") or {}
+            for line in body.decode(errors="replace").splitlines()
+            if line.strip()
+        )
+        return tuple(text(result, "content") for result in results if not result.get("last"))
+
+    # ---- projects, clusters, repositories
+
+    def get_project(self, name: str) -> Json:
+        return self._get(f"read the AppProject {name}", f"/api/v1/projects/{quote(name, safe='')}")
+
+    def put_project(self, manifest: Json, *, upsert: bool = True) -> Json:
+        """Create the AppProject, or replace its spec; by this way its tokens and other status stay."""
+        name = text(manifest.get("metadata") or {}, "name")
+        body = {"project": manifest, "upsert": upsert}
+        return self._send("POST", f"write the AppProject {name}", "/api/v1/projects", {}, body)
+
+    def sync_windows(self, name: str, project: str) -> Json:
+        """`canSync` says whether a manual sync is allowed now."""
+        return self._get(f"read the sync windows of {name}", _application(name, "syncwindows"), {"project": project})
+
+    def clusters(self) -> tuple[Json, ...]:
+        return mappings(self._get("list the clusters", "/api/v1/clusters"), "items")
+
+    def repositories(self) -> tuple[Json, ...]:
+        return mappings(self._get("list the repositories", "/api/v1/repositories"), "items")
+
+    # ---- stream
+
+    def stream_applications(
+        self, project: str, *, selector: str = "", heartbeats: bool = False
+    ) -> Iterator[StreamEvent]:
+        """Changes of the project's Applications, first a burst of ADDED for each one that exists; ends when the server
+        ends it. Lossy by design, so list again now and then. Raises StreamSilent, Ambiguous, CredentialsRefused, …
+
+        With `heartbeats`, an event of type HEARTBEAT without Application says that the stream lives.
+        """
+        what = f"follow the Applications of project {project}"
+        query = {"projects": project} | ({"selector": selector} if selector else {})
+        request = self._client.build_request(
+            "GET",
+            "/api/v1/stream/applications",
+            params=query,
+            headers=STREAM_HEADERS,
+            timeout=self._timeout(self.timeouts.silence),
+        )
+        return read_events(self._client, request, what=what, heartbeats=heartbeats)
+
+    # ---- transport
+
+    def _get(self, what: str, path: str, query: Query | None = None, seconds: float | None = None) -> Json:
+        return self._send("GET", what, path, query or {}, seconds=seconds)
+
+    def _send(
+        self, method: str, what: str, path: str, query: Query, body: Json | None = None, seconds: float | None = None
+    ) -> Json:
+        return json_object(self._body(method, what, path, query, body, seconds), what)
+
+    def _body(
+        self, method: str, what: str, path: str, query: Query, body: Json | None = None, seconds: float | None = None
+    ) -> bytes:
+        seconds = seconds or self.timeouts.read
+        content = None if method == "GET" else json.dumps(body or {}).encode()
+        headers = {} if method == "GET" else {"Content-Type": "application/json"}
+        request = self._client.build_request(
+            method, path, params=dict(query), content=content, headers=headers, timeout=self._timeout(seconds)
+        )
+        try:
+            response = self._client.send(request, stream=True)
+            try:
+                received = _read_all(response, time.monotonic() + seconds, what)
+            finally:
+                response.close()
+        except httpx.HTTPError as error:
+            # The cause is not chained: httpx's errors hold the request, and the request holds the token.
+            raise errors.from_transport(error, system=SYSTEM, what=what) from None
+        if not response.is_success:
+            raise refused(response, received, what)
+        return received
+
+    def _timeout(self, seconds: float) -> httpx.Timeout:
+        return httpx.Timeout(
+            connect=self.timeouts.connect, read=seconds, write=self.timeouts.read, pool=self.timeouts.connect
+        )
+
+
+def _read_all(response: httpx.Response, deadline: float, what: str) -> bytes:
+    received = bytearray()
+    for chunk in response.iter_bytes():
+        received += chunk
+        if time.monotonic() > deadline:
+            raise errors.Ambiguous(
+                f"{SYSTEM} answered too slowly to {what}.", "Look whether it was applied, then try again."
+            )
+        if len(received) > MAX_BODY_BYTES:
+            raise errors.Ambiguous(f"{SYSTEM} answered with too much to {what}.", "Narrow the question.")
+    return bytes(received)
+
+
+def _application(name: str, part: str = "") -> str:
+    return f"/api/v1/applications/{quote(name, safe='')}" + (f"/{part}" if part else "")
+
+
+def _flag(value: bool) -> str:
+    return "true" if value else "false"
+
+
+def _headers(token: str) -> dict[str, str]:
+    if not token.isascii() or not token.isprintable() or " " in token:
+        raise errors.Invalid(
+            f"The token for {SYSTEM} holds characters that no token has.", "Set it again, without line ends."
+        )
+    authorization = {"Authorization": f"Bearer {token}"} if token else {}
+    return {"Accept": "application/json", **authorization}
+
+
+def _checked_server(server: str) -> str:
+    try:
+        url = httpx.URL(server)
+    except httpx.InvalidURL:
+        url = httpx.URL("")
+    if url.scheme not in {"http", "https"} or not url.host or url.userinfo or url.query:
+        raise errors.Invalid(
+            f"The address of {SYSTEM} is not usable.", "Give it as https://host[:port], without credentials."
+        )
+    return str(url).rstrip("/")
+
+
+def _verification(ca_file: str, *, insecure: bool) -> ssl.SSLContext | bool:
+    if insecure:
+        return False
+    if not ca_file:
+        return True
+    try:
+        return ssl.create_default_context(cafile=ca_file)
+    except (OSError, ssl.SSLError) as error:
+        raise errors.Invalid(
+            f"The CA file {ca_file} for {SYSTEM} cannot be read: {error}.", "Give a PEM file."
+        ) from error
