@@ -1,0 +1,229 @@
+"""`platform.yaml` as values: environments, components and required variables. Knows no database and no Django."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from controlpanel.catalog.errors import CatalogError, Problem
+from controlpanel.catalog.rules import rule_problems
+from controlpanel.catalog.schema import schema_problems
+from controlpanel.catalog.yaml_source import read
+
+__all__ = [
+    "ArgoCDSpec", "CatalogDocument", "CatalogError", "ComponentSpec", "DestinationSpec", "EnvironmentSpec", "GateSpec",
+    "PlatformSpec", "Problem", "VariableSpec", "application_name", "namespace_of", "parse", "waves",
+]
+
+
+@dataclass(frozen=True)
+class PlatformSpec:
+    """The platform itself: its name in labels and its title on pages."""
+
+    name: str
+    title: str
+
+
+@dataclass(frozen=True)
+class ComponentSpec:
+    """One deployable part. `images` are keys of a release and the placeholder image names in its manifests."""
+
+    name: str
+    path: str
+    renderer: str = "kustomize"
+    needs: tuple[str, ...] = ()
+    images: tuple[str, ...] = ()
+    namespace: str = ""
+    deadline_seconds: int = 900
+    title: str = ""
+
+
+@dataclass(frozen=True)
+class ArgoCDSpec:
+    """An Argo CD project, and the names of the process environment's variables that hold server and token."""
+
+    project: str
+    server_from: str
+    token_from: str
+    ca_file_from: str = "ARGOCD_CA_FILE"
+    insecure_from: str = "ARGOCD_INSECURE"
+
+
+@dataclass(frozen=True)
+class DestinationSpec:
+    """A cluster as Argo CD knows it, and the namespace (or its first part, see `namespace_of`)."""
+
+    server: str
+    namespace: str
+
+
+@dataclass(frozen=True)
+class GateSpec:
+    """A gate that an environment asks for; `line` is where the catalog says so."""
+
+    name: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    line: int = 1
+
+
+@dataclass(frozen=True)
+class EnvironmentSpec:
+    """A place in the pipeline; `position` counts from 0 along `after`."""
+
+    name: str
+    title: str
+    branch: str
+    after: str | None
+    argocd: ArgoCDSpec
+    destination: DestinationSpec
+    confirm_by_name: bool
+    require_ancestor: bool
+    gates: tuple[GateSpec, ...]
+    position: int
+    hub_url_from: str | None = None
+    prometheus_url_from: str | None = None
+    redis_url_from: str | None = None
+
+
+@dataclass(frozen=True)
+class VariableSpec:
+    """A variable that the platform cannot run without; `default` is its value inside the cluster."""
+
+    key: str
+    scope: Literal["environment", "tenant"]
+    secret: bool
+    checklist: bool
+    default: str | None
+
+
+@dataclass(frozen=True)
+class CatalogDocument:
+    """The whole catalog; environments stand in the order of the pipeline, the rest as written."""
+
+    platform: PlatformSpec
+    environments: tuple[EnvironmentSpec, ...]
+    components: tuple[ComponentSpec, ...]
+    variables: tuple[VariableSpec, ...]
+    raw: dict[str, Any]
+
+    def environment(self, name: str) -> EnvironmentSpec:
+        """The environment of that name; KeyError if there is none."""
+        return {environment.name: environment for environment in self.environments}[name]
+
+    def component(self, name: str) -> ComponentSpec:
+        """The component of that name; KeyError if there is none."""
+        return {component.name: component for component in self.components}[name]
+
+    @property
+    def image_keys(self) -> tuple[str, ...]:
+        """Every key that a complete release has an image for, sorted."""
+        return tuple(sorted({key for component in self.components for key in component.images}))
+
+
+def parse(text: str, *, filename: str) -> CatalogDocument:
+    """Read a catalog; raises CatalogError whose `problems` name file, line, cause and remedy."""
+    source = read(text, filename=filename)
+    problems = schema_problems(source) or rule_problems(source)
+    if problems:
+        raise CatalogError(problems)
+    raw: dict[str, Any] = source.data
+    order = _pipeline(raw["environments"])
+    gate_lines = {name: [source.line(("environments", name, "gates", index)) for index in range(len(spec.get("gates", ())))]
+                  for name, spec in raw["environments"].items()}
+    return CatalogDocument(
+        platform=PlatformSpec(raw["platform"]["name"], raw["platform"].get("title", raw["platform"]["name"])),
+        environments=tuple(_environment(name, raw["environments"][name], position, gate_lines[name])
+                           for position, name in enumerate(order)),
+        components=tuple(_component(name, spec) for name, spec in raw["components"].items()),
+        variables=tuple(_variable(key, spec) for key, spec in raw.get("variables", {}).items()),
+        raw=raw,
+    )
+
+
+def waves(components: Iterable[ComponentSpec], names: Collection[str] | None = None) -> tuple[tuple[str, ...], ...]:
+    """Components that may roll out together, in the order of `needs`; `names` keeps some, still in that order.
+
+    Within a wave they stand as in the catalog. Raises CatalogError for a circle.
+    """
+    remaining = {component.name: set(component.needs) for component in components}
+    result: list[tuple[str, ...]] = []
+    while remaining:
+        wave = tuple(name for name, needs in remaining.items() if not needs & remaining.keys())
+        if not wave:
+            cause = f"The components {', '.join(sorted(remaining))} need each other in a circle."
+            raise CatalogError([Problem("platform.yaml", 1, cause, "Remove one of these needs.")])
+        for name in wave:
+            del remaining[name]
+        result.append(wave)
+    chosen = (tuple(name for name in wave if names is None or name in names) for wave in result)
+    return tuple(wave for wave in chosen if wave)
+
+
+def application_name(component: str, environment: str) -> str:
+    """The name of the Argo CD Application of a component in an environment."""
+    return f"{component}-{environment}"
+
+
+def namespace_of(component: ComponentSpec, environment: EnvironmentSpec) -> str:
+    """The namespace of a component in an environment: the environment's, with the component's own part behind it."""
+    return "-".join(part for part in (environment.destination.namespace, component.namespace) if part)
+
+
+def _pipeline(environments: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Names so that each stands behind the one it comes after; otherwise as written."""
+    order: list[str] = []
+    while len(order) < len(environments):
+        order += [name for name, spec in environments.items()
+                  if name not in order and (spec.get("after") is None or spec["after"] in order)][:1]
+    return order
+
+
+def _environment(name: str, spec: Mapping[str, Any], position: int, gate_lines: list[int]) -> EnvironmentSpec:
+    return EnvironmentSpec(
+        name=name,
+        title=spec.get("title", name.capitalize()),
+        branch=spec.get("branch", f"env/{name}"),
+        after=spec.get("after"),
+        argocd=_argocd(spec["argocd"]),
+        destination=DestinationSpec(**spec["destination"]),
+        confirm_by_name=spec.get("confirmByName", False),
+        require_ancestor=spec.get("requireAncestor", False),
+        gates=tuple(GateSpec(gate["name"], gate.get("parameters", {}), line)
+                    for gate, line in zip(spec.get("gates", ()), gate_lines, strict=True)),
+        position=position,
+        hub_url_from=_url_from(spec, "hub"),
+        prometheus_url_from=_url_from(spec, "prometheus"),
+        redis_url_from=_url_from(spec, "redis"),
+    )
+
+
+def _argocd(spec: Mapping[str, Any]) -> ArgoCDSpec:
+    return ArgoCDSpec(
+        project=spec["project"],
+        server_from=spec["serverFrom"]["env"],
+        token_from=spec["tokenFrom"]["env"],
+        ca_file_from=spec.get("caFileFrom", {}).get("env", "ARGOCD_CA_FILE"),
+        insecure_from=spec.get("insecureFrom", {}).get("env", "ARGOCD_INSECURE"),
+    )
+
+
+def _url_from(spec: Mapping[str, Any], key: str) -> str | None:
+    return spec[key]["urlFrom"]["env"] if key in spec else None
+
+
+def _component(name: str, spec: Mapping[str, Any]) -> ComponentSpec:
+    return ComponentSpec(
+        name=name,
+        path=spec["path"],
+        renderer=spec.get("renderer", "kustomize"),
+        needs=tuple(spec.get("needs", ())),
+        images=tuple(spec["images"]),
+        namespace=spec.get("namespace", ""),
+        deadline_seconds=spec.get("deadlineSeconds", 900),
+        title=spec.get("title", name.capitalize()),
+    )
+
+
+def _variable(key: str, spec: Mapping[str, Any]) -> VariableSpec:
+    return VariableSpec(key, spec["scope"], spec.get("secret", False), spec.get("checklist", False), spec.get("default"))

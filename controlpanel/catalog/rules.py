@@ -1,0 +1,138 @@
+"""What a schema cannot say of a catalog: names that must exist, orders without a circle, places used once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+
+from controlpanel.catalog.errors import Problem
+from controlpanel.catalog.schema import nearest
+from controlpanel.catalog.yaml_source import Source
+
+Rule = Callable[[Source], Iterator[Problem]]
+
+
+def rule_problems(source: Source) -> list[Problem]:
+    """Everything that the rules find in a document that the schema allows."""
+    return [problem for rule in RULES for problem in rule(source)]
+
+
+def _needs_exist(source: Source) -> Iterator[Problem]:
+    components = source.data["components"]
+    for name, spec in components.items():
+        for index, needed in enumerate(spec.get("needs", ())):
+            if needed not in components:
+                cause = f"The component “{name}” needs “{needed}”, which is not in the catalog."
+                yield source.problem(("components", name, "needs", index), cause, nearest(needed, list(components)))
+
+
+def _needs_have_no_circle(source: Source) -> Iterator[Problem]:
+    needs = {name: tuple(spec.get("needs", ())) for name, spec in source.data["components"].items()}
+    circle = _circle(needs)
+    if circle:
+        cause = f"Components need each other in a circle: {' → '.join(circle)}."
+        yield source.problem(("components", circle[0], "needs"), cause, "Remove one of these needs.")
+
+
+def _after_exists(source: Source) -> Iterator[Problem]:
+    environments = source.data["environments"]
+    for name, spec in environments.items():
+        after = spec.get("after")
+        if after is not None and after not in environments:
+            cause = f"The environment “{name}” comes after “{after}”, which is not in the catalog."
+            yield source.problem(("environments", name, "after"), cause, nearest(after, list(environments)))
+
+
+def _after_has_no_circle(source: Source) -> Iterator[Problem]:
+    environments = source.data["environments"]
+    circle = _circle({name: tuple(filter(None, [spec.get("after")])) for name, spec in environments.items()})
+    if circle:
+        cause = f"Environments come after each other in a circle: {' → '.join(circle)}."
+        yield source.problem(("environments", circle[0], "after"), cause, "Let one of them be the first, without “after”.")
+
+
+def _paths_are_apart(source: Source) -> Iterator[Problem]:
+    seen: dict[str, str] = {}
+    for name, spec in source.data["components"].items():
+        path, place = spec["path"], ("components", name, "path")
+        if ".." in path.split("/"):
+            yield source.problem(place, f"The path “{path}” leaves the repository.", "Write it without “..”.")
+        if path in seen:
+            cause = f"The components “{seen[path]}” and “{name}” have the same path “{path}”."
+            yield source.problem(place, cause, "Give each component a folder of its own.")
+        seen.setdefault(path, name)
+
+
+def _branches_are_apart(source: Source) -> Iterator[Problem]:
+    seen: dict[str, str] = {}
+    for name, spec in source.data["environments"].items():
+        branch = spec.get("branch", f"env/{name}")
+        if branch in seen:
+            cause = f"The environments “{seen[branch]}” and “{name}” share the branch “{branch}”."
+            yield source.problem(("environments", name, "branch"), cause, "Give each environment a branch of its own.")
+        seen.setdefault(branch, name)
+
+
+def _destinations_are_apart(source: Source) -> Iterator[Problem]:
+    seen: dict[tuple[str, str], str] = {}
+    for name, spec in source.data["environments"].items():
+        destination = (spec["destination"]["server"], spec["destination"]["namespace"])
+        if destination in seen:
+            cause = f"The environments “{seen[destination]}” and “{name}” share cluster and namespace “{destination[1]}”."
+            yield source.problem(("environments", name, "destination"), cause, "Give each a namespace of its own.")
+        seen.setdefault(destination, name)
+
+
+def _gates_stand_once(source: Source) -> Iterator[Problem]:
+    for name, spec in source.data["environments"].items():
+        seen: set[str] = set()
+        for index, gate in enumerate(spec.get("gates", ())):
+            if gate["name"] in seen:
+                cause = f"The gate “{gate['name']}” stands twice in the environment “{name}”."
+                yield source.problem(("environments", name, "gates", index), cause, "Remove one of them.")
+            seen.add(gate["name"])
+
+
+def _secrets_have_no_password(source: Source) -> Iterator[Problem]:
+    for key, spec in source.data.get("variables", {}).items():
+        if spec.get("secret") and "@" in spec.get("default", ""):
+            cause = f"The default of the secret variable {key} holds what looks like a password."
+            yield source.problem(("variables", key, "default"), cause, "Write the address without user and password.")
+
+
+def _application_names_are_apart(source: Source) -> Iterator[Problem]:
+    """`a-b` in `c` and `a` in `b-c` would be one Application."""
+    seen: dict[str, tuple[str, str]] = {}
+    for environment in source.data["environments"]:
+        for component in source.data["components"]:
+            other = seen.setdefault(f"{component}-{environment}", (component, environment))
+            if other != (component, environment):
+                cause = f"“{component}” in “{environment}” and “{other[0]}” in “{other[1]}” give one Application name."
+                yield source.problem(("environments", environment), cause, "Rename one component or environment.")
+
+
+def _circle(edges: Mapping[str, tuple[str, ...]]) -> list[str]:
+    """The first circle that following the edges leads into, its start repeated at the end; empty if there is none."""
+    done: set[str] = set()
+    for start in edges:
+        trail: list[str] = []
+        pending: list[tuple[str, Iterator[str]]] = [(start, iter(edges[start]))]
+        while pending:
+            name, following = pending[-1]
+            if name not in trail:
+                trail.append(name)
+            step = next((target for target in following if target in edges and target not in done), None)
+            if step is None:
+                done.add(name)
+                trail.remove(name)
+                pending.pop()
+            elif step in trail:
+                return [*trail[trail.index(step):], step]
+            else:
+                pending.append((step, iter(edges[step])))
+    return []
+
+
+RULES: tuple[Rule, ...] = (
+    _needs_exist, _needs_have_no_circle, _after_exists, _after_has_no_circle, _paths_are_apart, _branches_are_apart,
+    _destinations_are_apart, _gates_stand_once, _secrets_have_no_password, _application_names_are_apart,
+)
