@@ -1,0 +1,93 @@
+"""Whoever acts, through whichever door, and what that one may do where."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from django.http import HttpRequest
+
+from controlpanel.accounts.models import ApiToken, RoleBinding, User
+from controlpanel.core.errors import AbsentError, RefusedError
+from controlpanel.core.permissions import RIGHTS, ROLES_WITH, SCOPES, Right, Role, Scope
+
+
+@dataclass(frozen=True)
+class Actor:
+    """A person, a token (perhaps a person's), or the panel itself (`is_system`), and the door: page, api, command, system."""
+
+    name: str
+    door: str
+    user: User | None = None
+    token: ApiToken | None = None
+    is_system: bool = False
+
+    @cached_property
+    def bindings(self) -> tuple[RoleBinding, ...]:
+        """The person's roles, read once."""
+        return () if self.user is None else tuple(self.user.bindings.all())
+
+    def may(self, right: Right, environment: str | None = None) -> bool:
+        """Whether the actor has the right in the environment; None asks "anywhere"."""
+        if self.is_system or right == Right.ANYONE:
+            return True
+        if self.token is not None and not self._token_may(self.token, right, environment):
+            return False
+        if self.user is None:
+            return self.token is not None
+        return right == Right.SIGNED_IN or any(
+            right in RIGHTS[Role(binding.role)] and _covers(binding.environment, environment) for binding in self.bindings
+        )
+
+    def require(self, right: Right, environment: str | None = None) -> None:
+        """Raise `AbsentError` where the actor may not even look, `RefusedError` where only the right is missing."""
+        if self.may(right, environment):
+            return
+        if environment is not None and not self.may(Right.VIEW, environment):
+            raise AbsentError("Not found, or not yours to see.")
+        raise RefusedError(*self._refusal(right, environment))
+
+    def environments(self, names: Sequence[str], right: Right = Right.VIEW) -> list[str]:
+        """Those of the environments in which the actor has the right."""
+        return [name for name in names if self.may(right, name)]
+
+    def role_in(self, environment: str) -> str:
+        """The actor's highest role there in words."""
+        roles = [Role(binding.role) for binding in self.bindings if _covers(binding.environment, environment)]
+        return max(roles, key=lambda role: len(RIGHTS[role])).value if roles else "nobody"
+
+    def _token_may(self, token: ApiToken, right: Right, environment: str | None) -> bool:
+        scoped = right == Right.SIGNED_IN or any(right in SCOPES[Scope(scope)] for scope in token.scopes)
+        return scoped and (environment is None or not token.environments or environment in token.environments)
+
+    def _refusal(self, right: Right, environment: str | None) -> tuple[str, str]:
+        where = f" in {environment}" if environment else ""
+        if self.token is not None:
+            scopes = " or ".join(scope.value for scope in Scope if right in SCOPES[scope])
+            return f"This token may not do this{where}.", f"It needs the scope {scopes}."
+        roles = " or ".join(role.value for role in ROLES_WITH[right])
+        return f"You may not do this{where}: you are {self.role_in(environment or '')} there.", f"It needs the role {roles}."
+
+
+SYSTEM = Actor(name="panel", door="system", is_system=True)
+
+
+def _covers(bound: str, asked: str | None) -> bool:
+    return asked is None or not bound or bound == asked
+
+
+def of_request(request: HttpRequest) -> Actor:
+    """The signed-in person at a page."""
+    assert isinstance(request.user, User)
+    cached: Actor | None = getattr(request, "actor", None)
+    if cached is None:
+        cached = Actor(name=request.user.username, door="page", user=request.user)
+        request.actor = cached  # type: ignore[attr-defined]
+    return cached
+
+
+def of_token(token: ApiToken) -> Actor:
+    """A token at the API; it acts in its person's name where it has one."""
+    name = f"{token.user.username} (token {token.name})" if token.user else f"token {token.name}"
+    return Actor(name=name, door="api", user=token.user, token=token)

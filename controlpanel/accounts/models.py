@@ -1,0 +1,70 @@
+"""People, their roles, and API tokens. Bindings and tokens name environments and tenants by slug, without foreign keys."""
+
+from __future__ import annotations
+
+from django.contrib.auth.models import AbstractUser
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models.functions import Now
+
+from controlpanel.core.permissions import Role, Scope
+from controlpanel.core.models import uuid7
+
+
+class User(AbstractUser):
+    """A person. `display_name` is for people, `username` for records."""
+
+    display_name = models.CharField(max_length=150, blank=True)
+    theme = models.CharField(max_length=5, default="auto", choices=[("auto", "auto"), ("light", "light"), ("dark", "dark")])
+
+    def __str__(self) -> str:
+        return self.display_name or self.username
+
+
+class RoleBinding(models.Model):
+    """One role of one person; "" in `environment` or `tenant` means all of them."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="bindings")
+    role = models.CharField(max_length=20, choices=[(role.value, role.value) for role in Role])
+    environment = models.CharField(max_length=63, blank=True)
+    tenant = models.CharField(max_length=63, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["user", "role", "environment", "tenant"], name="bound_once"),
+            models.CheckConstraint(condition=models.Q(role__in=[role.value for role in Role]), name="role_is_known"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user} is {self.role} in {self.environment or 'all environments'}"
+
+
+class ApiToken(models.Model):
+    """A bearer token; only its keyed hash is kept. `user` is set where it acts for a person."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7)
+    name = models.CharField(max_length=100)
+    user = models.ForeignKey(User, on_delete=models.CASCADE, null=True, related_name="tokens")
+    digest = models.CharField(max_length=64, unique=True)
+    scopes = ArrayField(models.CharField(max_length=10, choices=[(scope.value, scope.value) for scope in Scope]))
+    environments = ArrayField(models.CharField(max_length=63), default=list)
+    tenants = ArrayField(models.CharField(max_length=63), default=list)
+    created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField()
+    revoked_at = models.DateTimeField(null=True)
+    last_used_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["name"], condition=models.Q(revoked_at__isnull=True), name="live_token_name"),
+            models.CheckConstraint(condition=models.Q(scopes__len__gt=0), name="token_has_a_scope"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @classmethod
+    def live(cls) -> models.QuerySet[ApiToken]:
+        """Tokens that are neither revoked nor expired, nor of a person who was switched off."""
+        alive = models.Q(user__isnull=True) | models.Q(user__is_active=True)
+        return cls.objects.filter(alive, revoked_at__isnull=True, expires_at__gt=Now()).select_related("user")

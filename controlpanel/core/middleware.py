@@ -1,0 +1,56 @@
+"""Answers that every view shares: the Content-Security-Policy header, and errors for people."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from asgiref.sync import iscoroutinefunction, markcoroutinefunction
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+
+from controlpanel.core.errors import UserError
+
+
+class ContentSecurityPolicyMiddleware:
+    """Sets the header that Django 6 will set from the same setting."""
+
+    sync_capable = async_capable = True
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+        self.is_async = iscoroutinefunction(get_response)
+        if self.is_async:
+            markcoroutinefunction(self)
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if self.is_async:
+            return self._later(request)  # type: ignore[return-value]  # a coroutine, awaited by the async handler
+        return self._with_header(self.get_response(request))
+
+    async def _later(self, request: HttpRequest) -> HttpResponse:
+        return self._with_header(await self.get_response(request))  # type: ignore[misc]
+
+    def _with_header(self, response: HttpResponse) -> HttpResponse:
+        response.headers.setdefault("Content-Security-Policy", settings.CONTENT_SECURITY_POLICY)
+        return response
+
+
+class UserErrorMiddleware:
+    """Shows a `UserError` of a page as a page; the API has its own form (`controlpanel/api.py`)."""
+
+    sync_capable = async_capable = True
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+        if iscoroutinefunction(get_response):
+            markcoroutinefunction(self)
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        """Turn the sentence and its remedy into a page with the right status."""
+        if not isinstance(exception, UserError):
+            return None
+        return render(request, "error.html", {"error": exception}, status=exception.status)

@@ -1,0 +1,17 @@
+"""Rows of the deployments app; each file holds one noun."""
+
+from deployments.models.application import Application, Observer
+from deployments.models.preflight import Preflight, RenderedComponent
+from deployments.models.promotion import GateResult, Promotion, PromotionComponent
+from deployments.models.release import Release
+
+__all__ = [
+    "Application",
+    "GateResult",
+    "Observer",
+    "Preflight",
+    "Promotion",
+    "PromotionComponent",
+    "Release",
+    "RenderedComponent",
+]

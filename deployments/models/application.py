@@ -1,0 +1,57 @@
+"""What was observed of Argo CD, and when."""
+
+from __future__ import annotations
+
+from django.db import models
+
+from controlpanel.catalog.models import Environment
+
+
+class Application(models.Model):
+    """Argo CD's Application as last observed. Upserted by `watch`, older `resource_version`s fall out."""
+
+    name = models.CharField(max_length=253, unique=True)
+    environment = models.ForeignKey(Environment, on_delete=models.PROTECT, related_name="applications")
+    component = models.CharField(max_length=63)
+    resource_version = models.BigIntegerField(default=0)
+    sync = models.CharField(max_length=20, blank=True)
+    health = models.CharField(max_length=20, blank=True)
+    health_message = models.TextField(blank=True)
+    revision = models.CharField(max_length=64, blank=True)
+    operation = models.CharField(max_length=20, blank=True)
+    operation_message = models.TextField(blank=True)
+    operation_marker = models.CharField(max_length=64, blank=True)
+    operation_by = models.CharField(max_length=200, blank=True)
+    operation_running = models.BooleanField(default=False)
+    reconciled_at = models.DateTimeField(null=True)
+    automated = models.BooleanField(default=False)
+    is_missing = models.BooleanField(default=False)
+    images = models.JSONField(default=list)
+    conditions = models.JSONField(default=list)
+    pods = models.JSONField(default=list)
+    blocking = models.JSONField(null=True)
+    tree_read_at = models.DateTimeField(null=True)
+    observed_at = models.DateTimeField(null=True)
+    changed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["environment__position", "name"]
+        constraints = [
+            models.UniqueConstraint(fields=["environment", "component"], name="one_application_for_each_component")
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Observer(models.Model):
+    """How the reading of one Argo CD (by the name of its server variable) goes."""
+
+    server_from = models.CharField(max_length=100, primary_key=True)
+    heard_at = models.DateTimeField(null=True)
+    listed_at = models.DateTimeField(null=True)
+    stream_is_open = models.BooleanField(default=False)
+    error = models.TextField(blank=True)
+
+    def __str__(self) -> str:
+        return self.server_from

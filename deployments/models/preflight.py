@@ -1,0 +1,62 @@
+"""Rendered manifests, and preflights: what a promotion would do, before any click."""
+
+from __future__ import annotations
+
+from django.db import models
+
+from controlpanel.catalog.models import Environment
+from controlpanel.core.models import Leased, uuid7
+from deployments.choices import PreflightState
+from deployments.models.release import Release
+
+
+class RenderedComponent(models.Model):
+    """One component's files, kept by the digest of everything that they depend on: unchanged inputs render once."""
+
+    input_digest = models.CharField(max_length=64, primary_key=True)
+    component = models.CharField(max_length=63)
+    files = models.JSONField()
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return f"{self.component} {self.input_digest[:12]}"
+
+
+class Preflight(Leased):
+    """A rendered diff of one release to one environment. Gates are asked anew whenever it is read.
+
+    `parts` maps a component to its `RenderedComponent`; `changes` are the dataclasses of `renderers.difference` as
+    dictionaries; `base` is the tip of the environment's branch that the diff compares with ("" for none).
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7)
+    release = models.ForeignKey(Release, on_delete=models.PROTECT, related_name="preflights")
+    environment = models.ForeignKey(Environment, on_delete=models.PROTECT, related_name="preflights")
+    components = models.JSONField(default=list)
+    state = models.CharField(max_length=20, choices=PreflightState, default=PreflightState.RENDERING)
+    base = models.CharField(max_length=40, blank=True)
+    render_digest = models.CharField(max_length=64, blank=True, db_index=True)
+    parts = models.JSONField(default=dict)
+    changes = models.JSONField(default=list)
+    variables = models.JSONField(default=list)
+    waves = models.JSONField(default=list)
+    error = models.TextField(blank=True)
+    remedy = models.TextField(blank=True)
+    created_by = models.CharField(max_length=150)
+    created_at = models.DateTimeField(auto_now_add=True)
+    ready_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["-pk"]
+        indexes = [
+            models.Index(fields=["next_run_at"], condition=models.Q(next_run_at__isnull=False), name="preflight_due")
+        ]
+        constraints = [
+            models.CheckConstraint(
+                condition=~models.Q(state="ready") | models.Q(render_digest__regex=r"^[0-9a-f]{64}$"),
+                name="ready_preflight_has_a_digest",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.release} to {self.environment}"

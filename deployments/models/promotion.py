@@ -1,0 +1,139 @@
+"""A promotion: one change of an environment's desired state."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models.expressions import RawSQL
+
+from controlpanel.catalog.models import Environment
+from controlpanel.core.models import Leased, uuid7
+from deployments.choices import COMMITTED, IN_LANE, TERMINAL, Confidence, Kind, Rollout, State, Verdict
+from deployments.models.preflight import Preflight
+from deployments.models.release import Release
+
+
+class Promotion(Leased):
+    """Moved by `lifecycle` alone; PostgreSQL refuses illegal moves, a second one in the lane and changed identities.
+
+    `number` comes from a sequence. `plan` is what rendering found: {"base", "parts", "changed", "unchanged", "waves"}.
+    `claim` numbers the claim ref `refs/panel/promotions/<id>/<n>`. `issue` is why it is paused, as a dictionary.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7)
+    number = models.BigIntegerField(unique=True, editable=False, db_default=RawSQL("nextval('deployments_promotion_number')", ()))
+    kind = models.CharField(max_length=20, choices=Kind, default=Kind.RELEASE)
+    environment = models.ForeignKey(Environment, on_delete=models.PROTECT, related_name="promotions")
+    release = models.ForeignKey(Release, on_delete=models.PROTECT, null=True, related_name="promotions")
+    preflight = models.ForeignKey(Preflight, on_delete=models.PROTECT, null=True, related_name="promotions")
+    components = models.JSONField(default=list)
+    state = models.CharField(max_length=20, choices=State, default=State.REQUESTED)
+    requested_by = models.CharField(max_length=150)
+    requested_door = models.CharField(max_length=20)
+    requester = models.ForeignKey("accounts.User", on_delete=models.PROTECT, null=True, related_name="promotions")
+    reason = models.TextField(blank=True)
+    render_digest = models.CharField(max_length=64, blank=True)
+    plan = models.JSONField(null=True)
+    wave = models.IntegerField(default=0)
+    note = models.TextField(blank=True)
+    paused_from = models.CharField(max_length=20, blank=True)
+    issue = models.JSONField(null=True)
+    claimed_by = models.CharField(max_length=150, blank=True)
+    claimed_at = models.DateTimeField(null=True)
+    audit_head = models.CharField(max_length=64, blank=True)
+    commit_parent = models.CharField(max_length=40, blank=True)
+    intended_commit = models.CharField(max_length=40, blank=True)
+    commit = models.CharField(max_length=40, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    started_at = models.DateTimeField(null=True)
+    state_since = models.DateTimeField(auto_now_add=True)
+    finished_at = models.DateTimeField(null=True)
+    live_revision = models.CharField(max_length=40, blank=True)
+    git_revision = models.CharField(max_length=40, blank=True)
+    confidence = models.CharField(max_length=10, choices=Confidence, blank=True)
+    is_after_commit = models.BooleanField(default=False)
+
+    class Meta:
+        ordering = ["-number"]
+        indexes = [
+            models.Index(fields=["next_run_at"], condition=models.Q(next_run_at__isnull=False), name="promotion_due"),
+            models.Index(fields=["environment", "-number"], name="promotion_history"),
+            models.Index(fields=["state"], name="promotion_open", condition=~models.Q(state__in=TERMINAL)),
+        ]
+        constraints = [
+            models.UniqueConstraint(fields=["environment"], condition=models.Q(state__in=IN_LANE), name="one_active_promotion"),
+            models.CheckConstraint(condition=models.Q(state__in=State.values), name="state_is_known"),
+            models.CheckConstraint(condition=~models.Q(state__in=COMMITTED) | ~models.Q(commit=""), name="no_sync_without_commit"),
+            models.CheckConstraint(condition=~models.Q(state__in=TERMINAL) | ~models.Q(confidence=""), name="an_end_says_how_sure"),
+            models.CheckConstraint(condition=~models.Q(state="paused") | ~models.Q(paused_from=""), name="a_pause_knows_its_step"),
+            models.CheckConstraint(condition=~models.Q(kind="release") | models.Q(release__isnull=False), name="a_release_is_named"),
+        ]  # fmt: skip
+
+    def __str__(self) -> str:
+        return f"promotion {self.number}"
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether it has ended."""
+        return self.state in TERMINAL
+
+    @property
+    def is_committed(self) -> bool:
+        """Whether Git holds it."""
+        return bool(self.commit)
+
+
+class PromotionComponent(models.Model):
+    """One component's way through a promotion: what was intended, sent and seen."""
+
+    promotion = models.ForeignKey(Promotion, on_delete=models.CASCADE, related_name="rollouts")
+    component = models.CharField(max_length=63)
+    application = models.CharField(max_length=253)
+    wave = models.IntegerField()
+    is_changed = models.BooleanField()
+    deadline_seconds = models.IntegerField(default=900)
+    state = models.CharField(max_length=20, choices=Rollout, default=Rollout.WAITING)
+    message = models.TextField(blank=True)
+    sync_intended_at = models.DateTimeField(null=True)
+    sync_sent = models.IntegerField(default=0)
+    quarantine_until = models.DateTimeField(null=True)
+    needs_operation = models.BooleanField(default=True)
+    started_at = models.DateTimeField(null=True)
+    good_since = models.DateTimeField(null=True)
+    good_reconciled_at = models.DateTimeField(null=True)
+    bad_since = models.DateTimeField(null=True)
+    stuck_since = models.DateTimeField(null=True)
+    next_tree_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["wave", "component"]
+        constraints = [
+            models.UniqueConstraint(fields=["promotion", "component"], name="one_rollout_for_each_component")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.component} of {self.promotion}"
+
+
+class GateResult(models.Model):
+    """What a gate said of a promotion; `asked` tells when: at the request or at the start."""
+
+    promotion = models.ForeignKey(Promotion, on_delete=models.CASCADE, related_name="gates")
+    asked = models.CharField(max_length=10, choices=[("request", "request"), ("start", "start")])
+    gate = models.CharField(max_length=60)
+    title = models.CharField(max_length=100)
+    verdict = models.CharField(max_length=12, choices=Verdict)
+    reason = models.TextField()
+    owner = models.CharField(max_length=100, blank=True)
+    remedy = models.TextField(blank=True)
+    opens_at = models.DateTimeField(null=True)
+    at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["promotion", "asked", "gate"], name="one_answer_of_each_gate")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.gate}: {self.verdict}"

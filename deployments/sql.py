@@ -1,0 +1,59 @@
+"""The SQL that the first migration installs: guards of promotions and releases."""
+
+NUMBER = "CREATE SEQUENCE deployments_promotion_number START 1001;"
+
+GUARDS = """
+CREATE FUNCTION deployments_legal_move(was text, becomes text) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$
+  SELECT (was, becomes) IN (
+    ('requested', 'awaiting_approval'), ('requested', 'queued'), ('requested', 'rejected'), ('requested', 'failed'),
+    ('requested', 'superseded'), ('requested', 'canceled'),
+    ('awaiting_approval', 'queued'), ('awaiting_approval', 'rejected'), ('awaiting_approval', 'expired'),
+    ('awaiting_approval', 'superseded'), ('awaiting_approval', 'canceled'),
+    ('queued', 'rendering'), ('queued', 'awaiting_approval'), ('queued', 'superseded'), ('queued', 'canceled'),
+    ('rendering', 'committing'), ('rendering', 'failed'), ('rendering', 'paused'), ('rendering', 'canceling'),
+    ('committing', 'syncing'), ('committing', 'failed'), ('committing', 'paused'), ('committing', 'canceling'),
+    ('syncing', 'rolling_out'), ('syncing', 'failed'), ('syncing', 'paused'), ('syncing', 'canceling'),
+    ('rolling_out', 'syncing'), ('rolling_out', 'committing'), ('rolling_out', 'verifying'),
+    ('rolling_out', 'succeeded'), ('rolling_out', 'failed'), ('rolling_out', 'paused'), ('rolling_out', 'canceling'),
+    ('verifying', 'succeeded'), ('verifying', 'failed'), ('verifying', 'paused'), ('verifying', 'canceling'),
+    ('paused', 'rendering'), ('paused', 'committing'), ('paused', 'syncing'), ('paused', 'rolling_out'),
+    ('paused', 'verifying'), ('paused', 'awaiting_approval'), ('paused', 'succeeded'), ('paused', 'failed'),
+    ('paused', 'canceling'),
+    ('canceling', 'canceled'), ('canceling', 'succeeded'), ('canceling', 'failed'), ('canceling', 'paused'))
+$$;
+
+CREATE FUNCTION deployments_guard_promotion() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF NEW.state <> OLD.state AND NOT deployments_legal_move(OLD.state, NEW.state) THEN
+    RAISE EXCEPTION 'promotion %: % -> % is no legal move', OLD.number, OLD.state, NEW.state
+      USING ERRCODE = 'check_violation';
+  END IF;
+  IF NEW.fencing < OLD.fencing THEN
+    RAISE EXCEPTION 'promotion %: the fencing number goes back', OLD.number USING ERRCODE = 'check_violation';
+  END IF;
+  IF (NEW.id, NEW.number, NEW.kind, NEW.environment_id, NEW.requested_by, NEW.created_at)
+      IS DISTINCT FROM (OLD.id, OLD.number, OLD.kind, OLD.environment_id, OLD.requested_by, OLD.created_at)
+      OR NEW.release_id IS DISTINCT FROM OLD.release_id THEN
+    RAISE EXCEPTION 'promotion %: its identity never changes', OLD.number USING ERRCODE = 'check_violation';
+  END IF;
+  IF OLD.commit <> '' AND NEW.commit <> OLD.commit THEN
+    RAISE EXCEPTION 'promotion %: its commit is written once', OLD.number USING ERRCODE = 'check_violation';
+  END IF;
+  IF OLD.state IN ('succeeded', 'failed', 'canceled', 'rejected', 'expired', 'superseded') THEN
+    -- An end is an end; only the lease's own columns are still tidied up.
+    NEW := jsonb_populate_record(OLD, jsonb_build_object('lease_until', NEW.lease_until, 'next_run_at', NEW.next_run_at));
+  END IF;
+  RETURN NEW;
+END $$;
+CREATE TRIGGER deployments_guard_promotion BEFORE UPDATE ON deployments_promotion
+  FOR EACH ROW EXECUTE FUNCTION deployments_guard_promotion();
+CREATE TRIGGER deployments_keep_promotion BEFORE DELETE ON deployments_promotion
+  FOR EACH ROW EXECUTE FUNCTION core_append_only();
+
+CREATE FUNCTION deployments_release_is_immutable() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  RAISE EXCEPTION 'release % never changes', OLD.version USING ERRCODE = 'restrict_violation';
+END $$;
+CREATE TRIGGER deployments_release_is_immutable BEFORE UPDATE OR DELETE ON deployments_release
+  FOR EACH ROW EXECUTE FUNCTION deployments_release_is_immutable();
+"""

@@ -1,0 +1,1 @@
+"""Tenants, credential references, checklists and sign-offs."""
