@@ -12,8 +12,20 @@ from controlpanel.catalog.schema import schema_problems
 from controlpanel.catalog.yaml_source import read
 
 __all__ = [
-    "ArgoCDSpec", "CatalogDocument", "CatalogError", "ComponentSpec", "DestinationSpec", "EnvironmentSpec", "GateSpec",
-    "PlatformSpec", "Problem", "VariableSpec", "application_name", "namespace_of", "parse", "waves",
+    "ArgoCDSpec",
+    "CatalogDocument",
+    "CatalogError",
+    "ComponentSpec",
+    "DestinationSpec",
+    "EnvironmentSpec",
+    "GateSpec",
+    "PlatformSpec",
+    "Problem",
+    "VariableSpec",
+    "application_name",
+    "namespace_of",
+    "parse",
+    "waves",
 ]
 
 
@@ -129,12 +141,16 @@ def parse(text: str, *, filename: str) -> CatalogDocument:
         raise CatalogError(problems)
     raw: dict[str, Any] = source.data
     order = _pipeline(raw["environments"])
-    gate_lines = {name: [source.line(("environments", name, "gates", index)) for index in range(len(spec.get("gates", ())))]
-                  for name, spec in raw["environments"].items()}
+    gate_lines = {
+        name: [source.line(("environments", name, "gates", index)) for index in range(len(spec.get("gates", ())))]
+        for name, spec in raw["environments"].items()
+    }
     return CatalogDocument(
         platform=PlatformSpec(raw["platform"]["name"], raw["platform"].get("title", raw["platform"]["name"])),
-        environments=tuple(_environment(name, raw["environments"][name], position, gate_lines[name])
-                           for position, name in enumerate(order)),
+        environments=tuple(
+            _environment(name, raw["environments"][name], position, gate_lines[name])
+            for position, name in enumerate(order)
+        ),
         components=tuple(_component(name, spec) for name, spec in raw["components"].items()),
         variables=tuple(_variable(key, spec) for key, spec in raw.get("variables", {}).items()),
         raw=raw,
@@ -174,8 +190,11 @@ def _pipeline(environments: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """Names so that each stands behind the one it comes after; otherwise as written."""
     order: list[str] = []
     while len(order) < len(environments):
-        order += [name for name, spec in environments.items()
-                  if name not in order and (spec.get("after") is None or spec["after"] in order)][:1]
+        order += [
+            name
+            for name, spec in environments.items()
+            if name not in order and (spec.get("after") is None or spec["after"] in order)
+        ][:1]
     return order
 
 
@@ -189,8 +208,10 @@ def _environment(name: str, spec: Mapping[str, Any], position: int, gate_lines: 
         destination=DestinationSpec(**spec["destination"]),
         confirm_by_name=spec.get("confirmByName", False),
         require_ancestor=spec.get("requireAncestor", False),
-        gates=tuple(GateSpec(gate["name"], gate.get("parameters", {}), line)
-                    for gate, line in zip(spec.get("gates", ()), gate_lines, strict=True)),
+        gates=tuple(
+            GateSpec(gate["name"], gate.get("parameters", {}), line)
+            for gate, line in zip(spec.get("gates", ()), gate_lines, strict=True)
+        ),
         position=position,
         hub_url_from=_url_from(spec, "hub"),
         prometheus_url_from=_url_from(spec, "prometheus"),
@@ -226,4 +247,6 @@ def _component(name: str, spec: Mapping[str, Any]) -> ComponentSpec:
 
 
 def _variable(key: str, spec: Mapping[str, Any]) -> VariableSpec:
-    return VariableSpec(key, spec["scope"], spec.get("secret", False), spec.get("checklist", False), spec.get("default"))
+    return VariableSpec(
+        key, spec["scope"], spec.get("secret", False), spec.get("checklist", False), spec.get("default")
+    )

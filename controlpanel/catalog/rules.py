@@ -47,7 +47,9 @@ def _after_has_no_circle(source: Source) -> Iterator[Problem]:
     circle = _circle({name: tuple(filter(None, [spec.get("after")])) for name, spec in environments.items()})
     if circle:
         cause = f"Environments come after each other in a circle: {' → '.join(circle)}."
-        yield source.problem(("environments", circle[0], "after"), cause, "Let one of them be the first, without “after”.")
+        yield source.problem(
+            ("environments", circle[0], "after"), cause, "Let one of them be the first, without “after”."
+        )
 
 
 def _paths_are_apart(source: Source) -> Iterator[Problem]:
@@ -77,7 +79,9 @@ def _destinations_are_apart(source: Source) -> Iterator[Problem]:
     for name, spec in source.data["environments"].items():
         destination = (spec["destination"]["server"], spec["destination"]["namespace"])
         if destination in seen:
-            cause = f"The environments “{seen[destination]}” and “{name}” share cluster and namespace “{destination[1]}”."
+            cause = (
+                f"The environments “{seen[destination]}” and “{name}” share cluster and namespace “{destination[1]}”."
+            )
             yield source.problem(("environments", name, "destination"), cause, "Give each a namespace of its own.")
         seen.setdefault(destination, name)
 
@@ -126,13 +130,21 @@ def _circle(edges: Mapping[str, tuple[str, ...]]) -> list[str]:
                 trail.remove(name)
                 pending.pop()
             elif step in trail:
-                return [*trail[trail.index(step):], step]
+                return [*trail[trail.index(step) :], step]
             else:
                 pending.append((step, iter(edges[step])))
     return []
 
 
 RULES: tuple[Rule, ...] = (
-    _needs_exist, _needs_have_no_circle, _after_exists, _after_has_no_circle, _paths_are_apart, _branches_are_apart,
-    _destinations_are_apart, _gates_stand_once, _secrets_have_no_password, _application_names_are_apart,
+    _needs_exist,
+    _needs_have_no_circle,
+    _after_exists,
+    _after_has_no_circle,
+    _paths_are_apart,
+    _branches_are_apart,
+    _destinations_are_apart,
+    _gates_stand_once,
+    _secrets_have_no_password,
+    _application_names_are_apart,
 )

@@ -16,8 +16,15 @@ from controlpanel.catalog.yaml_source import Source
 
 SCHEMA_FILE = Path(__file__).with_name("platform.schema.json")
 
-_TYPE_NAMES = {"object": "a mapping", "array": "a list", "string": "text", "integer": "a whole number",
-               "number": "a number", "boolean": "true or false", "null": "nothing"}
+_TYPE_NAMES = {
+    "object": "a mapping",
+    "array": "a list",
+    "string": "text",
+    "integer": "a whole number",
+    "number": "a number",
+    "boolean": "true or false",
+    "null": "nothing",
+}
 _PATTERN_REMEDIES = {
     "env": "Name a variable of the process environment in capitals, such as ARGOCD_TOKEN.",
     "path": "Write a folder of the platform repository, such as kubernetes/backend, without “..”.",

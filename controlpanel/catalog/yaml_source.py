@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 import yaml
 
@@ -59,7 +59,9 @@ def _check_size(text: str, filename: str) -> None:
     try:
         size = len(text.encode("utf-8"))
     except UnicodeEncodeError as error:
-        raise CatalogError([Problem(filename, 1, "The text is not YAML: it is not UTF-8.", "Save it as UTF-8.")]) from error
+        raise CatalogError(
+            [Problem(filename, 1, "The text is not YAML: it is not UTF-8.", "Save it as UTF-8.")]
+        ) from error
     if size > MAXIMUM_BYTES:
         cause = f"The document has {size:,} bytes; {MAXIMUM_BYTES:,} is the most that is read."
         raise CatalogError([Problem(filename, 1, cause, "Move what does not belong to the catalog out of it.")])
@@ -69,7 +71,7 @@ def _check_events(text: str, filename: str) -> None:
     """Refuse by the flat event stream what would make composing recurse or grow: depth, anchors, several documents."""
     depth = documents = 0
     for event in yaml.parse(text, Loader=yaml.CSafeLoader):
-        line = event.start_mark.line + 1
+        line = event.start_mark.line + 1 if event.start_mark else 1
         documents += isinstance(event, yaml.DocumentStartEvent)
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if documents > 1:
@@ -81,7 +83,7 @@ def _check_events(text: str, filename: str) -> None:
             _refuse(filename, line, cause, "Write the value out where it is needed; aliases are refused.")
 
 
-def _refuse(filename: str, line: int, cause: str, remedy: str) -> None:
+def _refuse(filename: str, line: int, cause: str, remedy: str) -> NoReturn:
     raise CatalogError([Problem(filename, line, cause, remedy)])
 
 
@@ -102,7 +104,9 @@ class _Reading:
     def source(self) -> Source:
         node = self.loader.get_single_node()
         if node is None:
-            _refuse(self.filename, 1, "The document is empty.", "Describe the platform, its environments and components.")
+            _refuse(
+                self.filename, 1, "The document is empty.", "Describe the platform, its environments and components."
+            )
         data = self._value(node, ())
         if self.problems:
             raise CatalogError(self.problems)
@@ -123,8 +127,11 @@ class _Reading:
         for key_node, value_node in node.value:
             key, line = key_node.value, key_node.start_mark.line + 1
             if key_node.tag != "tag:yaml.org,2002:str":
-                self._add(line, f"The key “{key}” is not text." if isinstance(key, str) else "A key is not text.",
-                          "Put quotes around the key, or use a name.")
+                self._add(
+                    line,
+                    f"The key “{key}” is not text." if isinstance(key, str) else "A key is not text.",
+                    "Put quotes around the key, or use a name.",
+                )
             elif key in result:
                 first = self.lines[(*path, key)]
                 self._add(line, f"The key “{key}” stands twice; the first is on line {first}.", "Remove one of them.")

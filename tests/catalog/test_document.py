@@ -51,11 +51,20 @@ def test_the_reference_platform_has_two_environments_and_six_components() -> Non
 
     assert [environment.name for environment in document.environments] == ["staging", "production"]
     assert sorted(component.name for component in document.components) == [
-        "ai", "backend", "frontend", "kafka", "monitoring", "redis",
+        "ai",
+        "backend",
+        "frontend",
+        "kafka",
+        "monitoring",
+        "redis",
     ]
     assert {component.path for component in document.components} == {
-        "kubernetes/backend", "kubernetes/ai", "kubernetes/frontend", "kubernetes/monitoring",
-        "kubernetes/platform/redis", "kubernetes/platform/kafka",
+        "kubernetes/backend",
+        "kubernetes/ai",
+        "kubernetes/frontend",
+        "kubernetes/monitoring",
+        "kubernetes/platform/redis",
+        "kubernetes/platform/kafka",
     }
 
 
@@ -74,11 +83,17 @@ def test_the_tenant_checklist_of_the_reference_platform_has_five_keys() -> None:
 
     assert len(document.variables) == 12
     assert sorted(variable.key for variable in document.variables if variable.checklist) == [
-        "DOKTOR365_SECRET", "HUB_REGISTRY_URL", "ONLYCHANNEL_ACCOUNT_TOKEN", "PROMETHEUS_PUSHGATEWAY_URL",
+        "DOKTOR365_SECRET",
+        "HUB_REGISTRY_URL",
+        "ONLYCHANNEL_ACCOUNT_TOKEN",
+        "PROMETHEUS_PUSHGATEWAY_URL",
         "TEMPO_ENDPOINT",
     ]
     assert sorted(variable.key for variable in document.variables if variable.secret) == [
-        "DATABASE_URL", "DOKTOR365_SECRET", "ONLYCHANNEL_ACCOUNT_TOKEN", "REDIS_URL",
+        "DATABASE_URL",
+        "DOKTOR365_SECRET",
+        "ONLYCHANNEL_ACCOUNT_TOKEN",
+        "REDIS_URL",
     ]
 
 
@@ -94,7 +109,9 @@ def test_what_is_not_written_has_a_default() -> None:
 
 
 def test_environments_stand_in_the_order_of_the_pipeline_however_they_are_written() -> None:
-    text = SMALL.replace("  staging:\n", "  first:\n    after: production\n", 1).replace("after: staging\n", "title: P\n")
+    text = SMALL.replace("  staging:\n", "  first:\n    after: production\n", 1).replace(
+        "after: staging\n", "title: P\n"
+    )
 
     document = parse(text, filename="platform.yaml")
 
@@ -183,8 +200,9 @@ MISTAKES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("old", "new", "line", "cause", "remedy"), [case[1:] for case in MISTAKES],
-                         ids=[case[0] for case in MISTAKES])
+@pytest.mark.parametrize(
+    ("old", "new", "line", "cause", "remedy"), [case[1:] for case in MISTAKES], ids=[case[0] for case in MISTAKES]
+)
 def test_a_mistake_is_told_with_line_cause_and_remedy(old: str, new: str, line: int, cause: str, remedy: str) -> None:
     assert old in SMALL
     with pytest.raises(CatalogError) as raised:
