@@ -1,0 +1,213 @@
+"""Commands on the disposable copy of a repository and on its remote. A copy that fails is wiped, fetched again and asked
+once more; only then is it an error."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+from controlpanel.clients.errors import ClientError, GitError, GitRefNotFound
+from controlpanel.clients.git_address import Address, full_id
+from controlpanel.clients.git_cache import GitCache
+from controlpanel.clients.git_command import GitCommand, GitCredentials, Output, classified, write_configuration
+
+_MIRRORED = ("+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*")
+_ANY_CODE = range(-64, 256)
+
+
+class _Broken(Exception):
+    """A command that needs no network failed: the copy is not whole. Holds the error to raise if a new one fails too."""
+
+    def __init__(self, error: GitError) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+class GitCopy:
+    """The copy of one remote below `root`."""
+
+    def __init__(self, address: Address, root: Path, credentials: GitCredentials | None, timeout: float) -> None:
+        self.address = address
+        self._cache = GitCache(root, address, 2 * timeout)
+        self._git = GitCommand(address, self._cache.configuration, credentials, timeout)
+
+    # ---- the remote
+
+    def remote_refs(self, *names: str) -> dict[str, str]:
+        """The commits that these whole ref names name on the remote now; a tag object's commit is under `<name>^{}`."""
+        with self._cache.reading() as lock:
+            self._configure()
+            listed = self._git.run(["ls-remote", "--quiet", "--end-of-options", self.address.url, *names], keep=(lock,))
+        lines = (line.split("\t", 1) for line in listed.stdout.decode(errors="replace").splitlines() if "\t" in line)
+        found = {ref: commit for commit, ref in lines}
+        # the server matches names from their end: refs/x/refs/heads/main is not what was asked for
+        return {name: found[name] for base in names for name in (base, f"{base}^{{}}") if name in found}
+
+    def default_branch(self) -> str | None:
+        """The branch that the remote's HEAD names, even while it does not exist yet. Only a clone can tell the latter."""
+        with self._cache.writing() as lock:
+            self._configure()
+            probe = self._cache.directory.with_suffix(f".{os.urandom(4).hex()}.probe")
+            try:
+                self._git.run(
+                    ["clone", "--quiet", "--bare", "--depth=1", "--", self.address.url, str(probe)], keep=(lock,)
+                )
+                head = self._git.run([f"--git-dir={probe}", "symbolic-ref", "-q", "HEAD"], allowed=(0, 1), keep=(lock,))
+            finally:
+                shutil.rmtree(probe, ignore_errors=True)
+        return head.stdout.decode().strip().removeprefix("refs/heads/") or None
+
+    def push(self, arguments: Sequence[str]) -> Output:
+        """Push from the copy; code 1 means that refs were refused."""
+        options = ["--porcelain", "--no-verify", "--no-follow-tags", "--no-signed", "--recurse-submodules=no"]
+        with self._cache.reading() as lock:
+            self._configure()
+            return self._git.run([self._directory, "push", *options, *arguments], allowed=(0, 1), keep=(lock,))
+
+    def refusal(self, output: Output) -> GitError:
+        """The error for a push that was refused for no reason that the leases explain."""
+        return classified(output, self.address, "push")
+
+    def fetch(self, *refspecs: str) -> None:
+        """Bring branches and tags (or just these) up to date, in a new copy if the old one does not let it."""
+        with self._cache.writing() as lock:
+            self._prepare(lock)
+            try:
+                self._fetch(lock, refspecs or _MIRRORED)
+            except GitError as error:
+                if type(error) is not GitError:
+                    raise
+                self._cache.wipe()
+                self._prepare(lock)
+                self._fetch(lock, refspecs or _MIRRORED)
+
+    def point_local_head_at(self, path: Path, ref: str) -> None:
+        """Set what HEAD names in the local repository at `path`."""
+        inner = path / ".git"
+        directory = inner if inner.is_dir() else path
+        self._git.run([f"--git-dir={directory}", "symbolic-ref", "HEAD", ref])
+
+    @staticmethod
+    def create_local(path: Path) -> None:
+        """Make an empty bare repository at `path` unless something is there."""
+        path = path.absolute()
+        if path.exists() and any(path.iterdir()):
+            return
+        path.parent.mkdir(parents=True, exist_ok=True)
+        configuration = path.with_name(f".{path.name}.config")
+        try:
+            write_configuration(configuration, (path,))
+            initial = ["init", "--quiet", "--bare", "--template=", "--initial-branch=main", str(path)]
+            GitCommand(Address(str(path), "file", path), configuration, None, 20).run(initial)
+        finally:
+            configuration.unlink(missing_ok=True)
+
+    # ---- the copy
+
+    def has(self, commit: str) -> bool:
+        """Whether the copy holds the commit; asks no remote."""
+        with self._cache.reading() as lock:
+            return self._cache.exists() and self._present(lock, full_id(commit))
+
+    def ensured(self, commit: str) -> str:
+        """Make sure that the copy holds the commit, fetching if need be; returns it."""
+        if self.has(commit):
+            return commit
+        self.fetch()
+        if not self.has(commit):
+            self._fetch_alone(commit)
+        return commit
+
+    def read(
+        self, *arguments: str, needs: Sequence[str], stdin: bytes = b"", allowed: Collection[int] = (0,)
+    ) -> Output:
+        """Run a command that reads the copy and the commits `needs`."""
+        for commit in needs:
+            self.ensured(commit)
+        try:
+            return self._read(arguments, stdin, allowed)
+        except _Broken:
+            self._renew(needs)
+        try:
+            return self._read(arguments, stdin, allowed)
+        except _Broken as broken:
+            raise broken.error from None
+
+    def write(self, *arguments: str, needs: Sequence[str], stdin: bytes) -> Output:
+        """Run a command that writes objects into the copy, alone."""
+        for commit in needs:
+            self.ensured(commit)
+        try:
+            return self._write(arguments, stdin)
+        except _Broken:
+            self._renew(needs)
+        try:
+            return self._write(arguments, stdin)
+        except _Broken as broken:
+            raise broken.error from None
+
+    @property
+    def _directory(self) -> str:
+        return f"--git-dir={self._cache.directory}"
+
+    def _read(self, arguments: Sequence[str], stdin: bytes, allowed: Collection[int]) -> Output:
+        with self._cache.reading() as lock:
+            return self._local(lock, arguments, stdin, allowed)
+
+    def _write(self, arguments: Sequence[str], stdin: bytes) -> Output:
+        with self._cache.writing() as lock:
+            self._prepare(lock)
+            return self._local(lock, arguments, stdin, (0,))
+
+    def _local(self, lock: int, arguments: Sequence[str], stdin: bytes, allowed: Collection[int]) -> Output:
+        output = self._git.run([self._directory, *arguments], stdin=stdin, allowed=_ANY_CODE, keep=(lock,))
+        if output.code not in allowed:
+            raise _Broken(classified(output, self.address, arguments[0]))
+        return output
+
+    def _present(self, lock: int, commit: str) -> bool:
+        probe = ["cat-file", "-e", f"{commit}^{{commit}}"]
+        return self._git.run([self._directory, *probe], allowed=_ANY_CODE, keep=(lock,)).code == 0
+
+    def _fetch(self, lock: int, refspecs: Sequence[str]) -> None:
+        options = ["--quiet", "--prune", "--force", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules"]
+        self._git.run([self._directory, "fetch", *options, "--", self.address.url, *refspecs], keep=(lock,))
+
+    def _fetch_alone(self, commit: str) -> None:
+        """A commit that no branch or tag holds any more; many servers give it all the same."""
+        try:
+            self.fetch(f"{commit}:refs/scratch/{commit}")
+        except GitError as error:
+            raise GitRefNotFound(
+                f"{self.address} has no commit {commit[:12]} ({error.sentence})", "Push it, or choose another one."
+            ) from None
+        if not self.has(commit):
+            raise GitRefNotFound(f"{self.address} has no commit {commit[:12]}.", "Push it, or choose another one.")
+
+    def _renew(self, needs: Sequence[str]) -> None:
+        with self._cache.writing():
+            self._cache.wipe()
+        for commit in needs:
+            self.ensured(commit)
+
+    def _prepare(self, lock: int) -> None:
+        """Make an empty copy where there is none, or where a killed git left its locks. Only while writing."""
+        self._configure()
+        if self._cache.exists() and not self._cache.has_leftovers():
+            return
+        self._cache.wipe()
+        initial = ["init", "--quiet", "--bare", "--template=", "--initial-branch=main", str(self._cache.directory)]
+        try:
+            self._git.run(initial, keep=(lock,))
+        except ClientError:
+            self._cache.wipe()
+            raise
+
+    def _configure(self) -> None:
+        if not self._cache.configuration.is_file():
+            local = (self.address.path,) if self.address.path else ()
+            # upload-pack names the directory that it found: a worktree's .git is as good as the worktree
+            inner = (self.address.path / ".git",) if self.address.path else ()
+            write_configuration(self._cache.configuration, (self._cache.directory, *local, *inner))
