@@ -1,0 +1,25 @@
+"""The catalog may name only gates that exist."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from difflib import get_close_matches
+
+from controlpanel.catalog.current import FILENAME
+from controlpanel.catalog.document import CatalogDocument
+from controlpanel.catalog.errors import Problem
+from deployments.gates.base import gates
+
+
+def unknown_gates(document: CatalogDocument) -> Iterator[Problem]:
+    """A problem for each gate that no file of this folder registers."""
+    for environment in document.environments:
+        for gate in environment.gates:
+            if gate.name not in gates:
+                cause = f"The environment “{environment.name}” asks for the gate “{gate.name}”, which does not exist."
+                yield Problem(FILENAME, gate.line, cause, _remedy(gate.name))
+
+
+def _remedy(name: str) -> str:
+    near = get_close_matches(name, list(gates), n=1)
+    return f"Did you mean “{near[0]}”?" if near else f"Choose from {', '.join(sorted(gates))}."
