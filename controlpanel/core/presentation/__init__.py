@@ -1,0 +1,1 @@
+"""How values are said and shown: words, shapes, times and diffs. Knows no model and no page."""

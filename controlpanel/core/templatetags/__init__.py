@@ -1,0 +1,1 @@
+"""Template tags of the panel; built in, so that templates load nothing."""

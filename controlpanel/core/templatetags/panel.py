@@ -1,0 +1,170 @@
+"""Tags and filters of the component library. Everything they print is escaped; see docs in `templates/components/`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django import template
+from django.template.loader import render_to_string
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from controlpanel.core.presentation import wording
+from controlpanel.core.presentation.diff import resources
+from controlpanel.core.presentation.vocabulary import Status, status_of
+
+register = template.Library()
+
+
+@register.simple_tag
+def icon(shape: str, label: str = "") -> SafeString:
+    """An icon of the sprite; hidden from screen readers unless `label` names it."""
+    if label:
+        return format_html(
+            '<svg class="icon icon-{}" role="img" aria-label="{}"><use href="#i-{}"></use></svg>', shape, label, shape
+        )
+    return format_html('<svg class="icon icon-{}" aria-hidden="true"><use href="#i-{}"></use></svg>', shape, shape)
+
+
+@register.inclusion_tag("components/status.html")
+def status(vocabulary: str, value: object, word: str = "", detail: str = "") -> dict[str, object]:
+    """Shape and word of a value in a vocabulary; `word` replaces the vocabulary's."""
+    return _shown(status_of(vocabulary, value), word, detail)
+
+
+@register.inclusion_tag("components/badge.html")
+def badge(vocabulary: str, value: object, word: str = "", detail: str = "") -> dict[str, object]:
+    """The same as a pill, once in each header; `detail` follows after a comma."""
+    return _shown(status_of(vocabulary, value), word, detail)
+
+
+def _shown(found: Status, word: str, detail: str) -> dict[str, object]:
+    return {"shape": found.shape, "tone": found.tone, "word": word or found.word, "detail": detail}
+
+
+@register.filter
+def shape_of(value: object, vocabulary: str) -> str:
+    """The icon's name of a value."""
+    return status_of(vocabulary, value).shape
+
+
+@register.filter
+def tone_of(value: object, vocabulary: str) -> str:
+    """The tone of a value."""
+    return status_of(vocabulary, value).tone
+
+
+@register.filter
+def word_of(value: object, vocabulary: str) -> str:
+    """The word of a value."""
+    return status_of(vocabulary, value).word
+
+
+@register.simple_block_tag(takes_context=True)
+def panel(context: template.Context, content: str, title: str = "", **options: Any) -> str:
+    """A labelled section. Options: id, meta, end, level (2), selected, bare (no padding, for tables and parts)."""
+    flat = {**options, "title": title, "content": content, "level": options.get("level", 2)}
+    return render_to_string("components/panel.html", flat)
+
+
+@register.simple_block_tag(takes_context=True)
+def dialog(context: template.Context, content: str, id: str, title: str) -> str:  # noqa: A002
+    """A dialog that a link `<a href="#id" data-dialog="id">` opens, with script and without."""
+    return render_to_string("components/dialog.html", {"id": id, "title": title, "content": content})
+
+
+@register.inclusion_tag("components/diff.html")
+def diff(changes: Iterable[Any], unchanged: int = 0, note: bool = True) -> dict[str, object]:
+    """The rendered diff of a list of changes; `unchanged` resources are only counted."""
+    return {"resources": resources(changes), "unchanged": unchanged, "note": note}
+
+
+@register.simple_tag(takes_context=True)
+def ago(context: template.Context, moment: datetime | None, missing: str = "never") -> str | SafeString:
+    """A moment, relative and ticking; its title says the exact time with its zone."""
+    if moment is None:
+        return missing
+    now = timezone.now()
+    return _time(moment, wording.relative(timezone.localtime(moment), timezone.localtime(now)), "data-ago")
+
+
+@register.simple_tag
+def clock(moment: datetime | None, missing: str = "") -> str | SafeString:
+    """A moment as the time of day, with seconds; the date comes first where it is not today."""
+    if moment is None:
+        return missing
+    local, now = timezone.localtime(moment), timezone.localtime()
+    text = f"{local:%H:%M:%S}" if local.date() == now.date() else wording.day(local, now)
+    return _time(moment, text, "data-clock")
+
+
+def _time(moment: datetime, text: str, mark: str) -> SafeString:
+    zone = timezone.get_current_timezone()
+    title = wording.exact(moment, zone if isinstance(zone, ZoneInfo) else ZoneInfo("UTC"))
+    return format_html('<time datetime="{}" title="{}" {}>{}</time>', moment.isoformat(), title, mark, text)
+
+
+@register.simple_tag
+def elapsed(start: datetime | None, end: datetime | None = None, missing: str = "") -> str | SafeString:
+    """The span from `start` to `end`; without an end it counts on in the browser."""
+    if start is None:
+        return missing
+    text = wording.duration((end or timezone.now()) - start)
+    if end is not None:
+        return text
+    return format_html('<time datetime="{}" data-elapsed>{}</time>', start.isoformat(), text)
+
+
+@register.filter
+def duration(seconds: Any) -> str:
+    """A span in seconds, or a timedelta, as people read it."""
+    return "" if seconds is None or seconds == "" else wording.duration(seconds)
+
+
+@register.filter
+def short_digest(digest: object) -> str:
+    """First and last four characters."""
+    return wording.short_digest(str(digest or ""))
+
+
+@register.filter
+def short_image(image: object) -> str:
+    """The digest of an image reference, short."""
+    return wording.short_image(str(image or ""))
+
+
+@register.filter
+def short_commit(commit: object) -> str:
+    """The first seven characters of a commit."""
+    return str(commit or "")[:7]
+
+
+@register.filter
+def grouped(value: object) -> str:
+    """A whole number with its thousands set apart: 4,812."""
+    return wording.number(int(str(value or 0)))
+
+
+@register.filter
+def initials(name: object) -> str:
+    """Two letters of a name."""
+    return wording.initials(str(name or ""))
+
+
+@register.simple_tag
+def live(topics: str, url: str, poll: int = 10) -> SafeString:
+    """The attributes that keep a fragment live; put it inside the opening tag of an element that has an id.
+
+    `topics`: names separated by spaces; `url`: where the fragment is read again (`HX-Target` is its id);
+    `poll`: seconds between reads while the stream is lost (3 for a running promotion).
+    """
+    return format_html(
+        'data-live="{}" data-poll="{}" hx-get="{}" hx-trigger="live" hx-target="this" hx-swap="morph" hx-push-url="false"',
+        topics,
+        poll,
+        url,
+    )
