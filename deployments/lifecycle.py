@@ -6,6 +6,7 @@ browsers. PostgreSQL holds the same table of moves in a trigger; a test compares
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
@@ -16,7 +17,7 @@ from controlpanel.core.errors import ConflictError
 from controlpanel.core.lease import Lease, LeaseLost, StatementTime, wake
 from deployments.choices import IN_LANE, RUNNING, TERMINAL, Confidence, State
 from controlpanel.core.models import AuditEvent
-from deployments.models import Promotion
+from deployments.models import GateResult, Promotion
 
 S = State
 MOVES: dict[State, frozenset[State]] = {
@@ -76,7 +77,35 @@ def move(
         wake(Promotion.objects.filter(environment=promotion.environment_id, state=State.QUEUED))
 
 
-def note(promotion: Promotion, *, actor: audit.Author, action: str, message: str, details: dict[str, Any] | None = None) -> None:
+def begin(promotion: Promotion, *, actor: audit.Author) -> None:
+    """Record that a promotion, just inserted in this transaction, was asked for."""
+    reason = f" {promotion.reason}" if promotion.reason else ""
+    note(
+        promotion,
+        actor=actor,
+        action="requested",
+        message=f"{promotion.release} to {promotion.environment.name} asked for.{reason}",
+    )
+    doorbell.ring("advance_promotion", promotion.pk)
+
+
+def admit(promotion: Promotion, answers: Iterable[Any], *, lease: Lease | None = None) -> None:
+    """Keep the answers of the gates and queue the promotion. No environment asks for approvals yet, so none is awaited."""
+    remember(promotion, answers, asked="request")
+    move(promotion, State.AWAITING_APPROVAL, actor=audit.SYSTEM, message="No approval is needed.", lease=lease)
+    move(promotion, State.QUEUED, actor=audit.SYSTEM, message="Waits for the lane.", lease=lease)
+
+
+def remember(promotion: Promotion, answers: Iterable[Any], *, asked: str) -> None:
+    """Keep what each gate said, replacing what it said at the same moment before."""
+    for answer in answers:
+        values = {name: getattr(answer, name) for name in ("title", "verdict", "reason", "owner", "remedy", "opens_at")}
+        GateResult.objects.update_or_create(promotion=promotion, asked=asked, gate=answer.gate, defaults=values)
+
+
+def note(
+    promotion: Promotion, *, actor: audit.Author, action: str, message: str, details: dict[str, Any] | None = None
+) -> None:
     """Record something that happened to a promotion without moving it."""
     audit.record(
         actor=actor, action=f"promotion.{action}", message=message, environment=promotion.environment.name,
@@ -99,7 +128,9 @@ def pause(promotion: Promotion, *, actor: audit.Author, lease: Lease | None, iss
     )  # fmt: skip
 
 
-def end(promotion: Promotion, to: State, *, actor: audit.Author, message: str, lease: Lease | None = None, **facts: Any) -> None:
+def end(
+    promotion: Promotion, to: State, *, actor: audit.Author, message: str, lease: Lease | None = None, **facts: Any
+) -> None:
     """Move to a terminal state, saying what is live (`live_revision`) and how sure that is (`confidence`)."""
     facts.setdefault("confidence", Confidence.OBSERVED if not promotion.commit else Confidence.UNKNOWN)
     facts.setdefault("git_revision", promotion.commit)
@@ -119,7 +150,9 @@ def _lock_as_seen(promotion: Promotion, came_from: State, lease: Lease | None) -
         raise LeaseLost(f"Promotion {now['number']} was moved by someone.")
     if now["state"] != came_from:
         raise StaleMove(
-            f"Promotion {now['number']} is {State(now['state']).label.lower()} by now.", "Look again before you act.", state=now["state"]
+            f"Promotion {now['number']} is {State(now['state']).label.lower()} by now.",
+            "Look again before you act.",
+            state=now["state"],
         )
     promotion.number = now["number"]
 

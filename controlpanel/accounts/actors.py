@@ -37,7 +37,8 @@ class Actor:
         if self.user is None:
             return self.token is not None
         return right == Right.SIGNED_IN or any(
-            right in RIGHTS[Role(binding.role)] and _covers(binding.environment, environment) for binding in self.bindings
+            right in RIGHTS[Role(binding.role)] and _covers(binding.environment, environment)
+            for binding in self.bindings
         )
 
     def require(self, right: Right, environment: str | None = None) -> None:
@@ -67,7 +68,10 @@ class Actor:
             scopes = " or ".join(scope.value for scope in Scope if right in SCOPES[scope])
             return f"This token may not do this{where}.", f"It needs the scope {scopes}."
         roles = " or ".join(role.value for role in ROLES_WITH[right])
-        return f"You may not do this{where}: you are {self.role_in(environment or '')} there.", f"It needs the role {roles}."
+        return (
+            f"You may not do this{where}: you are {self.role_in(environment or '')} there.",
+            f"It needs the role {roles}.",
+        )
 
 
 SYSTEM = Actor(name="panel", door="system", is_system=True)

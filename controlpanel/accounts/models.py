@@ -15,7 +15,9 @@ class User(AbstractUser):
     """A person. `display_name` is for people, `username` for records."""
 
     display_name = models.CharField(max_length=150, blank=True)
-    theme = models.CharField(max_length=5, default="auto", choices=[("auto", "auto"), ("light", "light"), ("dark", "dark")])
+    theme = models.CharField(
+        max_length=5, default="auto", choices=[("auto", "auto"), ("light", "light"), ("dark", "dark")]
+    )
 
     def __str__(self) -> str:
         return self.display_name or self.username
@@ -56,7 +58,9 @@ class ApiToken(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["name"], condition=models.Q(revoked_at__isnull=True), name="live_token_name"),
+            models.UniqueConstraint(
+                fields=["name"], condition=models.Q(revoked_at__isnull=True), name="live_token_name"
+            ),
             models.CheckConstraint(condition=models.Q(scopes__len__gt=0), name="token_has_a_scope"),
         ]
 

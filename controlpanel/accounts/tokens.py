@@ -43,9 +43,13 @@ def token_create(
     unknown = sorted(set(scopes) - {scope.value for scope in Scope})
     if unknown or not scopes:
         known = ", ".join(scope.value for scope in Scope)
-        raise InvalidError(f"There is no scope {', '.join(unknown) or '(none given)'}.", f"Choose from {known}.", field="scopes")
+        raise InvalidError(
+            f"There is no scope {', '.join(unknown) or '(none given)'}.", f"Choose from {known}.", field="scopes"
+        )
     if not timedelta(0) < expires_in <= timedelta(days=366):
-        raise InvalidError("A token must expire within a year.", "Give a number of days from 1 to 366.", field="expires")
+        raise InvalidError(
+            "A token must expire within a year.", "Give a number of days from 1 to 366.", field="expires"
+        )
     if ApiToken.objects.filter(name=name, revoked_at__isnull=True).exists():
         raise ConflictError(f"A token called {name} exists.", "Choose another name or revoke that one.", field="name")
     secret = PREFIX + secrets.token_urlsafe(32)

@@ -78,7 +78,11 @@ def address(route: str) -> str:
 
 
 def _holds(url: str, path: str) -> bool:
-    return path == url or (url != "/" and path.startswith(f"{url.rstrip('/')}/")) or (url == "/" and path.startswith("/environments/"))
+    return (
+        path == url
+        or (url != "/" and path.startswith(f"{url.rstrip('/')}/"))
+        or (url == "/" and path.startswith("/environments/"))
+    )
 
 
 def _may(user: Any, right: Right) -> bool:

@@ -9,7 +9,12 @@ from celery import current_app
 from django.db import transaction
 
 log = structlog.get_logger(__name__)
-QUEUES = {"advance_promotion": "wake", "render_preflight": "render", "deliver_message": "notify", "read_for_page": "wake"}
+QUEUES = {
+    "advance_promotion": "wake",
+    "render_preflight": "render",
+    "deliver_message": "notify",
+    "read_for_page": "wake",
+}
 
 
 def ring(task: str, identifier: object) -> None:
@@ -20,7 +25,9 @@ def ring(task: str, identifier: object) -> None:
 def ring_now(task: str, identifier: object) -> bool:
     """Ring at once; False where no broker took it."""
     try:
-        current_app.send_task(f"panel.{task}", args=[str(identifier)], queue=QUEUES[task], retry=False, ignore_result=True)
+        current_app.send_task(
+            f"panel.{task}", args=[str(identifier)], queue=QUEUES[task], retry=False, ignore_result=True
+        )
     except Exception as error:  # kombu raises many types; every one means the same: nobody heard the bell
         log.warning("doorbell_unheard", task=task, identifier=str(identifier), error=type(error).__name__)
         return False

@@ -1,12 +1,12 @@
 """What can go wrong, told apart for people.
 
-    PanelError               carries a sentence and a remedy
-    ├── UserError            the asker can mend it: shown as it is, never logged as a fault
-    │   ├── InvalidError     422  a value is wrong
-    │   ├── RefusedError     403  the right is missing
-    │   ├── AbsentError      404  not there, or not yours to see
-    │   └── ConflictError    409  the world has moved on, or a gate blocks
-    └── FaultError           500  our side broke; the reference leads to the log
+PanelError               carries a sentence and a remedy
+├── UserError            the asker can mend it: shown as it is, never logged as a fault
+│   ├── InvalidError     422  a value is wrong
+│   ├── RefusedError     403  the right is missing
+│   ├── AbsentError      404  not there, or not yours to see
+│   └── ConflictError    409  the world has moved on, or a gate blocks
+└── FaultError           500  our side broke; the reference leads to the log
 """
 
 from __future__ import annotations

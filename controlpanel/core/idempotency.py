@@ -51,8 +51,12 @@ def _row(principal: str, key: str, digest: str) -> tuple[IdempotencyKey, bool]:
 def _recorded(row: IdempotencyKey, digest: str) -> Answer:
     if row.request_hash != digest:
         raise InvalidError(
-            f"Idempotency-Key {row.key} was used for another request.", "Use a new key for each request.", field="Idempotency-Key"
+            f"Idempotency-Key {row.key} was used for another request.",
+            "Use a new key for each request.",
+            field="Idempotency-Key",
         )
     if row.status is None or row.body is None:
-        raise InvalidError("The first request with this Idempotency-Key has no answer.", "Send it again with a new key.")
+        raise InvalidError(
+            "The first request with this Idempotency-Key has no answer.", "Send it again with a new key."
+        )
     return row.status, row.body

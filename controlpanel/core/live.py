@@ -38,7 +38,8 @@ def publish(topic: str) -> None:
     with connection.cursor() as cursor:
         # Equal payloads of one transaction are delivered once, so the transaction's number is the sequence.
         cursor.execute(
-            "SELECT pg_notify(%s, json_build_object('topic', %s::text, 'sequence', txid_current())::text)", [CHANNEL, topic]
+            "SELECT pg_notify(%s, json_build_object('topic', %s::text, 'sequence', txid_current())::text)",
+            [CHANNEL, topic],
         )
 
 

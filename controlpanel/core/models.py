@@ -85,7 +85,9 @@ class OutboxMessage(Leased):
         constraints = [
             models.UniqueConstraint(fields=["event", "kind", "destination"], name="one_message_for_each_destination")
         ]
-        indexes = [models.Index(fields=["next_run_at"], condition=models.Q(next_run_at__isnull=False), name="outbox_due")]
+        indexes = [
+            models.Index(fields=["next_run_at"], condition=models.Q(next_run_at__isnull=False), name="outbox_due")
+        ]
 
     def __str__(self) -> str:
         return f"{self.kind} to {self.destination}"

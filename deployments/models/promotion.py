@@ -20,7 +20,9 @@ class Promotion(Leased):
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7)
-    number = models.BigIntegerField(unique=True, editable=False, db_default=RawSQL("nextval('deployments_promotion_number')", ()))
+    number = models.BigIntegerField(
+        unique=True, editable=False, db_default=RawSQL("nextval('deployments_promotion_number')", ())
+    )
     kind = models.CharField(max_length=20, choices=Kind, default=Kind.RELEASE)
     environment = models.ForeignKey(Environment, on_delete=models.PROTECT, related_name="promotions")
     release = models.ForeignKey(Release, on_delete=models.PROTECT, null=True, related_name="promotions")
@@ -43,6 +45,8 @@ class Promotion(Leased):
     commit_parent = models.CharField(max_length=40, blank=True)
     intended_commit = models.CharField(max_length=40, blank=True)
     commit = models.CharField(max_length=40, blank=True)
+    committed_at = models.DateTimeField(null=True)
+    accepted_base = models.CharField(max_length=40, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     started_at = models.DateTimeField(null=True)
     state_since = models.DateTimeField(auto_now_add=True)
@@ -97,9 +101,11 @@ class PromotionComponent(models.Model):
     sync_sent = models.IntegerField(default=0)
     quarantine_until = models.DateTimeField(null=True)
     needs_operation = models.BooleanField(default=True)
+    spent_operation = models.CharField(max_length=40, blank=True)
+    is_ignored = models.BooleanField(default=False)
     started_at = models.DateTimeField(null=True)
     good_since = models.DateTimeField(null=True)
-    good_reconciled_at = models.DateTimeField(null=True)
+    tree_reads = models.IntegerField(default=0)
     bad_since = models.DateTimeField(null=True)
     stuck_since = models.DateTimeField(null=True)
     next_tree_at = models.DateTimeField(null=True)
@@ -131,9 +137,7 @@ class GateResult(models.Model):
 
     class Meta:
         ordering = ["pk"]
-        constraints = [
-            models.UniqueConstraint(fields=["promotion", "asked", "gate"], name="one_answer_of_each_gate")
-        ]
+        constraints = [models.UniqueConstraint(fields=["promotion", "asked", "gate"], name="one_answer_of_each_gate")]
 
     def __str__(self) -> str:
         return f"{self.gate}: {self.verdict}"

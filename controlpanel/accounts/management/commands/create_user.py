@@ -14,13 +14,17 @@ from controlpanel.core.permissions import Role
 
 
 class Command(BaseCommand):
-    help = "Create a person with roles, for all environments and tenants unless some are named; prints the first password."
+    help = (
+        "Create a person with roles, for all environments and tenants unless some are named; prints the first password."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         roles = ", ".join(role.value.replace(" ", "-") for role in Role)
         parser.add_argument("name", help="the name to sign in with")
         parser.add_argument("--role", action="append", required=True, help=f"{roles}; may be given several times")
-        parser.add_argument("--environment", action="append", default=[], help="the roles hold in this environment only")
+        parser.add_argument(
+            "--environment", action="append", default=[], help="the roles hold in this environment only"
+        )
         parser.add_argument("--tenant", action="append", default=[], help="the roles hold for this tenant only")
         parser.add_argument("--email", default="")
         parser.add_argument("--display-name", default="")

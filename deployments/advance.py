@@ -1,0 +1,95 @@
+"""Claims a promotion, runs one step, writes its result, gives the row back. Waiting holds a row, never a worker."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import structlog
+
+from controlpanel.clients.errors import ClientError, CredentialsRefused, GitCredentialsRefused, PermissionRefused
+from controlpanel.core import audit, doorbell, lease
+from controlpanel.core.lease import Lease
+from deployments import lifecycle
+from deployments.choices import RUNNING, TERMINAL, State
+from deployments.models import Promotion
+from deployments.steps import STEPS, Context, Outcome
+from deployments.steps.base import pause
+
+log = structlog.get_logger(__name__)
+POISONED_AFTER = 8
+"""Claims in a row that ended without any result: the step kills its worker, so a person must look."""
+
+
+def advance(pk: Any) -> bool:
+    """Run the next step of one due promotion; False where it is not due or another process has it."""
+    with structlog.contextvars.bound_contextvars(promotion=str(pk)):
+        ran = lease.run_claimed(Promotion, pk, _step)
+    if ran and lease.due(Promotion).filter(pk=pk).exists():
+        doorbell.ring_now("advance_promotion", pk)
+    return ran
+
+
+def _step(promotion: Promotion, held: Lease) -> float | None:
+    promotion = Promotion.objects.select_related("environment", "release", "preflight", "requester").get(
+        pk=promotion.pk
+    )
+    step = STEPS.get(State(promotion.state))
+    if step is None:
+        return None
+    context = Context(promotion=promotion, lease=held)
+    outcome = _guarded(step, context)
+    return _apply(context, outcome)
+
+
+def _guarded(step: Any, context: Context) -> Outcome:
+    """Run the step; an outside system's error becomes waiting with growing intervals, a refusal becomes a question."""
+    promotion = context.promotion
+    if promotion.attempts > POISONED_AFTER and promotion.state in RUNNING:
+        return pause(
+            "no_progress",
+            f"{State(promotion.state).label} was tried {promotion.attempts - 1} times without a result.",
+            advice="See the log of the worker for this promotion, then retry.",
+        )
+    try:
+        outcome: Outcome = step(context)
+    except (CredentialsRefused, PermissionRefused, GitCredentialsRefused) as error:
+        if promotion.state in RUNNING:
+            return pause(
+                "credentials", error.sentence, advice=error.remedy, effect="Nothing more happens until it is mended."
+            )
+        return _later(context, error)
+    except ClientError as error:
+        return _later(context, error)
+    Promotion.objects.filter(pk=promotion.pk, fencing=context.lease.fencing).update(attempts=0)
+    return outcome
+
+
+def _later(context: Context, error: ClientError) -> Outcome:
+    """An outage: what we know stays, the note says what is missing, the next try comes by itself."""
+    promotion = context.promotion
+    log.warning("step_waits", state=promotion.state, error=str(error))
+    Promotion.objects.filter(pk=promotion.pk, fencing=context.lease.fencing).update(attempts=0)
+    return Outcome(again=5.0, message=f"{error.sentence} Trying again.")
+
+
+def _apply(context: Context, outcome: Outcome) -> float | None:
+    promotion = context.promotion
+    if outcome.issue is not None:
+        lifecycle.pause(promotion, actor=audit.SYSTEM, lease=context.lease, issue=outcome.issue)
+    elif outcome.to in TERMINAL:
+        lifecycle.end(
+            promotion, outcome.to, actor=audit.SYSTEM, message=outcome.message, lease=context.lease, **outcome.fields
+        )
+    elif outcome.to is not None:
+        lifecycle.move(
+            promotion, outcome.to, actor=audit.SYSTEM, message=outcome.message, lease=context.lease, **outcome.fields
+        )
+    elif promotion.state not in TERMINAL and outcome.message != promotion.note:
+        _note(context, outcome.message)
+    return None if promotion.state in TERMINAL else outcome.again
+
+
+def _note(context: Context, text: str) -> None:
+    with context.held():
+        Promotion.objects.filter(pk=context.promotion.pk).update(note=text)
+        lifecycle.publish(context.promotion)

@@ -1,0 +1,6 @@
+"""Channels to people and systems outside; messages come from the outbox."""
+
+from deployments.notifications import mail
+from deployments.notifications.base import NotDelivered, channels
+
+__all__ = ["NotDelivered", "channels", "mail"]

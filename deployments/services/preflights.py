@@ -1,0 +1,150 @@
+"""Preflights: what a promotion would do, rendered by a worker before any click."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import structlog
+from django.db import transaction
+from django.db.models import Max, Q
+
+from controlpanel.accounts.actors import Actor
+from controlpanel.catalog import connections
+from controlpanel.catalog.models import Environment, Variable
+from controlpanel.clients.errors import ClientError
+from controlpanel.core import doorbell, lease, live
+from controlpanel.core.errors import AbsentError
+from controlpanel.core.lease import Lease, StatementTime
+from controlpanel.core.permissions import Right
+from deployments import gates
+from deployments.choices import PreflightState, State
+from deployments.gates import GateAnswer
+from deployments.models import Preflight, Promotion, Release
+from deployments.renderers import difference, variables
+from deployments.rendering import NotRenderable, Rendering, render_release
+
+log = structlog.get_logger(__name__)
+MOST_ATTEMPTS = 5
+
+
+def find_release(version: str) -> Release:
+    """The release of that version. Raises `AbsentError` that says how one comes to be."""
+    release = Release.objects.filter(version=version).first()
+    if release is None:
+        raise AbsentError(f"There is no release {version}.", "Create it first: POST /api/v1/releases.")
+    return release
+
+
+def find_environment(name: str, *, actor: Actor, right: Right = Right.VIEW) -> Environment:
+    """The environment, if the actor has the right there. Raises `AbsentError` or `RefusedError`."""
+    environment = Environment.objects.filter(name=name, is_retired=False).first()
+    if environment is None or not actor.may(Right.VIEW, name):
+        raise AbsentError(
+            f"There is no environment {name}, or it is not yours to see.", "See GET /api/v1/environments."
+        )
+    actor.require(right, name)
+    return environment
+
+
+def preflight_request(*, actor: Actor, release: str, environment: str, components: Sequence[str] = ()) -> Preflight:
+    """Return a preflight that is ready or being rendered; a new one only where none is still true."""
+    place = find_environment(environment, actor=actor)
+    chosen = find_release(release)
+    existing = _current(chosen, place, sorted(components))
+    return existing or preflight_start(release=chosen, environment=place, components=components, created_by=actor.name)
+
+
+@transaction.atomic
+def preflight_start(
+    *, release: Release, environment: Environment, components: Sequence[str], created_by: str
+) -> Preflight:
+    """Have a worker render."""
+    preflight = Preflight.objects.create(
+        release=release,
+        environment=environment,
+        components=sorted(components),
+        created_by=created_by,
+        next_run_at=StatementTime(),
+    )
+    doorbell.ring("render_preflight", preflight.pk)
+    return preflight
+
+
+def gates_of(preflight: Preflight, *, actor: Actor) -> list[GateAnswer]:
+    """The gates as they stand now, with this preview in hand."""
+    actor.require(Right.VIEW, preflight.environment.name)
+    return gates.for_target(release=preflight.release, environment=preflight.environment, preflight=preflight)
+
+
+def preflight_render(pk: Any) -> bool:
+    """Render one due preflight (called by a worker or by `watch`); False where another process has it."""
+    return lease.run_claimed(Preflight, pk, _render)
+
+
+def _current(release: Release, environment: Environment, components: list[str]) -> Preflight | None:
+    """The newest preflight of the same target that no later commit to the environment has overtaken."""
+    committed_at = (
+        Promotion.objects.filter(environment=environment).exclude(commit="").aggregate(at=Max("committed_at"))["at"]
+    )
+    rows = Preflight.objects.filter(release=release, environment=environment, components=components)
+    still_true = Q(state=PreflightState.RENDERING)
+    still_true |= Q(state=PreflightState.READY) & (Q(ready_at__gt=committed_at) if committed_at else Q())
+    return rows.filter(still_true).select_related("release", "environment").order_by("-created_at").first()
+
+
+def _render(preflight: Preflight, held: Lease) -> float | None:
+    """One rendering; what the release's author can mend ends it, an outage is tried again a few times."""
+    if preflight.state != PreflightState.RENDERING:
+        return None
+    try:
+        facts = _facts(preflight)
+    except NotRenderable as error:
+        _store(preflight, held, state=PreflightState.FAILED, error=error.sentence, remedy=error.remedy)
+    except ClientError as error:
+        log.warning("preflight_waits", preflight=str(preflight.pk), error=str(error))
+        if preflight.attempts < MOST_ATTEMPTS:
+            return 2.0 * preflight.attempts
+        _store(preflight, held, state=PreflightState.FAILED, error=error.sentence, remedy=error.remedy)
+    else:
+        _store(preflight, held, state=PreflightState.READY, **facts)
+    return None
+
+
+def _facts(preflight: Preflight) -> dict[str, Any]:
+    rendering = render_release(preflight.release, preflight.environment, preflight.components)
+    deploy = connections.deploy_repository()
+    deploy.fetch()
+    base = deploy.tip(preflight.environment.branch)
+    before: dict[str, bytes] = {}
+    for component in rendering.components:
+        before |= deploy.files(base, component) if base else {}
+    changes = [dataclasses.asdict(change) for change in difference.changes(before, rendering.files)]
+    return {
+        "base": base or "",
+        "render_digest": rendering.digest,
+        "parts": rendering.parts,
+        "changes": changes,
+        "waves": [list(wave) for wave in rendering.waves],
+        "variables": _variables(rendering),
+    }
+
+
+def _variables(rendering: Rendering) -> list[dict[str, str]]:
+    """Where each required variable of the environment stands in what would be committed."""
+    found = variables.standing(rendering.files)
+    return [
+        {"key": variable.key, "state": found.get(variable.key, "missing")}
+        for variable in Variable.objects.filter(scope="environment").order_by("pk")
+    ]
+
+
+def _store(preflight: Preflight, held: Lease, *, state: PreflightState, **facts: Any) -> None:
+    with lease.held(preflight, held, state=PreflightState.RENDERING):
+        Preflight.objects.filter(pk=preflight.pk).update(state=state, ready_at=StatementTime(), **facts)
+        live.publish(f"preflight.{preflight.pk}")
+        waiting = Promotion.objects.filter(preflight=preflight, state=State.REQUESTED)
+        lease.wake(waiting)
+        for promotion in waiting.values_list("pk", flat=True):
+            doorbell.ring("advance_promotion", promotion)

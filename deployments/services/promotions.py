@@ -1,0 +1,276 @@
+"""Use cases of promotions: ask, abort, retry, claim, ignore. Page, API and command all come here."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.db.models import Q
+
+from controlpanel.accounts.actors import Actor
+from controlpanel.catalog.models import Environment
+from controlpanel.core import audit, live
+from controlpanel.core.errors import AbsentError, ConflictError, InvalidError
+from controlpanel.core.lease import StatementTime
+from controlpanel.core.permissions import Right
+from deployments import gates, lifecycle
+from deployments.choices import OPEN, RUNNING, WAITING, Confidence, Kind, PreflightState, Rollout, State
+from deployments.gates import GateAnswer
+from deployments.models import Preflight, Promotion, Release
+from deployments.services.preflights import find_environment, find_release
+
+DIGEST = re.compile(r"[0-9a-f]{64}")
+
+
+def promotion_request(
+    *,
+    actor: Actor,
+    environment: str,
+    release: str | None,
+    reason: str = "",
+    render_digest: str = "",
+    components: Sequence[str] = (),
+    kind: str = Kind.RELEASE,
+    overrides: Sequence[Mapping[str, str]] = (),
+) -> Promotion:
+    """Ask for a promotion.
+
+    With a `render_digest` it is judged at once: `ConflictError` (409, with the gates) where the preview is stale or a
+    gate blocks, recorded in the audit, and no promotion. Without one a worker renders and judges. The same request by
+    the same actor while one is open returns that one.
+    """
+    place = find_environment(environment, actor=actor, right=Right.PROMOTION_REQUEST)
+    _check(kind, release, render_digest, overrides)
+    chosen = find_release(release or "")
+    names = sorted(set(components))
+    with transaction.atomic():
+        Environment.objects.select_for_update().get(pk=place.pk)
+        existing = _open_equal(actor, place, chosen, names, render_digest)
+        if existing is not None:
+            return existing
+        preflight = _preview(chosen, place, names, render_digest)
+        answers = gates.for_target(release=chosen, environment=place, preflight=preflight)
+        refusal = _refusal(render_digest, preflight, answers) if render_digest else None
+        if refusal is None:
+            return _create(actor, place, chosen, names, reason.strip(), preflight if render_digest else None, answers)
+        _record_refusal(actor, place, chosen, refusal)
+    raise refusal
+
+
+def promotion_abort(*, actor: Actor, promotion: Promotion, reason: str = "") -> Promotion:
+    """Stop a promotion; nothing that is live is rolled back. Raises `ConflictError` where it has ended or is ending."""
+    actor.require(Right.PROMOTION_ABORT, promotion.environment.name)
+    said = f" {reason.strip()}" if reason.strip() else ""
+    if promotion.state in WAITING:
+        lifecycle.end(
+            promotion,
+            State.CANCELED,
+            actor=actor,
+            message=f"Aborted before it started.{said}",
+            confidence=Confidence.OBSERVED,
+        )
+    elif promotion.state in (*RUNNING, State.PAUSED):
+        lifecycle.move(promotion, State.CANCELING, actor=actor, message=f"Abort asked for.{said}")
+    else:
+        raise ConflictError(
+            f"Promotion {promotion.number} is {promotion.get_state_display().lower()}.",
+            "There is nothing left to abort.",
+        )
+    return promotion
+
+
+def promotion_retry(*, actor: Actor, promotion: Promotion) -> Promotion:
+    """Resume the step at which it paused. Raises `ConflictError` where it is not paused."""
+    actor.require(Right.PROMOTION_RETRY, promotion.environment.name)
+    _require_paused(promotion, "retry")
+    step, issue = State(promotion.paused_from), promotion.issue or {}
+    with transaction.atomic():
+        accepted = {"accepted_base": issue["base"]} if issue.get("base") else {}
+        lifecycle.move(
+            promotion, step, actor=actor, message=f"Retry of {step.label.lower()}.", details={"retry": True}, **accepted
+        )
+        _reset_rollouts(promotion, send_again=bool(issue.get("send_again")), spent=issue.get("operation", ""))
+    return promotion
+
+
+def promotion_ignore(*, actor: Actor, promotion: Promotion, reason: str) -> Promotion:
+    """Go on although a component of the wave is not proved. Raises `InvalidError` without a reason of 10 characters."""
+    actor.require(Right.PROMOTION_IGNORE, promotion.environment.name)
+    _require_paused(promotion, "ignore")
+    if len(reason.strip()) < 10:
+        raise InvalidError(
+            "Ignoring needs a reason of at least 10 characters.", "Say why going on is right.", field="reason"
+        )
+    if promotion.paused_from != State.ROLLING_OUT:
+        raise ConflictError(
+            "Only a rollout that is not healthy can be ignored.", "Retry the step or abort the promotion."
+        )
+    with transaction.atomic():
+        lifecycle.move(
+            promotion, State.ROLLING_OUT, actor=actor, message=f"Ignored: {reason.strip()}", details={"ignored": True}
+        )
+        stuck = promotion.rollouts.filter(wave=promotion.wave).exclude(state=Rollout.DONE)
+        stuck.update(
+            state=Rollout.DONE, is_ignored=True, finished_at=StatementTime(), message=f"Ignored by {actor.name}."
+        )
+    return promotion
+
+
+@transaction.atomic
+def promotion_claim(*, actor: Actor, promotion: Promotion) -> Promotion:
+    """Take the decision on a paused promotion upon oneself."""
+    actor.require(Right.PROMOTION_CLAIM, promotion.environment.name)
+    _require_paused(promotion, "claim")
+    Promotion.objects.filter(pk=promotion.pk, state=State.PAUSED).update(
+        claimed_by=actor.name, claimed_at=StatementTime()
+    )
+    lifecycle.note(promotion, actor=actor, action="claimed", message=f"{actor.name} is on it.")
+    promotion.refresh_from_db()
+    return promotion
+
+
+def find_promotion(identifier: str, *, actor: Actor) -> Promotion:
+    """A promotion by id or number. Raises `AbsentError` where it is absent or not the actor's to see."""
+    match = Q(number=int(identifier)) if identifier.isdecimal() and len(identifier) < 19 else Q(pk=identifier)
+    try:
+        found = (
+            Promotion.objects.select_related("environment", "release", "requester", "preflight").filter(match).first()
+        )
+    except ValidationError:  # neither a number nor a UUID
+        found = None
+    if found is None or not actor.may(Right.VIEW, found.environment.name):
+        raise AbsentError(
+            f"There is no promotion {identifier}, or it is not yours to see.", "See GET /api/v1/promotions."
+        )
+    return found
+
+
+def _check(kind: str, release: str | None, render_digest: str, overrides: Sequence[Mapping[str, str]]) -> None:
+    if kind != Kind.RELEASE:
+        raise InvalidError(
+            f"Promotions of the kind {kind} cannot be asked for here yet.", "Use the kind release.", field="kind"
+        )
+    if not release:
+        raise InvalidError("No release is named.", "Name the release's version.", field="release")
+    if render_digest and not DIGEST.fullmatch(render_digest):
+        raise InvalidError(
+            "render_digest must be 64 hexadecimal characters.",
+            "Take it from a preflight of this release.",
+            field="render_digest",
+        )
+    if overrides:
+        raise InvalidError(
+            "None of the gates of this environment can be overridden.", "Leave out `override`.", field="override"
+        )
+
+
+def _open_equal(
+    actor: Actor, place: Environment, release: Release, components: list[str], digest: str
+) -> Promotion | None:
+    rows = Promotion.objects.filter(
+        environment=place,
+        release=release,
+        components=components,
+        kind=Kind.RELEASE,
+        requested_by=actor.name,
+        state__in=OPEN,
+    ).exclude(state=State.CANCELING)
+    equal = rows.filter(Q(render_digest=digest) | Q(render_digest="")) if digest else rows
+    return equal.select_related("environment", "release").first()
+
+
+def _preview(release: Release, place: Environment, components: list[str], digest: str) -> Preflight | None:
+    rows = Preflight.objects.filter(
+        release=release, environment=place, components=components, state=PreflightState.READY
+    )
+    return rows.filter(render_digest=digest).order_by("-ready_at").first() if digest else None
+
+
+def _refusal(digest: str, preview: Preflight | None, answers: list[GateAnswer]) -> ConflictError | None:
+    shown = [gate_fields(answer) for answer in answers]
+    if preview is None:
+        return ConflictError(
+            f"Preview is out of date: no preflight of this release gave the digest {digest[:4]}…{digest[-4:]}.",
+            "Ask for a preflight and review the new diff.", gates=shown, stale=True,
+        )  # fmt: skip
+    blocking = [answer for answer in answers if answer.blocks]
+    if not blocking:
+        return None
+    first = blocking[0]
+    stale = any(answer.gate == "digest-current" for answer in blocking)
+    return ConflictError(f"Blocked: {first.reason}", first.remedy, gates=shown, stale=stale)
+
+
+def gate_fields(answer: GateAnswer) -> dict[str, Any]:
+    """A gate's answer as the interfaces show it."""
+    return {
+        "gate": answer.gate, "title": answer.title, "verdict": answer.verdict.value, "reason": answer.reason,
+        "owner": answer.owner, "remedy": answer.remedy, "opens_at": answer.opens_at,
+    }  # fmt: skip
+
+
+def _record_refusal(actor: Actor, place: Environment, release: Release, refusal: ConflictError) -> None:
+    audit.record(
+        actor=actor, action="promotion.refused", environment=place.name, target=release.version, message=refusal.sentence,
+        details={"gates": [{"gate": gate["gate"], "verdict": gate["verdict"]} for gate in refusal.extra["gates"]]},
+    )  # fmt: skip
+    live.publish("audit")
+
+
+def _create(
+    actor: Actor, place: Environment, release: Release, components: list[str], reason: str, preflight: Preflight | None, answers: list[GateAnswer]
+) -> Promotion:  # fmt: skip
+    superseded = list(_superseded_by(release, place))  # locked before the first event, see audit.record
+    promotion = Promotion.objects.create(
+        environment=place, release=release, components=components, reason=reason, preflight=preflight, requester=actor.user,
+        render_digest=preflight.render_digest if preflight else "", requested_by=actor.name, requested_door=actor.door,
+        next_run_at=StatementTime(),
+    )  # fmt: skip
+    promotion.refresh_from_db(fields=["number"])
+    lifecycle.begin(promotion, actor=actor)
+    for older in superseded:
+        lifecycle.end(
+            older,
+            State.SUPERSEDED,
+            actor=actor,
+            message=f"Superseded by promotion {promotion.number} of {release.version}.",
+        )
+    if preflight is not None:
+        lifecycle.admit(promotion, answers)
+    return promotion
+
+
+def _superseded_by(release: Release, place: Environment) -> Any:
+    """Promotions of older releases that have not started; only a newer release supersedes."""
+    rows = Promotion.objects.filter(environment=place, kind=Kind.RELEASE, state__in=WAITING, release__lt=release.pk)
+    return rows.select_related("environment", "release", "requester").select_for_update(of=("self",)).order_by("number")
+
+
+def _require_paused(promotion: Promotion, act: str) -> None:
+    if promotion.state != State.PAUSED:
+        raise ConflictError(
+            f"Promotion {promotion.number} is {promotion.get_state_display().lower()}, not paused.",
+            f"There is nothing to {act}.",
+        )
+
+
+def _reset_rollouts(promotion: Promotion, *, send_again: bool, spent: str) -> None:
+    """Give what is not proved its time anew; send a new operation only where the last one failed."""
+    open_rollouts = promotion.rollouts.filter(wave=promotion.wave).exclude(state=Rollout.DONE)
+    fresh: dict[str, Any] = {
+        "started_at": StatementTime(),
+        "bad_since": None,
+        "stuck_since": None,
+        "good_since": None,
+        "next_tree_at": None,
+        "message": "",
+    }
+    if send_again:
+        stuck = open_rollouts.filter(state=Rollout.STUCK)
+        stuck.update(
+            sync_intended_at=None, quarantine_until=None, spent_operation=spent, **{**fresh, "state": Rollout.WAITING}
+        )
+    open_rollouts.filter(state=Rollout.STUCK).update(**{**fresh, "state": Rollout.ROLLING_OUT})

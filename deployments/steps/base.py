@@ -1,0 +1,118 @@
+"""What a step gets and gives back."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.utils import timezone
+
+from controlpanel.catalog import connections
+from controlpanel.clients.argocd import ArgoCD
+from controlpanel.core import audit, lease
+from controlpanel.core.lease import Lease
+from deployments import lifecycle
+from deployments.choices import State
+from deployments.models import Promotion, PromotionComponent
+
+CALL_SECONDS = 10.0
+"""No single outside call of a step takes longer; less of the lease than this left, and the step gives the row back."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What comes next: a move (`to`), an `end`, a pause (`issue`), or waiting. `again` is seconds, None: until woken."""
+
+    again: float | None = 0.0
+    to: State | None = None
+    message: str = ""
+    fields: dict[str, Any] = field(default_factory=dict)
+    issue: dict[str, Any] | None = None
+
+
+def move_to(state: State, message: str, **fields: Any) -> Outcome:
+    """Go on with the next step at once."""
+    return Outcome(to=state, message=message, fields=fields)
+
+
+def wait(seconds: float | None, note: str = "") -> Outcome:
+    """Look again in so many seconds; `note` is shown meanwhile."""
+    return Outcome(again=seconds, message=note)
+
+
+def pause(cause: str, sentence: str, *, effect: str = "", advice: str = "", **facts: Any) -> Outcome:
+    """Stop and ask a person: what happened, what it means, what usually helps."""
+    return Outcome(
+        again=None, issue={"cause": cause, "sentence": sentence, "effect": effect, "advice": advice, **facts}
+    )
+
+
+@dataclass
+class Context:
+    """A claimed promotion and what a step may use. `guard` before every outside call; `held` around every write."""
+
+    promotion: Promotion
+    lease: Lease
+    timings: Any = field(default_factory=lambda: settings.TIMINGS)
+
+    def guard(self, seconds: float = CALL_SECONDS) -> None:
+        """Self-fence: raise `LeaseTooShort` unless a call of so many seconds fits into the lease."""
+        self.lease.guard(min(seconds, self.timings.lease_seconds / 3))
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """A transaction in which the promotion is locked, still ours and in the state that we saw."""
+        with lease.held(self.promotion, self.lease, state=self.promotion.state):
+            yield
+
+    def save(self, row: PromotionComponent, **values: Any) -> None:
+        """Write progress of one component, and tell the browsers."""
+        with self.held():
+            PromotionComponent.objects.filter(pk=row.pk).update(**values)
+            lifecycle.publish(self.promotion)
+        for name, value in values.items():
+            setattr(row, name, value)
+
+    def tell(self, action: str, message: str, **details: Any) -> None:
+        """Add an event to the promotion's history."""
+        with self.held():
+            lifecycle.note(self.promotion, actor=audit.SYSTEM, action=action, message=message, details=details)
+
+    @property
+    def marker(self) -> str:
+        """What our operations carry in `infos`."""
+        return str(self.promotion.pk)
+
+    @property
+    def project(self) -> str:
+        """The environment's AppProject."""
+        return self.promotion.environment.project
+
+    def argocd(self) -> ArgoCD:
+        """The environment's Argo CD. Raises `NotConfigured`."""
+        return connections.argocd_for(self.promotion.environment)
+
+    def now(self) -> Any:
+        """This process's time; only ever compared with times that the same clock wrote some seconds ago."""
+        return timezone.now()
+
+    def later(self, seconds: float) -> Any:
+        """So many seconds from now."""
+        return timezone.now() + timedelta(seconds=seconds)
+
+    @property
+    def claim(self) -> str:
+        """The create-only ref under which the promotion's commit is pushed."""
+        return claim_ref(self.promotion)
+
+
+def claim_ref(promotion: Promotion, number: int = 1) -> str:
+    """`refs/panel/promotions/<id>/<n>`."""
+    return f"refs/panel/promotions/{promotion.pk}/{number}"
+
+
+Step = Callable[[Context], Outcome]

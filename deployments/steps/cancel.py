@@ -1,0 +1,106 @@
+"""canceling: make sure that nothing of ours happens any more, then say what is live. Nothing is rolled back."""
+
+from __future__ import annotations
+
+from controlpanel.catalog import connections
+from controlpanel.clients.argocd import ArgoCD
+from controlpanel.clients.argocd_models import Application as Read
+from controlpanel.clients.errors import NotFound, NothingRunning
+from controlpanel.clients.git import Claimed
+from controlpanel.core.crashpoints import crashpoint
+from controlpanel.core.lease import StatementTime
+from deployments.choices import Confidence, State
+from deployments.models import Promotion, PromotionComponent
+from deployments.steps.base import Context, Outcome, move_to, wait
+from deployments.steps.sync import in_the_air
+
+POLL_SECONDS = 3.0
+
+
+def run(context: Context) -> Outcome:
+    """Take the claim so that no late push lands; stop our operations and only ours; end."""
+    if not context.promotion.commit and not _call_off(context):
+        return move_to(State.CANCELED, "Aborted before anything was committed.", confidence=Confidence.OBSERVED)
+    argocd = context.argocd()
+    for rollout in context.promotion.rollouts.exclude(sync_intended_at=None):
+        context.guard()
+        waiting = _stop(context, argocd, rollout)
+        if waiting is not None:
+            return waiting
+    return _ended(context, argocd)
+
+
+def _call_off(context: Context) -> bool:
+    """Take the claim ref as a tombstone. True where our own push was there first: then it is committed after all."""
+    promotion, repository = context.promotion, connections.deploy_repository()
+    if not promotion.intended_commit:
+        return False
+    context.guard()
+    stone = promotion.commit_parent or repository.tip(promotion.environment.branch)
+    if stone is None:
+        return False
+    repository.fetch()
+    result = repository.reserve(context.claim, stone)
+    if not isinstance(result, Claimed) or result.commit == stone:
+        return False
+    with context.held():
+        Promotion.objects.filter(pk=promotion.pk).update(
+            commit=result.commit, git_revision=result.commit, committed_at=StatementTime()
+        )
+    promotion.commit = result.commit
+    return True
+
+
+def _stop(context: Context, argocd: ArgoCD, rollout: PromotionComponent) -> Outcome | None:
+    try:
+        read = argocd.get_application(rollout.application, context.project)
+    except NotFound:
+        return None
+    if not read.carries(context.marker):
+        left = in_the_air(context, rollout) if rollout.state == "syncing" else 0.0
+        return (
+            wait(min(left, POLL_SECONDS), f"A sync of {rollout.application} may still be on its way.")
+            if left > 0
+            else None
+        )
+    if not read.operation_running:
+        return None
+    if read.operation_phase != "Terminating":
+        _terminate(context, argocd, rollout)
+    return wait(POLL_SECONDS, f"Waiting for the operation on {rollout.application} to stop.")
+
+
+def _terminate(context: Context, argocd: ArgoCD, rollout: PromotionComponent) -> None:
+    context.guard()
+    crashpoint("cancel.before_terminate")
+    try:
+        argocd.terminate(rollout.application, context.project)
+    except NothingRunning:  # ended by itself, or not picked up yet: the next look tells
+        return
+    crashpoint("cancel.after_terminate")
+
+
+def _ended(context: Context, argocd: ArgoCD) -> Outcome:
+    promotion = context.promotion
+    live = []
+    for rollout in promotion.rollouts.exclude(sync_intended_at=None):
+        context.guard()
+        live.append(_applied(context, argocd, rollout))
+    reached = [name for name in live if name]
+    words = f"{', '.join(reached)} took the commit and keep it" if reached else "No Application took it"
+    return move_to(
+        State.CANCELED, f"Aborted after commit {promotion.commit[:7]}. {words}; nothing is rolled back.",
+        live_revision=promotion.commit if reached else "", confidence=Confidence.OBSERVED,
+    )  # fmt: skip
+
+
+def _applied(context: Context, argocd: ArgoCD, rollout: PromotionComponent) -> str:
+    try:
+        read: Read = argocd.get_application(rollout.application, context.project)
+    except NotFound:
+        return ""
+    return (
+        rollout.component
+        if read.carries(context.marker) and read.sync_result_revision == context.promotion.commit
+        else ""
+    )

@@ -1,0 +1,140 @@
+"""rolling_out: follow the wave until each component is proved, and say early what keeps one from it.
+
+What `watch` observed tells when to look; only a fresh read decides. Two reads with a settle time between them prove
+a rollout, the second after a comparison that Argo CD was asked for.
+"""
+
+from __future__ import annotations
+
+from controlpanel.clients.argocd import ArgoCD
+from controlpanel.clients.argocd_models import Application as Read
+from controlpanel.core.crashpoints import crashpoint
+from deployments.choices import Rollout, State
+from deployments.models import Application, PromotionComponent
+from deployments.steps import trees
+from deployments.steps.base import Context, Outcome, move_to, wait
+from deployments.steps.causes import failed_operation, foreign_operation, timed_out, unhealthy
+
+LOOK_SECONDS = 15.0
+"""How often a step looks by itself; `watch` wakes it when an observation changes."""
+
+
+def run(context: Context) -> Outcome:
+    """Decide on every component of the wave; go to the next wave, or on to verifying, when all are done."""
+    promotion, argocd = context.promotion, context.argocd()
+    rollouts = list(promotion.rollouts.filter(wave=promotion.wave))
+    if any(rollout.state == Rollout.WAITING for rollout in rollouts):
+        return move_to(State.SYNCING, f"Wave {promotion.wave}: sending again.")
+    observed = {row.name: row for row in Application.objects.filter(environment=promotion.environment)}
+    waits: list[float] = []
+    for rollout in rollouts:
+        if rollout.state == Rollout.DONE:
+            continue
+        context.guard()
+        outcome = _follow(context, argocd, rollout, observed.get(rollout.application))
+        if outcome.issue is not None:
+            context.save(rollout, state=Rollout.STUCK)
+            return outcome
+        if rollout.state != Rollout.DONE:
+            waits.append(outcome.again or 0.0)
+    return wait(min(waits)) if waits else _next_wave(context)
+
+
+def _next_wave(context: Context) -> Outcome:
+    promotion = context.promotion
+    last = len(promotion.plan["waves"])
+    if promotion.wave >= last:
+        return move_to(State.VERIFYING, f"Wave {promotion.wave} done. Every Application is proved.")
+    return move_to(State.SYNCING, f"Wave {promotion.wave} done.", wave=promotion.wave + 1)
+
+
+def _follow(context: Context, argocd: ArgoCD, rollout: PromotionComponent, seen: Application | None) -> Outcome:
+    if _may_be_decided(context, seen, rollout):
+        return _decide(context, argocd, rollout)
+    rollout.good_since = None
+    issue = trees.look(context, argocd, rollout, seen)
+    return issue or _overdue(context, rollout, seen) or wait(_patience(context, rollout))
+
+
+def _may_be_decided(context: Context, seen: Application | None, rollout: PromotionComponent) -> bool:
+    """Whether a fresh read could end this: it looks done, failed or degraded, or nobody observes any more."""
+    if seen is None or seen.observed_at is None or _is_old(context, seen):
+        return True
+    if seen.operation_running or not seen.operation:
+        return False
+    if seen.operation_marker != context.marker:
+        # an observation from before our sync; a later foreign one will show itself as an operation that is not ours
+        return bool(rollout.started_at and seen.observed_at > rollout.started_at)
+    looks_done = seen.sync == "Synced" and seen.health == "Healthy"
+    return looks_done or seen.operation in ("Failed", "Error") or seen.health == "Degraded"
+
+
+def _is_old(context: Context, seen: Application) -> bool:
+    """Nothing heard for two re-lists: ask Argo CD directly meanwhile."""
+    assert seen.observed_at is not None
+    return bool((context.now() - seen.observed_at).total_seconds() > 2 * context.timings.relist_seconds)
+
+
+def _decide(context: Context, argocd: ArgoCD, rollout: PromotionComponent) -> Outcome:
+    """One fresh read, and what it means."""
+    settle = context.timings.settle_seconds
+    if rollout.good_since and (left := settle - (context.now() - rollout.good_since).total_seconds()) > 0:
+        return wait(left)
+    crashpoint("observe.before_read")
+    refresh = "normal" if rollout.good_since else None
+    read = argocd.get_application(rollout.application, context.project, refresh=refresh)
+    verdict = read.rolled_out_at(context.promotion.commit, context.marker)
+    if verdict.standing == "stale" and refresh is None:
+        context.guard()
+        read = argocd.get_application(rollout.application, context.project, refresh="normal")
+        verdict = read.rolled_out_at(context.promotion.commit, context.marker)
+    crashpoint("observe.after_read")
+    if verdict:
+        return _proved(context, argocd, rollout, settle)
+    return _not_proved(context, argocd, rollout, read, verdict.standing, verdict.reason)
+
+
+def _proved(context: Context, argocd: ArgoCD, rollout: PromotionComponent, settle: float) -> Outcome:
+    if rollout.good_since is None and settle > 0:
+        context.save(rollout, good_since=context.now(), bad_since=None, message="healthy, settling")
+        return wait(settle)
+    trees.read(context, argocd, rollout)
+    context.save(rollout, state=Rollout.DONE, finished_at=context.now(), message="Synced and Healthy")
+    context.tell(
+        "component_done",
+        f"{rollout.component} is Synced and Healthy at {context.promotion.commit[:7]}.",
+        component=rollout.component,
+    )
+    return wait(0.0)
+
+
+def _not_proved(
+    context: Context, argocd: ArgoCD, rollout: PromotionComponent, read: Read, standing: str, reason: str
+) -> Outcome:
+    if standing == "failed":
+        return failed_operation(context, rollout, read, reason)
+    if standing == "superseded" and read.deployed(context.promotion.commit) is None:
+        return foreign_operation(context, rollout, read)
+    values = {"good_since": None, "message": reason}
+    values["bad_since"] = (rollout.bad_since or context.now()) if standing == "degraded" else None
+    context.save(rollout, **values)
+    if (
+        rollout.bad_since
+        and (context.now() - rollout.bad_since).total_seconds() >= context.timings.degraded_grace_seconds
+    ):
+        return unhealthy(context, rollout, read)
+    issue = trees.look(context, argocd, rollout, None)
+    return issue or _overdue(context, rollout, None) or wait(_patience(context, rollout))
+
+
+def _overdue(context: Context, rollout: PromotionComponent, seen: Application | None) -> Outcome | None:
+    if rollout.started_at is None or (context.now() - rollout.started_at).total_seconds() < rollout.deadline_seconds:
+        return None
+    return timed_out(context, rollout, seen)
+
+
+def _patience(context: Context, rollout: PromotionComponent) -> float:
+    """Until the next look that is worth one: the tree's, or the usual."""
+    if rollout.next_tree_at is None:
+        return LOOK_SECONDS
+    return min(LOOK_SECONDS, max(0.5, (rollout.next_tree_at - context.now()).total_seconds()))

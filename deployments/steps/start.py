@@ -1,0 +1,44 @@
+"""queued: take the lane when it is free and the gates still say yes."""
+
+from __future__ import annotations
+
+from django.db import IntegrityError
+
+from controlpanel.core import audit
+from deployments import gates, lifecycle
+from deployments.choices import State, Verdict
+from deployments.models import Promotion
+from deployments.steps.base import Context, Outcome, wait
+
+AGAIN_SECONDS = 5.0
+
+
+def run(context: Context) -> Outcome:
+    """Ask the gates once more; the first in the queue moves to `rendering`, which the database allows once."""
+    promotion = context.promotion
+    answers = gates.for_target(
+        release=promotion.release, environment=promotion.environment, promotion=promotion, asked="start"
+    )
+    holding = next((answer for answer in answers if answer.verdict != Verdict.PASS), None)
+    if holding is not None:
+        _note(context, answers, holding.reason)
+        return wait(AGAIN_SECONDS)
+    try:
+        with context.held():
+            lifecycle.remember(promotion, answers, asked="start")
+            lifecycle.move(
+                promotion, State.RENDERING, actor=audit.SYSTEM, lease=context.lease, message="Started.", note=""
+            )
+    except IntegrityError:  # another one took the lane between the question and the move
+        promotion.state = State.QUEUED
+        return wait(AGAIN_SECONDS)
+    return Outcome(again=0.0)
+
+
+def _note(context: Context, answers: list[gates.GateAnswer], reason: str) -> None:
+    if context.promotion.note == reason:
+        return
+    with context.held():
+        lifecycle.remember(context.promotion, answers, asked="start")
+        Promotion.objects.filter(pk=context.promotion.pk).update(note=reason)
+        lifecycle.publish(context.promotion)

@@ -1,0 +1,152 @@
+"""syncing: have Argo CD sync exactly our commit, component by component of the current wave, each once.
+
+An operation with our marker is ours after any crash. A request that may still be in the air is waited out (the
+quarantine) before it is sent again.
+"""
+
+from __future__ import annotations
+
+from controlpanel.clients.argocd import ArgoCD
+from controlpanel.clients.argocd_models import Application
+from controlpanel.clients.errors import (
+    Ambiguous,
+    AutomatedSync,
+    NotFound,
+    NotSent,
+    OperationInProgress,
+    RateLimited,
+    Rejected,
+    SyncWindowBlocked,
+)
+from controlpanel.core.crashpoints import crashpoint
+from deployments.choices import Rollout, State
+from deployments.models import PromotionComponent
+from deployments.steps.base import Context, Outcome, move_to, pause, wait
+
+POLL_SECONDS = 2.0
+
+
+def run(context: Context) -> Outcome:
+    """Go through the wave's components that are not accepted yet; move on when Argo CD has accepted all."""
+    argocd, promotion = context.argocd(), context.promotion
+    pending = list(promotion.rollouts.filter(wave=promotion.wave, state__in=(Rollout.WAITING, Rollout.SYNCING)))
+    waits: list[Outcome] = []
+    for rollout in pending:
+        context.guard()
+        outcome = _accept(context, argocd, rollout)
+        if outcome is not None and outcome.issue is not None:
+            return outcome
+        if outcome is not None:
+            waits.append(outcome)
+    if waits:
+        return min(waits, key=lambda outcome: outcome.again or 0.0)
+    names = ", ".join(rollout.component for rollout in pending) or "nothing left to send"
+    return move_to(State.ROLLING_OUT, f"Wave {promotion.wave}: {names}.")
+
+
+def _accept(context: Context, argocd: ArgoCD, rollout: PromotionComponent) -> Outcome | None:
+    """None once Argo CD has the operation (or none is needed); else what to wait for."""
+    refresh = None if rollout.is_changed or rollout.sync_intended_at else "normal"
+    try:
+        application = argocd.get_application(rollout.application, context.project, refresh=refresh)
+    except NotFound:
+        return pause(
+            "application_missing", f"Argo CD has no Application {rollout.application} in the project {context.project}.",
+            advice="Run `manage.py bootstrap`, then retry.", effect="Git holds the commit; nothing was synced.", application=rollout.application,
+        )  # fmt: skip
+    if _is_ours(context, application, rollout):
+        return _accepted(context, rollout)
+    if not rollout.is_changed and application.sync_status == "Synced" and not rollout.sync_intended_at:
+        context.save(rollout, state=Rollout.DONE, needs_operation=False, finished_at=context.now(), message="unchanged")
+        return None
+    if application.operation_in_progress and not application.operation_orphaned:
+        return _busy(application)
+    if (remaining := in_the_air(context, rollout)) > 0:
+        return wait(
+            min(remaining, POLL_SECONDS * 2), f"A sync of {rollout.application} may still be on its way; asking again."
+        )
+    return _send(context, argocd, rollout)
+
+
+def _is_ours(context: Context, application: Application, rollout: PromotionComponent) -> bool:
+    """An operation with our marker at our commit, and not the one that a person has chosen to repeat."""
+    started = str(application.operation_started_at or "")
+    spent = bool(rollout.spent_operation) and started == rollout.spent_operation
+    return (
+        application.carries(context.marker) and application.operation_revision == context.promotion.commit and not spent
+    )
+
+
+def _accepted(context: Context, rollout: PromotionComponent) -> None:
+    context.save(
+        rollout,
+        state=Rollout.ROLLING_OUT,
+        started_at=rollout.started_at or context.now(),
+        quarantine_until=None,
+        message="sync accepted",
+    )
+    crashpoint("sync.after_record")
+
+
+def _busy(application: Application) -> Outcome:
+    who = application.operation_initiated_by or (
+        "automated sync" if application.operation_automated else "someone else"
+    )
+    return wait(POLL_SECONDS, f"{who} started another sync of {application.name}; waiting for it.")
+
+
+def in_the_air(context: Context, rollout: PromotionComponent) -> float:
+    """Seconds for which an earlier request, sent but never answered, may still land."""
+    if rollout.sync_intended_at is None:
+        return 0.0
+    until = rollout.quarantine_until
+    if until is None:  # a crash between sending and recording
+        until = rollout.sync_intended_at + (context.later(context.timings.quarantine_seconds) - context.now())
+    return float((until - context.now()).total_seconds())
+
+
+def _send(context: Context, argocd: ArgoCD, rollout: PromotionComponent) -> Outcome | None:
+    crashpoint("sync.before_intent")
+    context.save(
+        rollout,
+        state=Rollout.SYNCING,
+        sync_intended_at=context.now(),
+        quarantine_until=None,
+        sync_sent=rollout.sync_sent + 1,
+        message="sync sent",
+    )
+    context.guard()
+    crashpoint("sync.before_send")
+    try:
+        application = argocd.sync(rollout.application, context.project, context.promotion.commit, context.marker)
+    except Ambiguous as error:
+        context.save(
+            rollout, quarantine_until=context.later(context.timings.quarantine_seconds), message=error.sentence
+        )
+        return wait(POLL_SECONDS, f"{error.sentence} Looking whether it was accepted.")
+    except (NotSent, Rejected) as error:
+        return _refused(context, rollout, error)
+    crashpoint("sync.after_send")
+    if not application.carries(context.marker):
+        return wait(POLL_SECONDS, f"Argo CD took the sync of {rollout.application} but does not show it yet.")
+    _accepted(context, rollout)
+    return None
+
+
+def _refused(context: Context, rollout: PromotionComponent, error: NotSent | Rejected) -> Outcome:
+    """Certainly not applied: the intent is taken back, and the kind of refusal says what comes next."""
+    context.save(rollout, sync_intended_at=None, quarantine_until=None, message=error.sentence)
+    if isinstance(error, OperationInProgress):
+        return wait(POLL_SECONDS, f"Another operation runs on {rollout.application}; waiting for it.")
+    if isinstance(error, SyncWindowBlocked):
+        return wait(30.0, f"A sync window of Argo CD holds {rollout.application}. It goes on when the window opens.")
+    if isinstance(error, (NotSent, RateLimited)):
+        return wait(5.0, f"{error.sentence} Trying again.")
+    if isinstance(error, AutomatedSync):
+        advice = "Switch automated sync off for this Application: the panel syncs it."
+    else:
+        advice = error.remedy
+    return pause(
+        "sync_refused", error.sentence, advice=advice, application=rollout.application, raw=getattr(error, "text", ""),
+        effect="Git holds the commit; what was live stays live.",
+    )  # fmt: skip

@@ -1,0 +1,75 @@
+"""Reading an Application's resource tree while it rolls out: pods, the blocking resource, early reasons."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from controlpanel.clients.argocd import ArgoCD
+from controlpanel.clients.argocd_tree import Node, Tree
+from controlpanel.core.lease import StatementTime
+from deployments.models import Application, PromotionComponent
+from deployments.steps.base import Context, Outcome
+from deployments.steps.causes import stuck_pod
+
+INTERVALS = (4.0, 6.0, 10.0, 15.0, 20.0, 30.0)
+"""Seconds between reads of one tree; few, because an Argo CD serves many."""
+MOST_PODS = 50
+
+
+def look(context: Context, argocd: ArgoCD, rollout: PromotionComponent, seen: Application | None) -> Outcome | None:
+    """Read the tree if its time has come; a pause where a pod has been stuck for long enough."""
+    if rollout.next_tree_at is not None and context.now() < rollout.next_tree_at:
+        return None
+    tree = read(context, argocd, rollout)
+    stuck = tree.stuck_pods()
+    since = (rollout.stuck_since or context.now()) if stuck else None
+    interval = INTERVALS[min(rollout.tree_reads, len(INTERVALS) - 1)]
+    if stuck and since is not None:
+        left = context.timings.stuck_pod_seconds - (context.now() - since).total_seconds()
+        interval = max(0.5, min(interval, left)) if left > 0 else interval
+    ready, total = tree.pods_ready_total()
+    context.save(
+        rollout, stuck_since=since, tree_reads=rollout.tree_reads + 1, next_tree_at=context.later(interval),
+        message=f"{ready} of {total} new pods ready" if total else rollout.message,
+    )  # fmt: skip
+    if stuck and since is not None and (context.now() - since).total_seconds() >= context.timings.stuck_pod_seconds:
+        return stuck_pod(context, argocd, rollout, tree)
+    return None
+
+
+def read(context: Context, argocd: ArgoCD, rollout: PromotionComponent) -> Tree:
+    """Read the tree and keep what the pages show of it."""
+    context.guard()
+    tree = argocd.resource_tree(rollout.application, context.project)
+    with context.held():
+        Application.objects.filter(name=rollout.application).update(**facts(tree), tree_read_at=StatementTime())
+    return tree
+
+
+def facts(tree: Tree) -> dict[str, Any]:
+    """Pods and the blocking resource as an Application's row keeps them."""
+    newest = {pod.name for pod in tree.newest_pods()}
+    pods = sorted(
+        (pod for pod in tree.pods() if not pod.is_over),
+        key=lambda pod: (pod.name not in newest, pod.is_ready, pod.name),
+    )
+    blocking = tree.blocking_resource()
+    return {
+        "pods": [_pod(pod, pod.name in newest) for pod in pods[:MOST_PODS]],
+        "blocking": None
+        if blocking is None
+        else {
+            "kind": blocking.kind,
+            "namespace": blocking.namespace,
+            "name": blocking.name,
+            "message": blocking.message,
+        },
+    }
+
+
+def _pod(pod: Node, is_new: bool) -> dict[str, Any]:
+    ready, total = pod.containers
+    return {
+        "name": pod.name, "namespace": pod.namespace, "ready": ready, "total": total, "status": pod.reason or pod.health, "health": pod.health,
+        "message": pod.message, "restarts": pod.restarts, "is_new": is_new, "created_at": pod.created_at.isoformat() if pod.created_at else None,
+    }  # fmt: skip

@@ -1,0 +1,122 @@
+"""From what Argo CD says to rows: upserted in order, waking the promotions that wait for them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from django.db import connection, transaction
+
+from controlpanel.catalog.models import Component, Environment
+from controlpanel.clients.argocd_models import Application as Read
+from controlpanel.core import doorbell, lease, live
+from controlpanel.core.lease import StatementTime
+from deployments.choices import State
+from deployments.models import Application, Observer, Promotion
+
+FACTS = (
+    "resource_version", "sync", "health", "health_message", "revision", "operation", "operation_message", "operation_marker",
+    "operation_by", "operation_running", "reconciled_at", "automated", "images", "conditions",
+)  # fmt: skip
+SHOWN = (
+    "sync",
+    "health",
+    "health_message",
+    "revision",
+    "operation",
+    "operation_message",
+    "operation_marker",
+    "operation_running",
+    "is_missing",
+)
+"""A change of one of these is worth a look of a browser and of a waiting promotion."""
+
+
+class Directory:
+    """Which Application belongs to which environment and component; read once for each list."""
+
+    def __init__(self, server_from: str) -> None:
+        environments = {e.name: e for e in Environment.objects.filter(server_from=server_from, is_retired=False)}
+        components = list(Component.objects.filter(is_retired=False).values_list("name", flat=True))
+        self.places: Mapping[str, tuple[Environment, str]] = {
+            f"{component}-{environment}": (row, component)
+            for environment, row in environments.items()
+            for component in components
+        }
+        self.projects = sorted({environment.project for environment in environments.values()})
+
+
+def observe(directory: Directory, reads: Iterable[Read]) -> set[str]:
+    """Store what was read, newer versions only. Returns the names whose shown facts changed."""
+    wanted = {read.name: read for read in reads if read.name in directory.places}
+    with transaction.atomic():
+        known = {row.name: row for row in Application.objects.select_for_update().filter(name__in=wanted)}
+        changed = {name for name, read in wanted.items() if _store(directory, known.get(name), read)}
+        _wake(directory, changed)
+    return changed
+
+
+def missing(directory: Directory, seen: set[str]) -> None:
+    """Mark Applications of this Argo CD that a whole list did not show."""
+    names = [name for name in directory.places if name not in seen]
+    with transaction.atomic():
+        gone = Application.objects.filter(name__in=names, is_missing=False)
+        if gone.update(is_missing=True, observed_at=StatementTime(), changed_at=StatementTime()):
+            _wake(directory, set(names))
+
+
+def heard(server_from: str, **facts: Any) -> None:
+    """Note that this Argo CD answered just now."""
+    Observer.objects.update_or_create(
+        server_from=server_from, defaults={"heard_at": StatementTime(), "error": "", **facts}
+    )
+
+
+def unheard(server_from: str, error: str) -> None:
+    """Note why this Argo CD is not heard; what was observed keeps its time."""
+    Observer.objects.update_or_create(server_from=server_from, defaults={"error": error, "stream_is_open": False})
+
+
+def _store(directory: Directory, row: Application | None, read: Read) -> bool:
+    if row is None:
+        environment, component = directory.places[read.name]
+        row = Application(name=read.name, environment=environment, component=component)
+    elif read.resource_version < row.resource_version and not row.is_missing:
+        return False
+    before = {name: getattr(row, name) for name in SHOWN}
+    for name, value in _facts(read).items():
+        setattr(row, name, value)
+    row.is_missing = False
+    is_changed = row.pk is None or before != {name: getattr(row, name) for name in SHOWN}
+    row.observed_at = StatementTime()
+    if is_changed:
+        row.changed_at = StatementTime()
+    row.save()
+    return is_changed
+
+
+def _facts(read: Read) -> dict[str, Any]:
+    values = (
+        read.resource_version, read.sync_status, read.health_status, read.health_message, read.revision, read.operation_phase,
+        read.operation_message, read.operation_marker, read.operation_initiated_by, read.operation_running, read.reconciled_at,
+        read.automated, list(read.images), [{"type": one.type, "message": one.message} for one in read.conditions],
+    )  # fmt: skip
+    return dict(zip(FACTS, values, strict=True))
+
+
+def _wake(directory: Directory, names: set[str]) -> None:
+    environments = {directory.places[name][0] for name in names}
+    for environment in environments:
+        live.publish(f"environment.{environment.name}")
+    moving = Promotion.objects.filter(
+        environment__in=environments, state__in=(State.SYNCING, State.ROLLING_OUT, State.CANCELING)
+    )
+    for pk in moving.values_list("pk", flat=True):
+        live.publish(f"promotion.{pk}")
+        lease.wake(Promotion.objects.filter(pk=pk))
+        doorbell.ring("advance_promotion", pk)
+
+
+def refresh_connection() -> None:
+    """Drop a connection that the database closed meanwhile; the next query opens a new one."""
+    connection.close_if_unusable_or_obsolete()

@@ -1,0 +1,79 @@
+"""Finds due rows: rings for them, and runs them itself where nobody hears the bell."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from typing import Any
+
+import structlog
+from django.db import connection, models
+
+from controlpanel.core import doorbell, lease
+from controlpanel.core.lease import StatementTime
+from controlpanel.core.models import Leased, OutboxMessage
+from deployments.advance import advance
+from deployments.delivery import deliver
+from deployments.models import Preflight, Promotion
+from deployments.services.preflights import preflight_render
+
+log = structlog.get_logger(__name__)
+BATCH = 200
+PATIENCE = timedelta(seconds=6)
+"""A row that is due for longer than this was rung for and not run: the workers are away or busy."""
+
+DUTIES: tuple[tuple[type[Leased], str, Callable[[Any], bool]], ...] = (
+    (Promotion, "advance_promotion", advance),
+    (Preflight, "render_preflight", preflight_render),
+    (OutboxMessage, "deliver_message", deliver),
+)
+
+
+class Reconciler:
+    """One pass at a time; `run_here` uses a few threads, and claims keep two runners apart."""
+
+    def __init__(self, threads: int = 4) -> None:
+        self.pool = ThreadPoolExecutor(threads, thread_name_prefix="due")
+        self.running: set[Any] = set()
+
+    def once(self) -> int:
+        """Look at every kind of due row once; returns how many were found."""
+        return sum(self._look(model, task, run) for model, task, run in DUTIES)
+
+    def close(self) -> None:
+        """Let what runs finish."""
+        self.pool.shutdown(wait=True, cancel_futures=True)
+
+    def _look(self, model: type[Leased], task: str, run: Callable[[Any], bool]) -> int:
+        rows = list(_due(model)[:BATCH])
+        unheard = False
+        for pk, is_late in rows:
+            unheard = unheard or is_late or not doorbell.ring_now(task, pk)
+            if unheard:
+                self._run_here(run, pk)
+        return len(rows)
+
+    def _run_here(self, run: Callable[[Any], bool], pk: Any) -> None:
+        if pk in self.running:
+            return
+        self.running.add(pk)
+        self.pool.submit(self._run, run, pk)
+
+    def _run(self, run: Callable[[Any], bool], pk: Any) -> None:
+        try:
+            run(pk)
+        except Exception:
+            log.exception("due_row_failed", row=str(pk))  # the row comes back by its lease
+        finally:
+            self.running.discard(pk)
+            connection.close()
+
+
+def _due(model: type[Leased]) -> models.QuerySet[Any, Any]:
+    is_late = models.Case(
+        models.When(next_run_at__lt=StatementTime() - PATIENCE, then=True),
+        default=False,
+        output_field=models.BooleanField(),
+    )
+    return lease.due(model).annotate(is_late=is_late).values_list("pk", "is_late")
