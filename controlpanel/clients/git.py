@@ -104,7 +104,10 @@ class GitRepository:
         return self._copy.ensured(commit)
 
     def files(self, commit: str, prefix: str = "") -> dict[str, bytes]:
-        """All files of the commit below `prefix`, by path from the root. A symbolic link reads as its target's name."""
+        """All files of the commit below `prefix` (or the one file of that name), by path from the root.
+
+        A symbolic link reads as its target's name.
+        """
         return {entry.path: content for entry, content in self._contents(commit, prefix)}
 
     def export(self, commit: str, directory: Path, prefix: str = "") -> None:
@@ -194,7 +197,7 @@ class GitRepository:
 
     def _contents(self, commit: str, prefix: str) -> Iterator[tuple[Entry, bytes]]:
         needs = [git_address.full_id(commit)]
-        paths = ("--", f"{git_address.tree_path(prefix)}/") if prefix else ()
+        paths = ("--", git_address.tree_path(prefix)) if prefix else ()
         listing = self._copy.read("ls-tree", "-r", "-l", "-z", "--full-tree", commit, *paths, needs=needs).stdout
         entries = parse_entries(listing)
         blobs = [entry for entry in entries if not entry.is_submodule]

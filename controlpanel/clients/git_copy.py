@@ -37,16 +37,19 @@ class GitCopy:
 
     def remote_refs(self, *names: str) -> dict[str, str]:
         """The commits that these whole ref names name on the remote now; a tag object's commit is under `<name>^{}`."""
+        asked = [*names, *(f"{name}^{{}}" for name in names if name.startswith("refs/tags/"))]
         with self._cache.reading() as lock:
             self._configure()
-            listed = self._git.run(["ls-remote", "--quiet", "--end-of-options", self.address.url, *names], keep=(lock,))
+            listed = self._git.run(["ls-remote", "--quiet", "--end-of-options", self.address.url, *asked], keep=(lock,))
         lines = (line.split("\t", 1) for line in listed.stdout.decode(errors="replace").splitlines() if "\t" in line)
         found = {ref: commit for commit, ref in lines}
         # the server matches names from their end: refs/x/refs/heads/main is not what was asked for
-        return {name: found[name] for base in names for name in (base, f"{base}^{{}}") if name in found}
+        return {name: found[name] for name in asked if name in found}
 
     def default_branch(self) -> str | None:
         """The branch that the remote's HEAD names, even while it does not exist yet. Only a clone can tell the latter."""
+        if (known := self._named_by_head()) is not None:
+            return known
         with self._cache.writing() as lock:
             self._configure()
             probe = self._cache.directory.with_suffix(f".{os.urandom(4).hex()}.probe")
@@ -58,6 +61,14 @@ class GitCopy:
             finally:
                 shutil.rmtree(probe, ignore_errors=True)
         return head.stdout.decode().strip().removeprefix("refs/heads/") or None
+
+    def _named_by_head(self) -> str | None:
+        with self._cache.reading() as lock:
+            self._configure()
+            asked = ["ls-remote", "--quiet", "--symref", "--end-of-options", self.address.url, "HEAD"]
+            lines = self._git.run(asked, keep=(lock,)).stdout.decode(errors="replace").splitlines()
+        names = (line.split()[1] for line in lines if line.startswith("ref: refs/heads/"))
+        return next((name.removeprefix("refs/heads/") for name in names), None)
 
     def push(self, arguments: Sequence[str]) -> Output:
         """Push from the copy; code 1 means that refs were refused."""

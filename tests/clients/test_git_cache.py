@@ -1,0 +1,140 @@
+"""The cache is worth nothing: whatever happens to it, the answer comes all the same."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from controlpanel.clients.errors import GitError, GitUnreachable
+from controlpanel.clients.git import GitRepository, Pushed
+from tests.clients.conftest import AT, AUTHOR, CLAIM, Git
+
+FILES = {"backend": {"backend/one.yaml": b"1\n"}}
+
+
+@pytest.fixture
+def repository(bare: Path, tmp_path: Path) -> GitRepository:
+    made = GitRepository(str(bare), tmp_path / "cache")
+    made.bootstrap_default_branch({"README.md": b"What is deployed.\n"}, "Begin", AT, AUTHOR)
+    made.fetch()
+    return made
+
+
+@pytest.fixture
+def cache(repository: GitRepository, tmp_path: Path) -> Path:
+    (found,) = (tmp_path / "cache").glob("*.git")
+    return found
+
+
+def _truncate_objects(cache: Path) -> None:
+    for path in [*cache.glob("objects/??/*"), *cache.glob("objects/pack/*.pack")]:
+        path.chmod(0o600)
+        path.write_bytes(b"")
+
+
+def _garble_objects(cache: Path) -> None:
+    for path in [*cache.glob("objects/??/*"), *cache.glob("objects/pack/*.pack")]:
+        path.chmod(0o600)
+        path.write_bytes(path.read_bytes()[:-5] + b"12345")
+
+
+DAMAGES: dict[str, Callable[[Path], object]] = {
+    "gone": shutil.rmtree,
+    "no HEAD": lambda cache: (cache / "HEAD").unlink(),
+    "an empty HEAD": lambda cache: (cache / "HEAD").write_bytes(b""),
+    "no objects": lambda cache: shutil.rmtree(cache / "objects"),
+    "objects of no length": _truncate_objects,
+    "objects of other content": _garble_objects,
+    "a broken ref": lambda cache: (cache / "refs/heads/main").write_bytes(b"garbage\n"),
+    "a broken configuration": lambda cache: (cache / "config").write_bytes(b"[core\n"),
+    "a directory in place of a ref": lambda cache: (
+        (cache / "refs/heads/main").unlink(), (cache / "refs/heads/main/x").mkdir(parents=True), (cache / "refs/heads/main/x/y").touch()
+    ),
+    "a stale lock on a ref": lambda cache: (cache / "refs/heads/main.lock").touch(),
+    "a stale lock on the packed refs": lambda cache: (cache / "packed-refs.lock").touch(),
+    "a stale lock on the configuration": lambda cache: (cache / "config.lock").touch(),
+    "a stale lock on shallow": lambda cache: (cache / "shallow.lock").touch(),
+    "a half written pack": lambda cache: (cache / "objects/pack/tmp_pack_x").write_bytes(b"PACK"),
+    "a file in its place": lambda cache: (shutil.rmtree(cache), cache.write_bytes(b"")),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_cache_is_made_anew(
+    repository: GitRepository, cache: Path, foreign_commit: Callable[..., str], git: Git, damage: str
+) -> None:
+    old = repository.resolve("main")
+    DAMAGES[damage](cache)
+    new = foreign_commit("main", "new.txt")
+    assert repository.resolve("main") == new
+    assert repository.files(new, "README.md") == {"README.md": b"What is deployed.\n"}
+    assert repository.is_ancestor(old, new)
+    commit = repository.commit(parent=new, replace=FILES, message="m", at=AT, author=AUTHOR)
+    assert repository.push(branch="main", expected=new, commit=commit, claim=CLAIM) == Pushed(commit)
+    git("fsck", "--strict")
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_reading_heals_the_cache_without_a_fetch_by_the_caller(
+    repository: GitRepository, cache: Path, damage: str
+) -> None:
+    commit = repository.resolve("main")
+    DAMAGES[damage](cache)
+    assert repository.files(commit) == {"README.md": b"What is deployed.\n"}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_committing_heals_the_cache(repository: GitRepository, cache: Path, damage: str) -> None:
+    parent = repository.resolve("main")
+    DAMAGES[damage](cache)
+    commit = repository.commit(parent=parent, replace=FILES, message="m", at=AT, author=AUTHOR)
+    assert "backend/one.yaml" in repository.files(commit)
+
+
+def test_a_fault_of_the_remote_does_not_cost_the_cache(repository: GitRepository, cache: Path, bare: Path) -> None:
+    commit = repository.resolve("main")
+    bare.rename(bare.with_name("away"))
+    for ask in (repository.fetch, lambda: repository.tip("main"), lambda: repository.resolve("main")):
+        with pytest.raises(GitUnreachable):
+            ask()
+    assert repository.files(commit) == {"README.md": b"What is deployed.\n"}
+
+
+def test_many_threads_share_one_cache(repository: GitRepository, cache: Path, bare: Path, tmp_path: Path) -> None:
+    commit = repository.resolve("main")
+
+    def work(number: int) -> bool:
+        own = repository if number % 2 else GitRepository(str(bare), tmp_path / "cache")
+        if number % 5 == 0:
+            own.fetch()
+        if number % 7 == 0:
+            (cache / "refs" / "heads" / f"left-{number}.lock").touch()
+        made = own.commit(parent=commit, replace=FILES, message=str(number), at=AT, author=AUTHOR)
+        return own.files(commit) == {"README.md": b"What is deployed.\n"} and bool(made)
+
+    with ThreadPoolExecutor(6) as pool:
+        assert all(pool.map(work, range(24)))
+
+
+def test_a_cache_held_by_a_stopped_process_is_an_error_in_time(
+    bare: Path, tmp_path: Path, repository: GitRepository, cache: Path
+) -> None:
+    hurried = GitRepository(str(bare), tmp_path / "cache", timeout=0.2)
+    descriptor = os.open(next((tmp_path / "cache").glob("*.in-use")), os.O_RDWR)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        with pytest.raises(GitError, match="in use"):
+            hurried.fetch()
+    finally:
+        os.close(descriptor)
+
+
+def test_two_addresses_have_two_caches(bare: Path, tmp_path: Path, repository: GitRepository) -> None:
+    GitRepository(f"file://{bare}", tmp_path / "cache").fetch()
+    assert len(list((tmp_path / "cache").glob("*.git"))) == 2
