@@ -18,7 +18,7 @@ def main() -> int:
         print("script/manage: script/server is not running. Start it first, or set DATABASE_URL.", file=sys.stderr)
         return 1
     os.chdir(ROOT)
-    os.execv(sys.executable, [sys.executable, "manage.py", *sys.argv[1:]])
+    os.execv(sys.executable, [sys.executable, "manage.py", *sys.argv[1:]])  # noqa: S606
 
 
 if __name__ == "__main__":

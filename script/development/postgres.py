@@ -172,7 +172,8 @@ def _open_to_everyone(directory: Path) -> None:
 def _socket_directory(base: Path, account: Account | None) -> Path:
     if len(os.fsencode(base / ".s.PGSQL.5432.lock")) <= LONGEST_SOCKET:
         return base
-    directory = Path("/tmp") / f"control-panel-{_digest(base)}"  # short, and closed to everyone else
+    # Short, and closed to everyone else: made with 0700, and refused when somebody else made it first.
+    directory = Path("/tmp") / f"control-panel-{_digest(base)}"  # noqa: S108
     directory.mkdir(mode=0o700, exist_ok=True)
     if account is not None:
         account.own(directory)

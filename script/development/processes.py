@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -75,10 +76,8 @@ def end(pids: Iterable[int], grace: float = 5.0) -> None:
 
 def signal_group(group: int, number: signal.Signals) -> None:
     """Send a signal to every process of the group; a group that is gone is no error."""
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.killpg(group, number)
-    except ProcessLookupError:
-        pass
 
 
 def is_free(port: int) -> bool:
@@ -120,7 +119,7 @@ def _listening_sockets(port: int) -> Iterator[str]:
 def _open_sockets(pid: int) -> Iterator[str]:
     try:
         for descriptor in (PROC / str(pid) / "fd").iterdir():
-            yield os.readlink(descriptor)
+            yield str(descriptor.readlink())
     except OSError:  # not ours to see, or gone meanwhile
         return
 
@@ -139,7 +138,5 @@ def _read(pid: int, name: str) -> bytes:
 
 
 def _signal(pid: int, number: signal.Signals) -> None:
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.kill(pid, number)
-    except ProcessLookupError:
-        pass

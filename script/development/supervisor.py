@@ -157,7 +157,7 @@ class Supervisor:
 
 async def _until(condition: Callable[[], Awaitable[bool]]) -> None:
     while not await condition():
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(0.05)  # noqa: ASYNC110  # the condition is outside this program
 
 
 async def _read(process: Process, output: Callable[[str], None], error: Callable[[str], None]) -> None:
