@@ -74,7 +74,7 @@ def _check(version: str, commit: str, images: Mapping[str, str]) -> None:
             "The commit must be its full SHA of 40 hexadecimal characters.", "See `git rev-parse HEAD`.", field="commit"
         )
     for key, image in images.items():
-        if not isinstance(image, str) or not IMAGE.fullmatch(image):
+        if not IMAGE.fullmatch(image):
             raise InvalidError(
                 f"The image {key} is not named by its digest.",
                 "Name it as registry/name@sha256:<64 hexadecimal characters>.",

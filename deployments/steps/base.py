@@ -83,6 +83,12 @@ class Context:
             lifecycle.note(self.promotion, actor=audit.SYSTEM, action=action, message=message, details=details)
 
     @property
+    def plan(self) -> dict[str, Any]:
+        """What rendering found; every step after it has one."""
+        assert self.promotion.plan is not None
+        return dict(self.promotion.plan)
+
+    @property
     def marker(self) -> str:
         """What our operations carry in `infos`."""
         return str(self.promotion.pk)

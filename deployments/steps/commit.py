@@ -25,11 +25,11 @@ def run(context: Context) -> Outcome:
     landed = repository.claim(context.claim)
     if landed is not None:
         return _adopt(context, repository, landed)
-    files = stored(promotion.plan["parts"])
+    files = stored(context.plan["parts"])
     for _ in range(MOST_TRIES):
         context.guard()
         tip = repository.tip(promotion.environment.branch)
-        if (edited := _edited(repository, promotion, tip)) and tip != promotion.accepted_base:
+        if (edited := _edited(context, repository, tip)) and tip != promotion.accepted_base:
             return _foreign(promotion, tip or "", edited)
         commit = _intend(context, repository, tip, files)
         context.guard()
@@ -43,13 +43,13 @@ def run(context: Context) -> Outcome:
     return wait(1.0, "The branch moves faster than we can commit; trying again.")
 
 
-def _edited(repository: GitRepository, promotion: Promotion, tip: str | None) -> list[str]:
+def _edited(context: Context, repository: GitRepository, tip: str | None) -> list[str]:
     """Our paths that someone changed since the plan was made."""
-    base = promotion.plan["base"]
+    base = context.plan["base"]
     if tip is None or not base or tip == base:
         return []
     repository.fetch()
-    return [path for name in promotion.plan["parts"] for path in repository.changed_paths(base, tip, name)]
+    return [path for name in context.plan["parts"] for path in repository.changed_paths(base, tip, name)]
 
 
 def _foreign(promotion: Promotion, tip: str, edited: list[str]) -> Outcome:
@@ -66,7 +66,7 @@ def _intend(context: Context, repository: GitRepository, tip: str | None, files:
     crashpoint("commit.before_intent")
     head = promotion.audit_head or audit.head()
     commit = repository.commit(
-        parent=tip, replace={name: _below(files, name) for name in promotion.plan["parts"]}, message=_message(promotion, head),
+        parent=tip, replace={name: _below(files, name) for name in context.plan["parts"]}, message=_message(promotion, head),
         at=promotion.created_at, author=AUTHOR,
     )  # fmt: skip
     with context.held():

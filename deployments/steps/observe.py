@@ -6,7 +6,7 @@ a rollout, the second after a comparison that Argo CD was asked for.
 
 from __future__ import annotations
 
-from controlpanel.clients.argocd import ArgoCD
+from controlpanel.clients.argocd import ArgoCD, Refresh
 from controlpanel.clients.argocd_models import Application as Read
 from controlpanel.core.crashpoints import crashpoint
 from deployments.choices import Rollout, State
@@ -42,7 +42,7 @@ def run(context: Context) -> Outcome:
 
 def _next_wave(context: Context) -> Outcome:
     promotion = context.promotion
-    last = len(promotion.plan["waves"])
+    last = len(context.plan["waves"])
     if promotion.wave >= last:
         return move_to(State.VERIFYING, f"Wave {promotion.wave} done. Every Application is proved.")
     return move_to(State.SYNCING, f"Wave {promotion.wave} done.", wave=promotion.wave + 1)
@@ -81,7 +81,7 @@ def _decide(context: Context, argocd: ArgoCD, rollout: PromotionComponent) -> Ou
     if rollout.good_since and (left := settle - (context.now() - rollout.good_since).total_seconds()) > 0:
         return wait(left)
     crashpoint("observe.before_read")
-    refresh = "normal" if rollout.good_since else None
+    refresh: Refresh | None = "normal" if rollout.good_since else None
     read = argocd.get_application(rollout.application, context.project, refresh=refresh)
     verdict = read.rolled_out_at(context.promotion.commit, context.marker)
     if verdict.standing == "stale" and refresh is None:
@@ -115,9 +115,8 @@ def _not_proved(
         return failed_operation(context, rollout, read, reason)
     if standing == "superseded" and read.deployed(context.promotion.commit) is None:
         return foreign_operation(context, rollout, read)
-    values = {"good_since": None, "message": reason}
-    values["bad_since"] = (rollout.bad_since or context.now()) if standing == "degraded" else None
-    context.save(rollout, **values)
+    bad_since = (rollout.bad_since or context.now()) if standing == "degraded" else None
+    context.save(rollout, good_since=None, message=reason, bad_since=bad_since)
     if (
         rollout.bad_since
         and (context.now() - rollout.bad_since).total_seconds() >= context.timings.degraded_grace_seconds
@@ -137,4 +136,5 @@ def _patience(context: Context, rollout: PromotionComponent) -> float:
     """Until the next look that is worth one: the tree's, or the usual."""
     if rollout.next_tree_at is None:
         return LOOK_SECONDS
-    return min(LOOK_SECONDS, max(0.5, (rollout.next_tree_at - context.now()).total_seconds()))
+    left: float = (rollout.next_tree_at - context.now()).total_seconds()
+    return min(LOOK_SECONDS, max(0.5, left))

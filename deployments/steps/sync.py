@@ -6,7 +6,7 @@ quarantine) before it is sent again.
 
 from __future__ import annotations
 
-from controlpanel.clients.argocd import ArgoCD
+from controlpanel.clients.argocd import ArgoCD, Refresh
 from controlpanel.clients.argocd_models import Application
 from controlpanel.clients.errors import (
     Ambiguous,
@@ -46,7 +46,7 @@ def run(context: Context) -> Outcome:
 
 def _accept(context: Context, argocd: ArgoCD, rollout: PromotionComponent) -> Outcome | None:
     """None once Argo CD has the operation (or none is needed); else what to wait for."""
-    refresh = None if rollout.is_changed or rollout.sync_intended_at else "normal"
+    refresh: Refresh | None = None if rollout.is_changed or rollout.sync_intended_at else "normal"
     try:
         application = argocd.get_application(rollout.application, context.project, refresh=refresh)
     except NotFound:
@@ -55,7 +55,8 @@ def _accept(context: Context, argocd: ArgoCD, rollout: PromotionComponent) -> Ou
             advice="Run `manage.py bootstrap`, then retry.", effect="Git holds the commit; nothing was synced.", application=rollout.application,
         )  # fmt: skip
     if _is_ours(context, application, rollout):
-        return _accepted(context, rollout)
+        _accepted(context, rollout)
+        return None
     if not rollout.is_changed and application.sync_status == "Synced" and not rollout.sync_intended_at:
         context.save(rollout, state=Rollout.DONE, needs_operation=False, finished_at=context.now(), message="unchanged")
         return None

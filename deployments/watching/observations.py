@@ -87,7 +87,7 @@ def _store(directory: Directory, row: Application | None, read: Read) -> bool:
     for name, value in _facts(read).items():
         setattr(row, name, value)
     row.is_missing = False
-    is_changed = row.pk is None or before != {name: getattr(row, name) for name in SHOWN}
+    is_changed = row._state.adding or before != {name: getattr(row, name) for name in SHOWN}
     row.observed_at = StatementTime()
     if is_changed:
         row.changed_at = StatementTime()

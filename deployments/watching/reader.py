@@ -13,6 +13,7 @@ from controlpanel.catalog import connections
 from controlpanel.catalog.models import Environment
 from controlpanel.clients.argocd import ArgoCD
 from controlpanel.clients.errors import ClientError, StreamSilent
+from controlpanel.core.lease import StatementTime
 from deployments.watching import observations
 from deployments.watching.leader import Leadership
 from deployments.watching.observations import Directory
@@ -89,9 +90,7 @@ class Reader:
                 observations.observe(directory, reads)
         if self.leads.is_set():
             observations.missing(directory, seen)
-            observations.heard(
-                self.server_from, listed_at=observations.StatementTime(), stream_is_open=self.stream_is_open.is_set()
-            )
+            observations.heard(self.server_from, listed_at=StatementTime(), stream_is_open=self.stream_is_open.is_set())
 
     def _stream(self) -> None:
         if not self.leads.wait(timeout=1.0):

@@ -1,0 +1,144 @@
+"""`manage.py demo`: people and releases to try the panel with; `--history` also promotes the older ones for real."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
+
+from controlpanel.accounts.actors import Actor
+from controlpanel.accounts.models import User
+from controlpanel.accounts.people import user_create
+from controlpanel.catalog import connections
+from controlpanel.catalog.models import Component, Environment
+from controlpanel.clients.errors import ClientError
+from controlpanel.core import audit
+from controlpanel.core.errors import UserError
+from controlpanel.core.lease import wake
+from deployments.advance import advance
+from deployments.choices import RUNNING, WAITING, State
+from deployments.models import Promotion, Release
+from deployments.services.preflights import preflight_render, preflight_request
+from deployments.services.promotions import promotion_request
+from deployments.services.releases import release_create
+from deployments.watching import observations
+from deployments.watching.observations import Directory
+
+PASSWORD = "promote-with-care"
+PEOPLE = (
+    ("elif", "Elif Kaya", "operator", ""),
+    ("deniz", "Deniz Arslan", "release manager", ""),
+    ("selin", "Selin Aydın", "tenant owner", "chat365"),
+)
+RELEASES = (
+    ("2026.11.0", "Quarterly base images", ()),
+    ("2026.11.1", "Clinic calendar, new token refresh", ("backend", "frontend")),
+    ("2026.11.2", "AI triage in Turkish and Arabic", ("backend", "orchestrator")),
+    ("2026.11.3", "Faster registry sync", ("backend", "frontend", "orchestrator")),
+    ("2026.11.4", "Retry webhook on 429 (its backend image was never pushed)", ("backend",)),
+)
+HISTORY = ("2026.11.0", "2026.11.1", "2026.11.2")
+STUCK = "2026.11.4"
+PATIENCE_SECONDS = 120.0
+
+
+class Command(BaseCommand):
+    """Repeatable: what exists already is left as it is."""
+
+    help = "Create demo people and releases; with --history also promote the older releases."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """`--history` is for a sandbox: it really promotes."""
+        parser.add_argument("--history", action="store_true", help="promote the older releases to every environment")
+
+    def handle(self, *_: Any, history: bool, **__: Any) -> None:
+        """Create, then promote where asked."""
+        try:
+            _people()
+            _releases()
+            if history:
+                self._promote_history()
+        except (UserError, ClientError) as error:
+            raise CommandError(str(error)) from error
+
+    def _promote_history(self) -> None:
+        actor = Actor(name="elif", door="command", user=User.objects.get(username="elif"))
+        for version in HISTORY:
+            for environment in Environment.objects.filter(is_retired=False):
+                if not Promotion.objects.filter(release__version=version, environment=environment).exists():
+                    self._promote(actor, version, environment)
+
+    def _promote(self, actor: Actor, version: str, environment: Environment) -> None:
+        _observe(environment)
+        preflight = preflight_request(actor=actor, release=version, environment=environment.name)
+        preflight_render(preflight.pk)
+        preflight.refresh_from_db()
+        promotion = promotion_request(
+            actor=actor,
+            environment=environment.name,
+            release=version,
+            render_digest=preflight.render_digest,
+            reason="Demo history.",
+        )
+        ended = _drive(promotion, environment)
+        self.stdout.write(f"{version} to {environment.name}: {ended.state}")
+        if ended.state != State.SUCCEEDED:
+            raise CommandError(
+                f"{version} did not reach {environment.name}: {(ended.issue or {}).get('sentence', ended.note)}"
+            )
+
+
+def _people() -> None:
+    for username, name, role, tenant in PEOPLE:
+        if not User.objects.filter(username=username).exists():
+            user_create(
+                actor=audit.SYSTEM, username=username, roles=[role], display_name=name, email=f"{username}@example.com",
+                tenants=[tenant] if tenant else [], password=PASSWORD,
+            )  # fmt: skip
+
+
+def _releases() -> None:
+    commit = connections.platform_repository().resolve(settings.CONFIGURATION.platform_repo_ref)
+    actor = Actor(name="ci-main", door="command", is_system=True)
+    keys = sorted(
+        {
+            key
+            for images in Component.objects.filter(is_retired=False).values_list("images", flat=True)
+            for key in images
+        }
+    )
+    images: dict[str, str] = {}
+    for version, title, changed in RELEASES:
+        images |= {key: _image(key, version) for key in changed or keys if key in keys}
+        if not Release.objects.filter(version=version).exists():
+            release_create(actor=actor, version=version, commit=commit, images=images, title=title)
+
+
+def _image(key: str, version: str) -> str:
+    name = f"does-not-exist/{key}" if version == STUCK else key
+    return f"registry.example.com/hub/{name}@sha256:{hashlib.sha256(f'{key} {version}'.encode()).hexdigest()}"
+
+
+def _observe(environment: Environment) -> None:
+    directory = Directory(environment.server_from)
+    observations.observe(directory, connections.argocd_for(environment).list_applications(environment.project))
+    observations.heard(environment.server_from)
+
+
+def _drive(promotion: Promotion, environment: Environment) -> Promotion:
+    """Run the promotion's steps here until it ends or pauses; each waits as long as its row says."""
+    tick = threading.Event()
+    started = timezone.now()
+    while (timezone.now() - started).total_seconds() < PATIENCE_SECONDS:
+        if not advance(promotion.pk):
+            tick.wait(0.1)
+            _observe(environment)
+            wake(Promotion.objects.filter(pk=promotion.pk, state__in=(*RUNNING, *WAITING)))
+        promotion = Promotion.objects.get(pk=promotion.pk)
+        if promotion.state not in (*RUNNING, *WAITING):
+            break
+    return promotion
