@@ -8,7 +8,6 @@ import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TextIO
 
 from script.development import postgres, processes
 from script.development.errors import CannotGoOn
@@ -28,8 +27,16 @@ class RunDirectory:
             self._lock = (path / "server.lock").open("a+")
         except PermissionError:
             raise CannotGoOn(f"{path} belongs to another account. Remove it as that account: rm -r {path}") from None
-        self._take(self._lock)
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self._lock.close()
+            raise CannotGoOn(_already_running(path)) from None
         self.describe({"process": os.getpid()})
+
+    def close(self) -> None:
+        """Let the directory go."""
+        self._lock.close()
 
     def describe(self, facts: Mapping[str, object]) -> None:
         """Write down what a second start should know about us."""
@@ -55,12 +62,6 @@ class RunDirectory:
                 shutil.rmtree(entry)
             else:
                 entry.unlink()
-
-    def _take(self, lock: TextIO) -> None:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise CannotGoOn(_already_running(self.path)) from None
 
 
 def is_live(path: Path) -> bool:
