@@ -1,0 +1,169 @@
+"""A whole world for tests: a sandbox process, a deploy repository, the platform's catalog loaded, processes that can be killed."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+ROOT = Path(__file__).resolve().parent.parent
+PATIENCE_SECONDS = 60.0
+SHORT_TIMES = {
+    "CONTROL_PANEL_LEASE_SECONDS": "3",
+    "CONTROL_PANEL_QUARANTINE_SECONDS": "1.5",
+    "CONTROL_PANEL_SETTLE_SECONDS": "0.2",
+    "CONTROL_PANEL_RELIST_SECONDS": "1",
+    "CONTROL_PANEL_RECONCILE_SECONDS": "0.2",
+    "CONTROL_PANEL_LEADER_SECONDS": "2",
+    "CONTROL_PANEL_STUCK_POD_SECONDS": "1",
+    "CONTROL_PANEL_DEGRADED_GRACE_SECONDS": "1",
+}
+
+
+@dataclass
+class World:
+    """Addresses and processes. `environment` is what the panel's processes get."""
+
+    directory: Path
+    database_url: str
+    speed: float = 40.0
+    environment: dict[str, str] = field(default_factory=dict)
+    processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    server: str = ""
+
+    @property
+    def deploy(self) -> Path:
+        return self.directory / "deploy.git"
+
+    def start(self) -> None:
+        """Start the sandbox, make the repositories, load the catalog and bootstrap."""
+        _platform_repository(self.directory / "platform")
+        subprocess.run(["git", "init", "-q", "--bare", "-b", "main", str(self.deploy)], check=True)
+        port = _free_port()
+        state = self.directory / "sandbox"
+        state.mkdir()
+        self.server = f"http://127.0.0.1:{port}"
+        password = self.directory / "password"
+        password.write_text("sandbox-password")
+        arguments = ["--host", "127.0.0.1", "--port", str(port), "--state", str(state), "--repository-cache", str(self.directory / "cache-s")]
+        self._spawn("-m", "sandbox", *arguments, "--speed", str(self.speed), "--admin-password-file", str(password))
+        until(lambda: _answers(f"{self.server}/healthz"), "the sandbox answers")
+        token = subprocess.run(
+            [sys.executable, "-m", "sandbox", "token", "--state", str(state), "--account", "panel"], cwd=ROOT, check=True, capture_output=True
+        ).stdout.decode().strip()
+        self.environment = {
+            **{key: value for key, value in os.environ.items() if key in ("PATH", "HOME", "LANG", "TMPDIR")},
+            **SHORT_TIMES,
+            "DATABASE_URL": self.database_url,
+            "DJANGO_SECRET_KEY": "only-for-tests-" + "0" * 32,
+            "DJANGO_SETTINGS_MODULE": "controlpanel.settings",
+            "CELERY_BROKER_URL": "redis://127.0.0.1:1/0",
+            "PLATFORM_REPO_URL": str(self.directory / "platform"),
+            "DEPLOY_REPO_URL": str(self.deploy),
+            "ARGOCD_SERVER": self.server,
+            "ARGOCD_TOKEN": token,
+            "CACHE_DIRECTORY": str(self.directory / "cache"),
+            "LOG_FORMAT": "console",
+        }
+        self.manage("load_platform")
+        self.manage("bootstrap")
+
+    def manage(self, *arguments: str) -> str:
+        """Run a management command to its end and return what it printed."""
+        done = subprocess.run([sys.executable, "manage.py", *arguments], cwd=ROOT, env=self.environment, capture_output=True, text=True)
+        assert done.returncode == 0, f"{arguments}: {done.stdout}\n{done.stderr}"
+        return done.stdout
+
+    def spawn(self, *arguments: str, **environment: str) -> subprocess.Popen[bytes]:
+        """Start a process of the panel that a test may kill."""
+        return self._spawn("manage.py", *arguments, environment={**self.environment, **environment})
+
+    def watch(self, **environment: str) -> subprocess.Popen[bytes]:
+        """Start `watch`, which runs due rows itself where no broker is."""
+        return self.spawn("watch", **environment)
+
+    def operations(self) -> list[dict[str, Any]]:
+        """The sandbox's own log of accepted syncs and terminations."""
+        path = self.directory / "sandbox" / "operations.jsonl"
+        return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+    def git(self, *arguments: str) -> str:
+        """Ask the deploy repository."""
+        command = ["git", "-c", "safe.directory=*", f"--git-dir={self.deploy}", *arguments]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+    def stop(self) -> None:
+        """Kill what still runs."""
+        for process in self.processes:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+    def _spawn(self, *arguments: str, environment: dict[str, str] | None = None) -> subprocess.Popen[bytes]:
+        log = (self.directory / f"process-{len(self.processes)}.log").open("wb")
+        process = subprocess.Popen(
+            [sys.executable, *arguments], cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+        )
+        self.processes.append(process)
+        return process
+
+    def logs(self) -> str:
+        """The ends of all logs, for a failing test's message."""
+        return "\n".join(f"== {path.name}\n{path.read_text()[-3000:]}" for path in sorted(self.directory.glob("process-*.log")))
+
+
+@contextlib.contextmanager
+def running_world(directory: Path, database_url: str, speed: float = 40.0) -> Iterator[World]:
+    """A started world that is stopped whatever happens."""
+    world = World(directory=directory, database_url=database_url, speed=speed)
+    try:
+        world.start()
+        yield world
+    finally:
+        world.stop()
+
+
+def until(condition: Any, what: str, seconds: float = PATIENCE_SECONDS) -> None:
+    """Ask again and again; fail with a sentence where it takes too long."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"Waited {seconds:.0f} s in vain until {what}."
+        time.sleep(0.05)
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(url, timeout=1.0).status_code == 200
+    except httpx.HTTPError:
+        return False
+
+
+def _free_port() -> int:
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        port: int = listening.getsockname()[1]
+        return port
+
+
+def _platform_repository(directory: Path) -> None:
+    """The working tree's catalog and manifests as a repository of their own, whatever state the checkout is in."""
+    directory.mkdir()
+    shutil.copy(ROOT / "platform.yaml", directory)
+    for name in ("kubernetes", "argo", "monitoring"):
+        if (ROOT / name).exists():
+            shutil.copytree(ROOT / name, directory / name)
+    identity = ["-c", "user.name=Test", "-c", "user.email=test@example.com"]
+    for arguments in (["init", "-q", "-b", "main"], ["add", "."], [*identity, "commit", "-q", "-m", "Platform"]):
+        subprocess.run(["git", *arguments], cwd=directory, check=True)
