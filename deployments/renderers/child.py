@@ -1,0 +1,129 @@
+"""Runs a rendering tool as a child that has no network, no environment, and bounds on time, memory and output."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+TIME_LIMIT = 30.0
+OUTPUT_LIMIT = 8 * 1024 * 1024
+_ERROR_LIMIT = 64 * 1024
+_LAUNCH = Path(__file__).with_name("launch.py")
+
+
+class ChildFailed(Exception):
+    """The tool did not end well; `message` is its own last words, or says which bound it broke."""
+
+    def __init__(self, message: str) -> None:
+        self.message = message
+        super().__init__(message)
+
+
+@dataclass(frozen=True)
+class Protection:
+    """How a child is kept from the network: by the kernel, or only because remote addresses are refused by reading."""
+
+    isolated: bool
+    sentence: str
+
+
+@cache
+def protection() -> Protection:
+    """What this machine allows; tried once for each process."""
+    tried = subprocess.run(
+        [sys.executable, "-I", "-S", str(_LAUNCH), "isolate"], capture_output=True, timeout=TIME_LIMIT, check=False
+    )
+    if tried.returncode == 0:
+        return Protection(True, "Renderers run without network, in a namespace of their own.")
+    return Protection(False, "Renderers share the network here; remote bases are refused by reading the sources alone.")
+
+
+def run(program: list[str], *, time_limit: float = TIME_LIMIT, output_limit: int = OUTPUT_LIMIT) -> bytes:
+    """Run a program (absolute path first) and return what it printed; times in seconds, sizes in bytes.
+
+    Raises ChildFailed where it fails, takes too long or prints too much. Nothing that it started outlives the call.
+    """
+    mode = "isolate" if protection().isolated else "share"
+    with TemporaryDirectory(prefix="render-home-") as home:
+        child = subprocess.Popen(
+            [sys.executable, "-I", "-S", str(_LAUNCH), mode, *program],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            cwd=home,
+            env={"PATH": home, "HOME": home, "TMPDIR": home, "LANG": "C.UTF-8", "GOMAXPROCS": "2"},
+            start_new_session=True,
+        )
+        try:
+            output, errors = _collect(child, time.monotonic() + time_limit, time_limit, output_limit)
+        finally:
+            _end(child)
+    if child.returncode != 0:
+        raise ChildFailed(_last_words(child.returncode, errors))
+    return output
+
+
+def _collect(
+    child: subprocess.Popen[bytes], deadline: float, time_limit: float, output_limit: int
+) -> tuple[bytes, bytes]:
+    """Read both pipes until they close; what a tool prints beyond its bound is never kept."""
+    assert child.stdout is not None and child.stderr is not None
+    output, errors = bytearray(), bytearray()
+    with selectors.DefaultSelector() as selector:
+        selector.register(child.stdout, selectors.EVENT_READ, output)
+        selector.register(child.stderr, selectors.EVENT_READ, errors)
+        while selector.get_map():
+            ready = selector.select(max(0.0, deadline - time.monotonic()))
+            if not ready:
+                raise ChildFailed(_too_long(time_limit))
+            for key, _ in ready:
+                chunk = os.read(key.fd, 65536)
+                key.data.extend(chunk)
+                if not chunk:
+                    selector.unregister(key.fileobj)
+            del errors[_ERROR_LIMIT:]
+            if len(output) > output_limit:
+                raise ChildFailed(f"It printed more than {output_limit:,} bytes and was stopped.")
+    _wait(child, deadline, time_limit)
+    return bytes(output), bytes(errors)
+
+
+def _wait(child: subprocess.Popen[bytes], deadline: float, time_limit: float) -> None:
+    """A child may close its pipes and go on; it still has only its time."""
+    try:
+        child.wait(max(0.0, deadline - time.monotonic()))
+    except subprocess.TimeoutExpired as error:
+        raise ChildFailed(_too_long(time_limit)) from error
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    """Kill the whole session, whatever it started, and close the pipes."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(child.pid, signal.SIGKILL)
+    child.wait()
+    for pipe in (child.stdout, child.stderr):
+        if pipe is not None:
+            pipe.close()
+
+
+def _too_long(time_limit: float) -> str:
+    return f"It did not finish within {time_limit:g} seconds and was stopped."
+
+
+def _last_words(status: int, errors: bytes) -> str:
+    if status < 0:
+        name = signal.Signals(-status).name
+        return f"It was stopped by {name}, as happens beyond its bounds of memory, processor time or file size."
+    words = errors.decode("utf-8", "replace").strip()
+    if "out of memory" in words or "cannot allocate memory" in words:
+        return "It needed more memory than it may have and was stopped."
+    return words or f"It ended with status {status} and said nothing."

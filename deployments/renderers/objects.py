@@ -1,0 +1,139 @@
+"""What a tool printed, as Kubernetes objects: read safely, checked, and named by file."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import yaml
+
+from controlpanel.catalog.yaml_text import canonical
+
+Object = dict[str, Any]
+
+CLUSTER = "_cluster"
+PINNED = re.compile(r"[a-z0-9][a-zA-Z0-9._:/-]*@sha256:[0-9a-f]{64}\Z")
+
+_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._:-]{0,251}[A-Za-z0-9])?\Z")
+_NAMESPACE = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\Z")
+_KIND = re.compile(r"[A-Z][A-Za-z0-9]{0,62}\Z")
+_CONTAINERS = ("containers", "initContainers", "ephemeralContainers")
+
+
+class ObjectRefused(Exception):
+    """An object that is not committed; the message names it, the remedy says what to change in its manifest."""
+
+    def __init__(self, message: str, remedy: str) -> None:
+        self.message = message
+        self.remedy = remedy
+        super().__init__(f"{message} {remedy}")
+
+
+class _ToolLoader(yaml.CSafeLoader):
+    """Reads what Go's YAML printed: it quotes all text that could be another type, so fewer types need guessing.
+
+    PyYAML alone would read an unquoted `12:30` as 750, `2026-01-01` as a date and fail on `=`.
+    """
+
+    yaml_implicit_resolvers: dict[str, Any] = {}
+
+
+for _tag, _pattern, _first in (
+    ("null", r"(?:~|null|)\Z", ["~", "n", ""]),
+    ("bool", r"(?:true|false)\Z", list("tf")),
+    ("int", r"-?(?:0|[1-9][0-9]*)\Z", list("-0123456789")),
+    ("float", r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?\Z", list("-0123456789")),
+):
+    _ToolLoader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(_pattern), _first)
+
+
+def objects_of(output: bytes) -> list[Object]:
+    """The objects in a stream of YAML documents, lists taken apart; raises ObjectRefused for what is none."""
+    try:
+        documents = list(yaml.load_all(output, Loader=_ToolLoader))
+    except (yaml.YAMLError, ValueError) as error:
+        raise ObjectRefused(f"The rendered text is not YAML: {error}.", "Correct the manifest.") from error
+    return [item for document in documents if document is not None for item in _flattened(document)]
+
+
+def files_of(component: str, objects: list[Object]) -> dict[str, bytes]:
+    """Path -> content for objects that may be committed; raises ObjectRefused for those that may not."""
+    files: dict[str, bytes] = {}
+    for item in objects:
+        _refuse_secret_values(item)
+        path = f"{component}/{_file_of(item)}"
+        if path in files:
+            raise ObjectRefused(f"{title(item)} is there twice.", "Remove one, or give it another name or namespace.")
+        files[path] = canonical(item)
+    return files
+
+
+def images_of(objects: list[Object]) -> set[str]:
+    """The images of all containers; raises ObjectRefused for one that is not pinned by its digest."""
+    found: set[str] = set()
+    for item in objects:
+        for container in _containers(item):
+            image = container.get("image")
+            if not isinstance(image, str) or not PINNED.match(image):
+                message = f"{title(item)}: container {container.get('name')} has the image “{image}” without a digest."
+                raise ObjectRefused(message, "List it under the component's images, or pin it by @sha256:….")
+            found.add(image)
+    return found
+
+
+def title(item: Object) -> str:
+    """Kind, namespace and name of an object for people."""
+    metadata = item.get("metadata")
+    metadata = metadata if isinstance(metadata, Mapping) else {}
+    place = f"{metadata['namespace']}/" if metadata.get("namespace") else ""
+    return f"{item.get('kind')} {place}{metadata.get('name')}"
+
+
+def _flattened(document: Any) -> Iterator[Object]:
+    if not isinstance(document, dict):
+        raise ObjectRefused("A rendered document is not an object.", "Give it apiVersion, kind and metadata.")
+    kind = document.get("kind")
+    if isinstance(kind, str) and kind.endswith("List") and isinstance(document.get("items"), list):
+        for item in document["items"]:
+            yield from _flattened(item)
+    else:
+        yield document
+
+
+def _file_of(item: Object) -> str:
+    kind, metadata = item.get("kind"), item.get("metadata")
+    if not isinstance(metadata, Mapping) or not isinstance(item.get("apiVersion"), str):
+        raise ObjectRefused(f"{title(item)} has no apiVersion or no metadata.", "Add them.")
+    name, namespace = metadata.get("name"), metadata.get("namespace")
+    if not isinstance(kind, str) or not _KIND.match(kind):
+        raise ObjectRefused(f"The kind “{kind}” is not allowed.", "Write a kind such as Deployment.")
+    if not isinstance(name, str) or not _NAME.match(name) or ".." in name:
+        raise ObjectRefused(
+            f"A {kind} has the name “{name}”, which is not allowed.", "Use letters, digits and hyphens."
+        )
+    if namespace is not None and (not isinstance(namespace, str) or not _NAMESPACE.match(namespace)):
+        raise ObjectRefused(f"{kind} {name} has the namespace “{namespace}”.", "Use small letters, digits and hyphens.")
+    return f"{namespace or CLUSTER}/{kind}-{name}.yaml"
+
+
+def _refuse_secret_values(item: Object) -> None:
+    if item.get("kind") != "Secret":
+        return
+    keys = sorted(str(key) for field in ("data", "stringData") for key in (item.get(field) or {}))
+    if keys:
+        remedy = "Name the secret in an ExternalSecret or SealedSecret; values do not belong in Git."
+        raise ObjectRefused(f"{title(item)} holds values ({', '.join(keys)}).", remedy)
+
+
+def _containers(value: Any) -> Iterator[Mapping[str, Any]]:
+    """Containers of every pod template, wherever it stands in an object."""
+    if isinstance(value, list):
+        for item in value:
+            yield from _containers(item)
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            if key in _CONTAINERS and isinstance(item, list):
+                yield from (entry for entry in item if isinstance(entry, Mapping))
+            else:
+                yield from _containers(item)
