@@ -1,0 +1,54 @@
+"""The ASGI application."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+
+from sandbox import (
+    application_routes,
+    operation_routes,
+    project_routes,
+    resource_routes,
+    sandbox_routes,
+    session_routes,
+    stream_routes,
+)
+from sandbox.envelope import ApiError, ContentTypeCheck, answer_error, answer_not_found, answer_wrong_method
+from sandbox.faults import Faults
+from sandbox.streams import HEARTBEAT_SECONDS
+from sandbox.world import Settings, World
+
+
+def create_app(settings: Settings, heartbeat: float = HEARTBEAT_SECONDS) -> Starlette:
+    """The server over one sandbox; time runs from its start to its stop."""
+    world = World(settings)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        await world.start()
+        yield
+        await world.stop()
+
+    modules = (
+        session_routes,
+        application_routes,
+        operation_routes,
+        resource_routes,
+        project_routes,
+        stream_routes,
+        sandbox_routes,
+    )
+    app = Starlette(
+        routes=[route for module in modules for route in module.ROUTES],
+        middleware=[Middleware(Faults), Middleware(ContentTypeCheck)],
+        exception_handlers={ApiError: answer_error, 404: answer_not_found, 405: answer_wrong_method},
+        lifespan=lifespan,
+    )
+    app.state.world = world
+    app.state.heartbeat = heartbeat
+    app.state.failures = []
+    return app

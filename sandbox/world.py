@@ -1,0 +1,89 @@
+"""All parts of one sandbox, put together, started and stopped."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+
+from sandbox.applications import Applications
+from sandbox.clock import Clock
+from sandbox.cluster import Cluster
+from sandbox.controller import Controller
+from sandbox.kubernetes import Kubernetes
+from sandbox.manifests import Manifests
+from sandbox.projects import Projects
+from sandbox.repositories import Repositories
+from sandbox.scheduler import Scheduler
+from sandbox.store import Store
+from sandbox.streams import Hub
+from sandbox.tokens import Tokens
+from sandbox.windows import Windows
+
+FLUSH_SECONDS = 0.2
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Where the sandbox keeps its state and its copies of repositories, and how fast its time runs."""
+
+    state: Path
+    repository_cache: Path
+    speed: float = 1.0
+    admin_password_file: Path | None = None
+
+
+def admin_password(settings: Settings) -> str:
+    """The password in the file; a new one is written there (or into the state) when there is none yet."""
+    path = settings.admin_password_file or settings.state / "admin-password"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o600)
+        path.write_text(secrets.token_urlsafe(18) + "\n", "utf-8")
+    return path.read_text("utf-8").strip()
+
+
+class World:
+    """One Argo CD and its cluster."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.store = Store(settings.state)
+        self.clock = Clock(settings.speed)
+        self.scheduler = Scheduler(self.clock)
+        self.hub = Hub()
+        self.tokens = Tokens(self.store, self.clock)
+        self.projects = Projects(self.store, self.clock, self.tokens)
+        self.cluster = Cluster(self.store, self.scheduler)
+        self.kubernetes = Kubernetes(self.cluster)
+        self.repositories = Repositories(settings.repository_cache)
+        self.manifests = Manifests(self.repositories)
+        self.applications = Applications(self.store, self.clock, self.hub)
+        self.controller = Controller(self.applications, self.cluster, self.manifests, self.scheduler)
+        self.windows = Windows(self.projects, self.clock)
+        self.password_digest = hashlib.sha256(admin_password(settings).encode()).digest()
+        self._loops: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        """Take up what an earlier process left and let time run."""
+        self.cluster.resume()
+        self.controller.resume()
+        self._loops = [asyncio.create_task(self.scheduler.run()), asyncio.create_task(self._flush_often())]
+
+    async def _flush_often(self) -> None:
+        while True:
+            await asyncio.sleep(FLUSH_SECONDS)
+            self.store.flush()
+
+    async def stop(self) -> None:
+        """Stop time and write everything."""
+        self.hub.close()
+        await self.controller.stop()
+        for loop in self._loops:
+            loop.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await loop
+        self.store.close()
