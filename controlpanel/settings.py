@@ -141,6 +141,14 @@ STORAGES = {
 DEFAULT_FROM_EMAIL = f"control-panel@{urlsplit(PUBLIC_URL).hostname or 'localhost'}"
 globals().update(configuration.email_settings(CONFIGURATION.email_url))
 
+PANEL_HOOKS = {  # what the frame of every page asks of the apps above core; see controlpanel/core/context.py
+    "title": "deployments.selectors.frame.title",
+    "actor": "controlpanel.accounts.actors.of_request",
+    "roles": "deployments.selectors.frame.roles",
+    "count.promotions": "deployments.selectors.frame.count_open_promotions",
+    "listen": "deployments.selectors.frame.may_listen",
+}
+
 CELERY_BROKER_URL = CONFIGURATION.celery_broker_url
 LOGGING_CONFIG = None
 LOGGING = logging_settings(CONFIGURATION.log_format)

@@ -1,8 +1,13 @@
-"""What the frame of every page needs: navigation, theme, account, addresses."""
+"""What the frame of every page needs: navigation, theme, account, addresses.
+
+This package is a leaf, so what only other apps know is asked through `PANEL_HOOKS` of the settings, by dotted path:
+`title` () -> str, `actor` (request) -> an object with `may(right)`, `roles` (request) -> list of words, and
+`count.<counter>` (request) -> int.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +23,7 @@ from controlpanel.core.views.theme import theme_of
 
 @dataclass(frozen=True)
 class Entry:
-    """One page of the navigation: `route` is a URL name, `right` what opening it asks for, `counter` a key of NAVIGATION_COUNTERS."""
+    """One page of the navigation: `route` is a URL name, `right` what opening it asks for, `counter` a hook that counts."""
 
     group: str
     name: str
@@ -46,11 +51,11 @@ def panel(request: HttpRequest) -> dict[str, Any]:
     user = getattr(request, "user", None)
     signed_in = bool(user and user.is_authenticated)
     return {
-        "panel_title": getattr(settings, "PANEL_TITLE", "Control panel"),
+        "panel_title": SimpleLazyObject(lambda: _asked("title", default="Control panel")),
         "theme": theme_of(request),
         "navigation": SimpleLazyObject(lambda: navigation(request)) if signed_in else [],
-        "account_name": _name_of(user) if signed_in else "",
-        "account_roles": SimpleLazyObject(lambda: _roles_of(user)) if signed_in else [],
+        "account_name": str(user) if signed_in else "",
+        "account_roles": SimpleLazyObject(lambda: _asked("roles", request, default=[])) if signed_in else [],
         "live_url": address("events") if signed_in else "",
         "search_url": address("search") or address("releases"),
         "search_label": "Find anything" if address("search") else "Find a release",
@@ -59,13 +64,15 @@ def panel(request: HttpRequest) -> dict[str, Any]:
 
 def navigation(request: HttpRequest) -> list[dict[str, Any]]:
     """Groups of entries that this user may open, each with its address, count and whether it is the current one."""
-    shown = [(entry, address(entry.route)) for entry in ENTRIES]
-    allowed = [(entry, url) for entry, url in shown if url and _may(request.user, entry.right)]
-    current = max((url for _, url in allowed if _holds(url, request.path)), key=len, default="")
+    actor = _asked("actor", request, default=None)
+    shown = [(entry, address(entry.route)) for entry in ENTRIES if actor is None or actor.may(entry.right)]
+    present = [(entry, url) for entry, url in shown if url]
+    current = max((url for _, url in present if _holds(url, request.path)), key=len, default="")
     groups: dict[str, list[dict[str, Any]]] = {}
-    for entry, url in allowed:
+    for entry, url in present:
+        count = _asked(f"count.{entry.counter}", request, default=0) if entry.counter else 0
         row = {"name": entry.name, "url": url, "icon": entry.icon, "shortcut": entry.shortcut}
-        groups.setdefault(entry.group, []).append({**row, "count": _count(entry.counter), "current": url == current})
+        groups.setdefault(entry.group, []).append({**row, "count": count, "current": url == current})
     return [{"title": title, "entries": entries} for title, entries in groups.items()]
 
 
@@ -78,27 +85,12 @@ def address(route: str) -> str:
 
 
 def _holds(url: str, path: str) -> bool:
-    return (
-        path == url
-        or (url != "/" and path.startswith(f"{url.rstrip('/')}/"))
-        or (url == "/" and path.startswith("/environments/"))
-    )
+    """Whether the page at `path` belongs to the entry at `url`; an environment belongs to the pipeline."""
+    if url == "/":
+        return path == "/" or path.startswith("/environments/")
+    return path == url or path.startswith(f"{url.rstrip('/')}/")
 
 
-def _may(user: Any, right: Right) -> bool:
-    """Ask the account for the right in any environment; accounts without such a method may look only."""
-    ask: Callable[..., bool] | None = getattr(user, "may_anywhere", None)
-    return ask(right) if ask else right in (Right.VIEW, Right.AUDIT_VIEW, Right.CATALOG_VIEW)
-
-
-def _count(counter: str) -> int:
-    counters: Mapping[str, str] = getattr(settings, "NAVIGATION_COUNTERS", {})
-    return int(import_string(counters[counter])()) if counter in counters else 0
-
-
-def _name_of(user: Any) -> str:
-    return str(user.get_full_name() or user.get_username())
-
-
-def _roles_of(user: Any) -> list[str]:
-    return [str(role) for role in getattr(user, "role_names", lambda: [])()]
+def _asked(hook: str, *arguments: Any, default: Any) -> Any:
+    hooks: Mapping[str, str] = getattr(settings, "PANEL_HOOKS", {})
+    return import_string(hooks[hook])(*arguments) if hook in hooks else default

@@ -64,15 +64,15 @@ def word_of(value: object, vocabulary: str) -> str:
     return status_of(vocabulary, value).word
 
 
-@register.simple_block_tag(takes_context=True)
-def panel(context: template.Context, content: str, title: str = "", **options: Any) -> str:
+@register.simple_block_tag
+def panel(content: str, title: str = "", **options: Any) -> str:
     """A labelled section. Options: id, meta, end, level (2), selected, bare (no padding, for tables and parts)."""
     flat = {**options, "title": title, "content": content, "level": options.get("level", 2)}
     return render_to_string("components/panel.html", flat)
 
 
-@register.simple_block_tag(takes_context=True)
-def dialog(context: template.Context, content: str, id: str, title: str) -> str:  # noqa: A002
+@register.simple_block_tag
+def dialog(content: str, id: str, title: str) -> str:
     """A dialog that a link `<a href="#id" data-dialog="id">` opens, with script and without."""
     return render_to_string("components/dialog.html", {"id": id, "title": title, "content": content})
 
@@ -83,8 +83,8 @@ def diff(changes: Iterable[Any], unchanged: int = 0, note: bool = True) -> dict[
     return {"resources": resources(changes), "unchanged": unchanged, "note": note}
 
 
-@register.simple_tag(takes_context=True)
-def ago(context: template.Context, moment: datetime | None, missing: str = "never") -> str | SafeString:
+@register.simple_tag
+def ago(moment: datetime | None, missing: str = "never") -> str | SafeString:
     """A moment, relative and ticking; its title says the exact time with its zone."""
     if moment is None:
         return missing
@@ -103,8 +103,7 @@ def clock(moment: datetime | None, missing: str = "") -> str | SafeString:
 
 
 def _time(moment: datetime, text: str, mark: str) -> SafeString:
-    zone = timezone.get_current_timezone()
-    title = wording.exact(moment, zone if isinstance(zone, ZoneInfo) else ZoneInfo("UTC"))
+    title = wording.exact(moment, ZoneInfo(timezone.get_current_timezone_name()))
     return format_html('<time datetime="{}" title="{}" {}>{}</time>', moment.isoformat(), title, mark, text)
 
 

@@ -77,7 +77,13 @@ def _steps() -> list[dict[str, Any]]:
         {"name": "Render", "state": "done", "took": "3 s", "detail": "digest 8e41…c7d0, as reviewed"},
         {"name": "Commit", "state": "done", "took": "1 s", "commit": "f2a6b81c", "detail": "on env/production"},
         {"name": "Wave 1: ai", "state": "failed", "took": "3 m 20 s", "error": "ImagePullBackOff, attempt 1"},
-        {"name": "Wave 2: backend", "state": "running", "started_at": start, "estimate": "of about 2 m 30 s", "detail": "3 of 6"},
+        {
+            "name": "Wave 2: backend",
+            "state": "running",
+            "started_at": start,
+            "estimate": "of about 2 m 30 s",
+            "detail": "3 of 6",
+        },
         {"name": "Wave 3: frontend", "state": "waiting", "detail": "after backend is healthy", "estimate": "about 1 m"},
         {"name": "Verify", "state": "waiting", "detail": "48 tenants, 3 queries", "estimate": "about 1 m 15 s"},
     ]

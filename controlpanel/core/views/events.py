@@ -7,7 +7,7 @@ import json
 import logging
 import signal
 import threading
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from functools import cache
 from importlib import import_module
 from types import FrameType
@@ -46,10 +46,9 @@ def any_signed_in_user(user: Any, topic: str) -> bool:
 
 @cache
 def may_listen() -> Callable[[Any, str], bool]:
-    """The rule in force: `LIVE_PERMISSION` of the settings names a function (user, topic) -> bool."""
-    rule: Callable[[Any, str], bool] = import_string(
-        getattr(settings, "LIVE_PERMISSION", f"{__name__}.any_signed_in_user")
-    )
+    """The rule in force: the hook `listen` of `PANEL_HOOKS` names a function (user, topic) -> bool."""
+    hooks: Mapping[str, str] = getattr(settings, "PANEL_HOOKS", {})
+    rule: Callable[[Any, str], bool] = import_string(hooks.get("listen", f"{__name__}.any_signed_in_user"))
     return rule
 
 
@@ -173,7 +172,11 @@ def _sessions(keys: set[str]) -> dict[str, dict[str, Any]]:
     if not hasattr(store, "get_model_class"):
         return {key: store(key).load() for key in keys}
     model = store.get_model_class()
-    return {row.session_key: row.get_decoded() for row in model.objects.filter(pk__in=keys) if row.expire_date > timezone.now()}
+    return {
+        row.session_key: row.get_decoded()
+        for row in model.objects.filter(pk__in=keys)
+        if row.expire_date > timezone.now()
+    }
 
 
 def _holds(stream: Stream, people: dict[Any, Any], sessions: dict[str, dict[str, Any]]) -> bool:

@@ -1,0 +1,84 @@
+"""What the frame of every page asks of the apps: its title, who looks, what may be listened to (`PANEL_HOOKS`)."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from functools import lru_cache
+
+from django.http import HttpRequest
+
+from controlpanel.accounts.actors import Actor, of_request
+from controlpanel.accounts.models import User
+from controlpanel.catalog import current
+from controlpanel.core.errors import ConflictError
+from controlpanel.core.permissions import Right
+from deployments.choices import OPEN
+from deployments.models import Preflight, Promotion
+
+TITLE_SECONDS = 60
+UNNAMED = "Control panel"
+
+
+def title() -> str:
+    """The platform's title, read once a minute; a neutral one before a catalog is loaded."""
+    return _title(int(time.monotonic() // TITLE_SECONDS))
+
+
+@lru_cache(maxsize=1)
+def _title(minute: int) -> str:
+    del minute  # only makes the answer grow old
+    try:
+        return current.current_document().platform.title
+    except ConflictError:
+        return UNNAMED
+
+
+def roles(request: HttpRequest) -> list[str]:
+    """The person's roles in words: "release manager", "operator in staging"."""
+    bindings = of_request(request).bindings
+    return sorted({f"{row.role} in {row.environment}" if row.environment else row.role for row in bindings})
+
+
+def count_open_promotions(request: HttpRequest) -> int:
+    """How many promotions are open in the environments that the person may see."""
+    actor = of_request(request)
+    counted = Promotion.objects.filter(state__in=OPEN).values_list("environment__name", flat=True)
+    return sum(actor.may(Right.VIEW, name) for name in counted)
+
+
+def may_listen(user: User, topic: str) -> bool:
+    """Whether the person may hear that the topic changed: whoever may see the page may."""
+    family, _, name = topic.partition(".")
+    actor = _actor_of(user)
+    if family == "environment":
+        return actor.may(Right.VIEW, name)
+    if family in ("promotion", "preflight"):
+        environment = _environment_of(family, name)
+        return environment is not None and actor.may(Right.VIEW, environment)
+    rights = {"releases": Right.VIEW, "application": Right.VIEW, "audit": Right.AUDIT_VIEW}
+    return family in rights and actor.may(rights[family])
+
+
+def _actor_of(user: User) -> Actor:
+    """One actor for each account that was read, so that its bindings are read once."""
+    known: Actor | None = getattr(user, "listening_actor", None)
+    if known is None:
+        known = Actor(name=user.username, door="page", user=user)
+        user.listening_actor = known  # type: ignore[attr-defined]
+    return known
+
+
+def _environment_of(family: str, name: str) -> str | None:
+    identifier = name.partition(".")[0]  # promotion.<id>.log is the promotion's
+    try:
+        return _environment(family, uuid.UUID(identifier))
+    except (ValueError, Promotion.DoesNotExist, Preflight.DoesNotExist):
+        return None
+
+
+@lru_cache(maxsize=4096)
+def _environment(family: str, identifier: uuid.UUID) -> str:
+    """A promotion and a preflight never change their environment. Raises `DoesNotExist`, which is not remembered."""
+    model = Promotion if family == "promotion" else Preflight
+    return str(model.objects.values_list("environment__name", flat=True).get(pk=identifier))
