@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Max, Min
+from django.db.models import Count, Max, Min, OuterRef, Subquery
 from django.utils import timezone
 
 from controlpanel.catalog.models import Component, Environment
@@ -22,6 +23,29 @@ ALWAYS = ("lane-free", "digest-current")
 Target = tuple[Release | None, Environment]
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Facts:
+    """The rows that gates look at, read once for some environments and releases; pages show them too."""
+
+    applications: Mapping[int, tuple[Application, ...]]
+    open: Mapping[str, tuple[Promotion, ...]]
+    succeeded: Mapping[tuple[str, int], datetime]
+    places: Mapping[int, Mapping[str, Any]]
+
+
+def facts_of(environments: Iterable[Environment], releases: Iterable[Release | None]) -> Facts:
+    """Read what the gates need of these environments and releases, in four queries."""
+    keys = {environment.pk for environment in environments}
+    applications = Application.objects.filter(environment__in=keys)
+    open_promotions = Promotion.objects.filter(state__in=OPEN).select_related("environment", "release", "requester")
+    return Facts(
+        applications=_grouped(applications, "environment_id"),
+        open=_grouped(open_promotions.order_by("number"), "environment.name"),
+        succeeded=_succeeded(releases),
+        places=_places(keys),
+    )
+
+
 def for_target(
     *,
     release: Release | None,
@@ -32,15 +56,16 @@ def for_target(
     asked: str = "request",
 ) -> list[GateAnswer]:
     """Every answer for one release in one environment, in the order of the catalog."""
-    situation = _situations([(release, environment)], kind, asked)[0]
+    situation = _situations([(release, environment)], kind, asked, facts_of([environment], [release]))[0]
     return evaluate(
         dataclasses.replace(situation, preflight=preflight, promotion=promotion, changed=_changed(preflight, promotion))
     )
 
 
-def for_targets(targets: Sequence[Target]) -> list[list[GateAnswer]]:
+def for_targets(targets: Sequence[Target], *, facts: Facts | None = None) -> list[list[GateAnswer]]:
     """The answers for many targets before anything is rendered, in a constant number of queries."""
-    return [evaluate(situation) for situation in _situations(targets, Kind.RELEASE, "board")]
+    known = facts or facts_of([place for _, place in targets], [release for release, _ in targets])
+    return [evaluate(situation) for situation in _situations(targets, Kind.RELEASE, "board", known)]
 
 
 def evaluate(situation: Situation) -> list[GateAnswer]:
@@ -66,29 +91,30 @@ def _changed(preflight: Preflight | None, promotion: Promotion | None) -> frozen
     return None
 
 
-def _situations(targets: Sequence[Target], kind: Kind, asked: str) -> list[Situation]:
-    environments = {environment.pk for _, environment in targets}
-    applications = _grouped(
-        Application.objects.filter(environment__in=environments, is_missing=False), "environment_id"
-    )
-    open_promotions = _grouped(
-        Promotion.objects.filter(state__in=OPEN).select_related("environment", "release").order_by("number"),
-        "environment.name",
-    )
-    succeeded = _succeeded(release for release, _ in targets)
-    committed = dict(
-        Promotion.objects.exclude(commit="").order_by().values_list("environment").annotate(Max("committed_at"))
-    )
-    heard = dict(Observer.objects.values_list("server_from", "heard_at"))
-    count, now = Component.objects.filter(is_retired=False).count(), timezone.now()
+def _situations(targets: Sequence[Target], kind: Kind, asked: str, facts: Facts) -> list[Situation]:
+    now = timezone.now()
     return [
         Situation(
-            asked=asked, kind=kind, release=release, environment=environment, applications=applications[environment.pk],
-            open=open_promotions, succeeded=succeeded, committed_at=committed.get(environment.pk),
-            heard_at=heard.get(environment.server_from), now=now, silence_seconds=settings.TIMINGS.silence_seconds, component_count=count,
+            asked=asked, kind=kind, release=release, environment=environment, open=facts.open, succeeded=facts.succeeded, now=now,
+            applications=tuple(one for one in facts.applications[environment.pk] if not one.is_missing),
+            silence_seconds=settings.TIMINGS.silence_seconds, **facts.places[environment.pk],
         )
         for release, environment in targets
     ]  # fmt: skip
+
+
+def _places(environments: Collection[int]) -> dict[int, dict[str, Any]]:
+    """When each environment last changed, when its Argo CD was last heard, and how many components there are."""
+    committed = Promotion.objects.filter(environment=OuterRef("pk")).exclude(commit="").order_by().values("environment")
+    heard = Observer.objects.filter(server_from=OuterRef("server_from")).values("heard_at")
+    count = Component.objects.filter(is_retired=False).order_by().values("is_retired").annotate(n=Count("pk")).values("n")
+    rows = Environment.objects.filter(pk__in=environments).values(
+        "pk",
+        committed_at=Subquery(committed.annotate(at=Max("committed_at")).values("at")),
+        heard_at=Subquery(heard),
+        component_count=Subquery(count),
+    )
+    return {row.pop("pk"): {**row, "component_count": row["component_count"] or 0} for row in rows}
 
 
 def _succeeded(releases: Iterable[Release | None]) -> dict[tuple[str, int], Any]:
