@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from datetime import UTC, datetime
+
+UNITS = {"h": 3600, "m": 60, "s": 1}
 
 
 def stamp(epoch: float) -> str:
@@ -15,6 +18,11 @@ def stamp(epoch: float) -> str:
 def epoch_of(text: str) -> float:
     """The inverse of `stamp`."""
     return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC).timestamp()
+
+
+def go_duration(text: str) -> float:
+    """Seconds of a Go duration such as `1h30m`."""
+    return sum(float(number) * UNITS[unit] for number, unit in re.findall(r"([\d.]+)([hms])", text))
 
 
 def nanosecond_stamp() -> str:

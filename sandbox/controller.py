@@ -6,8 +6,8 @@ import asyncio
 import logging
 import random
 
-from sandbox.applications import Applications, automated, resource_key
-from sandbox.clock import epoch_of
+from sandbox.applications import Applications
+from sandbox.automation import Automation
 from sandbox.cluster import Cluster
 from sandbox.comparison import Comparison, compare, resource_health
 from sandbox.documents import Document, copied, look, without_empty
@@ -16,12 +16,12 @@ from sandbox.manifests import Key, Manifests, Target
 from sandbox.operations import Operation, load_failure
 from sandbox.repositories import RepositoryError
 from sandbox.scheduler import Scheduler
+from sandbox.windows import Windows
 
 CREATED_SECONDS, LIVE_SECONDS, FORCED_SECONDS = 0.04, 0.08, 0.12
 """How long after a creation, a change of a live object and the end of an operation a comparison comes, at speed 1."""
 POLL_SECONDS, POLL_JITTER = 120.0, 60.0
 """Git is asked again this often; not scaled by the speed, as nothing that a person waits for hangs on it."""
-SELF_HEAL_SECONDS, SELF_HEAL_FACTOR, SELF_HEAL_LONGEST = 2.0, 3.0, 300.0
 REFRESH, HYDRATE = "argocd.argoproj.io/refresh", "argocd.argoproj.io/hydrate"
 
 FINALIZER = "resources-finalizer.argocd.argoproj.io"
@@ -33,13 +33,19 @@ class Controller:
     """One for all Applications; tasks exist only while an operation or a full comparison runs."""
 
     def __init__(
-        self, applications: Applications, cluster: Cluster, manifests: Manifests, scheduler: Scheduler
+        self,
+        applications: Applications,
+        cluster: Cluster,
+        manifests: Manifests,
+        scheduler: Scheduler,
+        windows: Windows,
     ) -> None:
         self.applications = applications
         self.cluster = cluster
         self.manifests = manifests
         self.scheduler = scheduler
         self.clock = scheduler.clock
+        self.automation = Automation(scheduler, lambda item: windows.permits(item, manual=False), self.queue)
         self._targets: dict[str, Target] = {}
         self._locks: dict[str, asyncio.Lock] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -114,7 +120,7 @@ class Controller:
         if status != application["status"]:
             application["status"] = status
             self.applications.save(application)
-        self._sync_by_itself(application, outcome, target.revision, full=False)
+        self.automation.consider(application, outcome, target.revision, full=False)
 
     def delete(self, application: Document, *, cascade: bool, background: bool) -> None:
         """Delete an Application; with `cascade` it goes when its objects are gone."""
@@ -210,7 +216,7 @@ class Controller:
             return
         self._targets[name] = target
         outcome = compare(self.cluster, name, target)
-        self._sync_by_itself(application, outcome, target.revision, full=True)
+        self.automation.consider(application, outcome, target.revision, full=True)
         status = self._status(application, outcome)
         status["sync"] = {"status": outcome.sync, "comparedTo": _compared_to(spec), "revision": target.revision}
         status["reconciledAt"] = started
@@ -261,47 +267,6 @@ class Controller:
             note = f" ({cause})" if cause else ""
             text = f"Updated health status: {was_health} -> {health}{note}"
             self.applications.event(application, "ResourceUpdated", text)
-
-    def _sync_by_itself(self, application: Document, outcome: Comparison, revision: str, *, full: bool) -> None:
-        policy = automated(application)
-        if policy is None or "operation" in application or outcome.sync != "OutOfSync":
-            return
-        if not outcome.needs_more_than_pruning and not policy.get("prune"):
-            return
-        if outcome.would_remove_all and not policy.get("allowEmpty"):
-            return
-        last = look(application, "status", "operationState", "operation", "sync", default={})
-        tried = last.get("revision") == revision and last.get("source") == application["spec"]["source"]
-        sync: Document = {"revision": revision, "source": copied(application["spec"]["source"])}
-        if policy.get("prune"):
-            sync["prune"] = True
-        if tried and self._heals(application, policy, last):
-            sync |= self._healing(outcome, last)
-        elif tried or not full:
-            return
-        options = look(application, "spec", "syncPolicy", "syncOptions")
-        if options:
-            sync["syncOptions"] = copied(options)
-        retry = look(application, "spec", "syncPolicy", "retry", default={"limit": 5})
-        self.queue(application, {"sync": sync, "initiatedBy": {"automated": True}, "retry": copied(retry)})
-
-    def _heals(self, application: Document, policy: Document, last: Document) -> bool:
-        state = application["status"]["operationState"]
-        if not policy.get("selfHeal") or state.get("phase") != "Succeeded":
-            return False
-        attempts = last.get("autoHealAttemptsCount", 0)
-        wait = min(SELF_HEAL_SECONDS * SELF_HEAL_FACTOR ** (attempts - 1), SELF_HEAL_LONGEST) if attempts else 0.0
-        due = epoch_of(state["finishedAt"]) + wait / self.clock.speed
-        if due > self.clock.epoch():
-            self.scheduler.wake_at("live", application["metadata"]["name"], due)
-            return False
-        return True
-
-    @staticmethod
-    def _healing(outcome: Comparison, last: Document) -> Document:
-        keys = [resource_key(item) for item in outcome.resources if item.get("status") == "OutOfSync"]
-        resources = [without_empty({"group": key.group, "kind": key.kind, "name": key.name}) for key in keys]
-        return {"resources": resources, "autoHealAttemptsCount": last.get("autoHealAttemptsCount", 0) + 1}
 
     def queue(self, application: Document, operation: Document) -> None:
         """Put an operation into an Application that has none; the state of the one before goes."""

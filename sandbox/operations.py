@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from sandbox.applications import Applications
-from sandbox.clock import Clock
+from sandbox.clock import Clock, go_duration
 from sandbox.cluster import ApplyError, Cluster
-from sandbox.comparison import HOOK, annotation, has_option, wave_of
+from sandbox.comparison import annotation, has_option
 from sandbox.documents import Document, copied, look
 from sandbox.health import health_of
-from sandbox.manifests import Key, Manifests, Target, apply_rank, images_of, key_of, tracked_by, version_of
+from sandbox.manifests import Manifests, Target, tracked_by
+from sandbox.planning import Plan, Task
 from sandbox.repositories import RepositoryError
 
 PICK_UP, LOAD, APPLY, RECORD, FINISH, WAIT, WAVE_PAUSE = 0.03, 0.1, 0.15, 0.05, 0.05, 0.2, 2.0
 """Seconds at speed 1 before each write, as recorded on a real server."""
-PHASES = ("PreSync", "Sync", "PostSync", "SyncFail")
+TERMINATED = "Operation terminated"
 DELETE_POLICY = "argocd.argoproj.io/hook-delete-policy"
 
 
@@ -25,32 +26,6 @@ class Terminated(Exception):
 
 class Failed(Exception):
     """The operation ran and failed; the message is its last word."""
-
-
-@dataclass
-class Task:
-    """One object to apply (or to prune) in one phase and wave, and its entry in the sync result."""
-
-    phase: str
-    wave: int
-    manifest: Document
-    hook: bool
-    prune: bool = False
-    result: Document | None = None
-
-    @property
-    def key(self) -> Key:
-        """The key of the object."""
-        return key_of(self.manifest)
-
-    @property
-    def path(self) -> str:
-        """The object as messages name it."""
-        return f"{self.key.group}/{self.key.kind}/{self.key.name}"
-
-
-def _hook_phase(manifest: Document) -> str:
-    return next((name for name in annotation(manifest, HOOK).split(",") if name in PHASES), "Sync")
 
 
 class Operation:
@@ -82,18 +57,47 @@ class Operation:
         """Run to the end; what it meets is written into `status.operationState`, never raised."""
         await self.clock.sleep(PICK_UP)
         self._begin()
+        phase, message = await self._attempt()
+        while phase in ("Failed", "Error") and await self._tries_again(message):
+            phase, message = await self._attempt()
+        await self._end(phase, message)
+
+    async def _attempt(self) -> tuple[str, str]:
+        self.tasks = []
         try:
             await self._pause(LOAD)
             target = await self._load()
             await self._apply_all(target)
         except Terminated:
-            await self._end_terminated()
+            self._stop_hooks()
+            return "Failed", TERMINATED
         except Failed as error:
-            await self._end("Failed", str(error))
+            return "Failed", str(error)
         except RepositoryError as error:
-            await self._end("Error", str(error))
-        else:
-            await self._succeed()
+            return "Error", str(error)
+        return await self._success()
+
+    async def _tries_again(self, message: str) -> bool:
+        """Wait for the next attempt if one is left. `finishedAt` is set meanwhile, as on the real server."""
+        retry = self._state["operation"].get("retry", {})
+        done, limit = self._state.get("retryCount", 0), retry.get("limit", 0)
+        if message == TERMINATED or (0 <= limit <= done):
+            return False
+        wait = retry_seconds(retry.get("backoff", {}), done)
+        at = datetime.fromtimestamp(self.clock.due(wait), UTC).strftime("%-I:%M%p")
+        said = f"{message}. Retrying attempt #{done + 1} at {at}."
+        now = self.clock.stamp()
+        self._state.update({"phase": "Running", "finishedAt": now, "retryCount": done + 1, "message": said})
+        self.applications.save(self.application)
+        try:
+            await self._pause(wait)
+        except Terminated:
+            return False
+        self._state["message"] = f"Retrying operation. Attempt #{done + 1}"
+        for key in ("finishedAt", "syncResult"):
+            self._state.pop(key, None)
+        self.applications.save(self.application)
+        return True
 
     def _begin(self) -> None:
         if look(self.application, "status", "operationState", "phase") in ("Running", "Terminating"):
@@ -113,54 +117,9 @@ class Operation:
         except RepositoryError as error:
             raise RepositoryError(load_failure(self.sync["revision"], error)) from error
 
-    def _plan(self, target: Target) -> list[Task]:
-        selected = self.sync.get("resources")
-        tasks: list[Task] = []
-        for manifest in target.objects:
-            hook = bool(annotation(manifest, HOOK))
-            if annotation(manifest, HOOK) == "Skip" or (
-                hook and (selected or "apply" in self.sync.get("syncStrategy", {}))
-            ):
-                continue
-            tasks.append(Task(_hook_phase(manifest) if hook else "Sync", wave_of(manifest), manifest, hook))
-        tasks += self._prunes({task.key for task in tasks})
-        if selected:
-            tasks = [task for task in tasks if self._selected(task.key, selected)]
-        tasks = [task for task in tasks if task.phase != "SyncFail"]
-        tasks.sort(key=lambda task: (PHASES.index(task.phase), task.wave, task.prune, apply_rank(task.key)))
-        return self._namespace_task(tasks) + tasks
-
-    def _prunes(self, wanted: set[Key]) -> list[Task]:
-        live = self.cluster.managed(self.name)
-        return [Task("Sync", wave_of(item), item, hook=False, prune=True) for key, item in live.items()
-                if key not in wanted and not annotation(item, HOOK)]  # fmt: skip
-
-    @staticmethod
-    def _selected(key: Key, selected: list[Document]) -> bool:
-        return any(
-            (item.get("group", ""), item.get("kind"), item.get("name")) == (key.group, key.kind, key.name)
-            and item.get("namespace", key.namespace) in ("", key.namespace)
-            for item in selected
-        )
-
-    def _namespace_task(self, tasks: list[Task]) -> list[Task]:
-        namespace = look(self.application, "spec", "destination", "namespace", default="")
-        key = Key("", "Namespace", "", namespace)
-        asked = "CreateNamespace=true" in self.sync.get("syncOptions", [])
-        wanted = any(task.key == key for task in tasks)
-        needed = any(task.key.namespace == namespace for task in tasks)
-        if not (asked and namespace and needed) or wanted or self.cluster.get(key):
-            return []
-        manifest = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}
-        return [Task("PreSync", min((task.wave for task in tasks), default=0) - 1, manifest, hook=False)]
-
     async def _apply_all(self, target: Target) -> None:
-        self.tasks = self._plan(target)
-        steps: list[list[Task]] = []
-        for task in self.tasks:
-            if not steps or (steps[-1][0].phase, steps[-1][0].wave) != (task.phase, task.wave):
-                steps.append([])
-            steps[-1].append(task)
+        steps = Plan(self.application, self.sync, self.cluster).steps(target)
+        self.tasks = [task for step in steps for task in step]
         for number, step in enumerate(steps):
             await self._pause(APPLY)
             self._apply_step(step)
@@ -173,20 +132,10 @@ class Operation:
     def _apply_step(self, step: list[Task]) -> None:
         for task in step:
             result = self._prune(task) if task.prune else self._apply(task)
-            task.result = self._entry(task) | result
+            task.result = task.entry() | result
         results = [task.result for task in self.tasks if task.result]
         if results:
             self._state["syncResult"]["resources"] = results
-
-    def _entry(self, task: Task) -> Document:
-        entry: Document = {"group": task.key.group, "version": version_of(task.manifest), "kind": task.key.kind,
-                           "namespace": task.key.namespace, "name": task.key.name}  # fmt: skip
-        if task.hook:
-            entry["hookType"] = task.phase
-        entry["syncPhase"] = task.phase
-        if images_of(task.manifest) and not task.prune:
-            entry["images"] = images_of(task.manifest)
-        return entry
 
     @property
     def _dry(self) -> bool:
@@ -270,20 +219,19 @@ class Operation:
                 self.cluster.delete(live)
         return True
 
-    async def _end_terminated(self) -> None:
+    def _stop_hooks(self) -> None:
         for task in self.tasks:
             live = self.cluster.get(task.key) if task.hook else None
             if task.result and task.result["hookPhase"] == "Running" and live:
                 self.cluster.delete(live)
                 task.result |= {"hookPhase": "Failed", "message": "Terminated"}
-        await self._end("Failed", "Operation terminated")
 
-    async def _succeed(self) -> None:
+    async def _success(self) -> tuple[str, str]:
         if not self._dry and not self.sync.get("resources"):
             await self.clock.sleep(RECORD)
             self._add_history()
         everything = bool(self.tasks) and not self._dry
-        await self._end("Succeeded", f"successfully synced ({'all tasks run' if everything else 'no more tasks'})")
+        return "Succeeded", f"successfully synced ({'all tasks run' if everything else 'no more tasks'})"
 
     def _add_history(self) -> None:
         limit = look(self.application, "spec", "revisionHistoryLimit", default=10)
@@ -305,6 +253,13 @@ class Operation:
         self.applications.event(
             self.application, "OperationCompleted", f"Sync operation to {self.sync['revision']} {ending}"
         )
+
+
+def retry_seconds(backoff: Document, attempt: int) -> float:
+    """How long to wait before the next attempt, by the retry policy and its defaults."""
+    first = go_duration(str(backoff.get("duration") or "5s"))
+    longest = go_duration(str(backoff.get("maxDuration") or "3m"))
+    return min(first * float(backoff.get("factor") or 2) ** attempt, longest)
 
 
 def load_failure(revision: str, error: RepositoryError) -> str:

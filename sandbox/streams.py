@@ -10,7 +10,7 @@ from typing import Any
 from starlette.types import Receive, Scope, Send
 
 from sandbox.documents import Document
-from sandbox.envelope import ApiError, stream_error
+from sandbox.envelope import STATUS, ApiError, stream_error
 
 BUFFER = 1000
 """Messages kept for a slow reader; what comes after is dropped silently, as Argo CD does."""
@@ -153,7 +153,7 @@ class EventStream:
             if beat:
                 beat.cancel()
         if not self._started:
-            await self._start(send, 200)
+            await self._start(send)
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _beat(self, send: Send, lock: asyncio.Lock) -> None:
@@ -165,12 +165,13 @@ class EventStream:
 
     async def _send(self, send: Send, body: bytes, error: ApiError | None = None) -> None:
         if not self._started:
-            from_error = json.loads(stream_error(error))["error"]["http_code"] if error else 200
-            await self._start(send, from_error)
+            await self._start(send, error)
         await send({"type": "http.response.body", "body": body, "more_body": True})
 
-    async def _start(self, send: Send, status: int) -> None:
+    async def _start(self, send: Send, error: ApiError | None = None) -> None:
         self._started = True
-        kind = b"text/event-stream" if self.server_sent else b"application/json"
-        headers = [(b"content-type", kind), (b"grpc-metadata-content-type", b"application/grpc")]
-        await send({"type": "http.response.start", "status": status, "headers": headers})
+        kind = b"text/event-stream" if self.server_sent and not error else b"application/json"
+        headers = [(b"content-type", kind)]
+        if not error:
+            headers.append((b"grpc-metadata-content-type", b"application/grpc"))
+        await send({"type": "http.response.start", "status": STATUS[error.code] if error else 200, "headers": headers})

@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
 from zoneinfo import ZoneInfo
 
 from sandbox.applications import IN_CLUSTER
-from sandbox.clock import Clock
+from sandbox.clock import Clock, go_duration
 from sandbox.documents import Document, look
 from sandbox.projects import Projects
 
 LONGEST = timedelta(days=31)
-UNITS = {"h": 3600, "m": 60, "s": 1}
-
-
-def duration_of(text: str) -> timedelta:
-    """A Go duration such as `1h30m`."""
-    return timedelta(seconds=sum(float(number) * UNITS[unit] for number, unit in re.findall(r"([\d.]+)([hms])", text)))
 
 
 def _field(text: str, value: int, low: int, high: int) -> bool:
@@ -43,7 +36,7 @@ def _starts(schedule: str, at: datetime) -> bool:
 def is_active(window: Document, now: datetime) -> bool:
     """Whether the window has started within its duration."""
     local = now.astimezone(ZoneInfo(window.get("timeZone") or "UTC")).replace(second=0, microsecond=0)
-    length = min(duration_of(window.get("duration", "0s")), LONGEST)
+    length = min(timedelta(seconds=go_duration(window.get("duration", "0s"))), LONGEST)
     minutes = int(length.total_seconds() // 60)
     return any(_starts(window["schedule"], local - timedelta(minutes=back)) for back in range(minutes + 1)
                if timedelta(minutes=back) < length)  # fmt: skip

@@ -62,8 +62,8 @@ class World:
         self.repositories = Repositories(settings.repository_cache)
         self.manifests = Manifests(self.repositories)
         self.applications = Applications(self.store, self.clock, self.hub)
-        self.controller = Controller(self.applications, self.cluster, self.manifests, self.scheduler)
         self.windows = Windows(self.projects, self.clock)
+        self.controller = Controller(self.applications, self.cluster, self.manifests, self.scheduler, self.windows)
         self.password_digest = hashlib.sha256(admin_password(settings).encode()).digest()
         self._loops: list[asyncio.Task[None]] = []
 
