@@ -13,6 +13,7 @@ from controlpanel.catalog.yaml_text import canonical
 Object = dict[str, Any]
 
 CLUSTER = "_cluster"
+MAXIMUM_DEPTH = 100
 PINNED = re.compile(r"[a-z0-9][a-zA-Z0-9._:/-]*@sha256:[0-9a-f]{64}\Z")
 
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._:-]{0,251}[A-Za-z0-9])?\Z")
@@ -51,6 +52,7 @@ for _tag, _pattern, _first in (
 def objects_of(output: bytes) -> list[Object]:
     """The objects in a stream of YAML documents, lists taken apart; raises ObjectRefused for what is none."""
     try:
+        _check_shape(output)
         documents = list(yaml.load_all(output, Loader=_ToolLoader))
     except (yaml.YAMLError, ValueError) as error:
         raise ObjectRefused(f"The rendered text is not YAML: {error}.", "Correct the manifest.") from error
@@ -88,6 +90,17 @@ def title(item: Object) -> str:
     metadata = metadata if isinstance(metadata, Mapping) else {}
     place = f"{metadata['namespace']}/" if metadata.get("namespace") else ""
     return f"{item.get('kind')} {place}{metadata.get('name')}"
+
+
+def _check_shape(output: bytes) -> None:
+    """Refuse by the flat event stream what composing would recurse into or multiply."""
+    depth = 0
+    for event in yaml.parse(output, Loader=yaml.CSafeLoader):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > MAXIMUM_DEPTH:
+            raise ObjectRefused(f"An object is nested more than {MAXIMUM_DEPTH} deep.", "Flatten it.")
+        if isinstance(event, yaml.AliasEvent):
+            raise ObjectRefused(f"The alias “{event.anchor}” is used.", "Write the value out.")
 
 
 def _flattened(document: Any) -> Iterator[Object]:

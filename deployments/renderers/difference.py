@@ -1,0 +1,98 @@
+"""What a promotion changes: files before and after as objects, each with a unified diff that shows no secret."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from difflib import unified_diff
+from typing import Literal
+
+from deployments.renderers.objects import CLUSTER
+from deployments.renderers.redaction import readable
+
+CONTEXT_LINES = 3
+MAXIMUM_LINES = 600
+MAXIMUM_COMPARED = 20_000
+
+_FILE = re.compile(r"(?P<component>[^/]+)/(?P<namespace>[^/]+)/(?P<kind>[A-Z][A-Za-z0-9]*)-(?P<name>[^/]+)\.yaml\Z")
+_GENERATED_NAME = re.compile(r"(?P<stem>.+)-[bcdfghkmt2456789]{10}\Z")
+_REWRITTEN = "(The values are equal; only the way in which they are written differs.)"
+
+
+@dataclass(frozen=True)
+class Change:
+    """One object; `namespace` is "" for cluster-wide ones, `added` and `removed` count lines, `diff` starts at `@@`."""
+
+    component: str
+    kind: str
+    namespace: str
+    name: str
+    change: Literal["new", "changed", "removed", "unchanged"]
+    added: int
+    removed: int
+    diff: str
+
+
+def changes(before: Mapping[str, bytes], after: Mapping[str, bytes]) -> list[Change]:
+    """Every object of either side in the order of its path; both map `<component>/<namespace>/<Kind>-<name>.yaml`.
+
+    A ConfigMap whose generated name changed with its content is one changed object under its new name.
+    """
+    renamed = _renamed(before, after)
+    gone = set(renamed.values())
+    paths = sorted((before.keys() | after.keys()) - gone, key=lambda path: path.encode("utf-8"))
+    return [_change(path, before.get(renamed.get(path, path)), after.get(path)) for path in paths]
+
+
+def _renamed(before: Mapping[str, bytes], after: Mapping[str, bytes]) -> dict[str, str]:
+    """New path -> old path, where exactly one generated name left and exactly one with the same stem came."""
+    left = _by_stem(before.keys() - after.keys())
+    came = _by_stem(after.keys() - before.keys())
+    return {came[stem][0]: paths[0] for stem, paths in left.items() if len(paths) == 1 and len(came.get(stem, ())) == 1}
+
+
+def _by_stem(paths: set[str]) -> dict[tuple[str, str], list[str]]:
+    found: dict[tuple[str, str], list[str]] = {}
+    for path in paths:
+        folder, _, file = path.rpartition("/")
+        match = _GENERATED_NAME.match(file.removesuffix(".yaml")) if file.startswith("ConfigMap-") else None
+        if match:
+            found.setdefault((folder, match["stem"]), []).append(path)
+    return found
+
+
+def _change(path: str, before: bytes | None, after: bytes | None) -> Change:
+    place = _FILE.match(path)
+    component, _, rest = path.partition("/")
+    kind, namespace, name = (place["kind"], place["namespace"], place["name"]) if place else ("File", "", rest)
+    namespace = "" if namespace == CLUSTER else namespace
+    if before == after:
+        return Change(component, kind, namespace, name, "unchanged", 0, 0, "")
+    added, removed, diff = _compare(*readable(before, after))
+    change: Literal["new", "changed", "removed"] = (
+        "new" if before is None else "removed" if after is None else "changed"
+    )
+    return Change(component, kind, namespace, name, change, added, removed, diff)
+
+
+def _compare(before: str, after: str) -> tuple[int, int, str]:
+    """Lines added, lines removed and the diff, capped with a count of what is left out."""
+    old, new = before.splitlines(), after.splitlines()
+    if len(old) + len(new) > MAXIMUM_COMPARED:
+        return len(new), len(old), f"(Too long to compare here: {len(old):,} lines before, {len(new):,} after.)"
+    lines = list(_body(old, new))
+    added = sum(line.startswith("+") for line in lines)
+    removed = sum(line.startswith("-") for line in lines)
+    if not lines:
+        return 0, 0, _REWRITTEN
+    if len(lines) > MAXIMUM_LINES:
+        lines[MAXIMUM_LINES:] = [f"(… {len(lines) - MAXIMUM_LINES:,} more lines)"]
+    return added, removed, "\n".join(lines)
+
+
+def _body(old: list[str], new: list[str]) -> Iterator[str]:
+    """The diff without its two lines of file names."""
+    for number, line in enumerate(unified_diff(old, new, n=CONTEXT_LINES, lineterm="")):
+        if number >= 2:
+            yield line

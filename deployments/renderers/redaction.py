@@ -1,0 +1,115 @@
+"""Objects as people may see them: values of secrets hidden, but a change of a hidden value still visible."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from controlpanel.catalog.yaml_text import canonical
+from deployments.renderers.objects import ObjectRefused, objects_of
+
+_LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+_SECRET_NAME = re.compile(
+    r"passw(or)?d|passphrase|secret|token|credential|(api|access|private|signing|encryption)[-_.]?key|\.(key|pem|p12|jks)\Z",
+    re.IGNORECASE,
+)
+_PLACE_NAME = re.compile(r"(url|uri|file|path|name|issuer|endpoint|ttl|seconds|minutes)\Z", re.IGNORECASE)
+_URL_PASSWORD = re.compile(r"(?<=://)[^\s/@:]*:[^\s/@]+(?=@)")
+_SECRET_TEXT = re.compile(
+    r"ak_[0-9a-f]{32}_[0-9a-f]{8}|-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*-----|\Z)", re.DOTALL
+)
+_ABSENT, _UNREADABLE = object(), object()
+
+
+def readable(before: bytes | None, after: bytes | None) -> tuple[str, str]:
+    """Both sides of one object as text without secrets; "" for a side that is not there."""
+    old, new = _parsed(before), _parsed(after)
+    return _text(old, new, "before"), _text(new, old, "after")
+
+
+def looks_secret(name: str) -> bool:
+    """Whether a variable's or a file's name says that its value is a secret."""
+    return bool(_SECRET_NAME.search(name)) and not _PLACE_NAME.search(name)
+
+
+def _parsed(content: bytes | None) -> Any:
+    if content is None:
+        return _ABSENT
+    try:
+        objects = objects_of(content)
+    except ObjectRefused:
+        return _UNREADABLE
+    return objects[0] if len(objects) == 1 else {"kind": "List", "items": objects}
+
+
+def _text(item: Any, other: Any, side: str) -> str:
+    if item is _ABSENT:
+        return ""
+    if not isinstance(item, dict):
+        return f"(The content {side} is not YAML and is not shown.)"
+    return canonical(_Hiding(side).object(item, other)).decode("utf-8")
+
+
+class _Hiding:
+    """Walks an object beside its other side; a hidden value that differs from the other side's is marked so."""
+
+    def __init__(self, side: str) -> None:
+        self._side = side
+
+    def object(self, item: Mapping[str, Any], other: Any) -> Any:
+        """An object with its hidden parts replaced, the items of a list one by one."""
+        kind, beside = item.get("kind"), _child(other, "items")
+        if isinstance(item.get("items"), list):
+            beside = beside if isinstance(beside, list) else []
+            pairs = zip(item["items"], [*beside, *[None] * len(item["items"])], strict=False)
+            return {**item, "items": [self.object(one, two) for one, two in pairs]}
+        return {key: self._field(str(kind), key, value, _child(other, key)) for key, value in item.items()}
+
+    def _field(self, kind: str, key: str, value: Any, other: Any) -> Any:
+        if key in ("data", "stringData", "binaryData") and isinstance(value, Mapping):
+            return {
+                name: self._hidden(text, _child(other, name))
+                if kind == "Secret" or looks_secret(name)
+                else self._value(text, _child(other, name))
+                for name, text in value.items()
+            }
+        return self._value(value, other)
+
+    def _value(self, value: Any, other: Any) -> Any:
+        if isinstance(value, Mapping):
+            return {key: self._entry(key, item, value, other) for key, item in value.items()}
+        if isinstance(value, list):
+            beside = other if isinstance(other, list) else []
+            return [self._value(item, _match(item, index, beside)) for index, item in enumerate(value)]
+        return self._plain(value, other) if isinstance(value, str) else value
+
+    def _entry(self, key: str, item: Any, parent: Mapping[str, Any], other: Any) -> Any:
+        """An entry of a mapping: hidden as the value of a variable with a secret's name, or as a copy of everything."""
+        beside = _child(other, key)
+        variable = key == "value" and isinstance(item, str) and looks_secret(str(parent.get("name", "")))
+        if variable or key == _LAST_APPLIED:
+            return self._hidden(item, beside)
+        return self._value(item, beside)
+
+    def _plain(self, text: str, other: Any) -> str:
+        """Text with what is a secret by its own form replaced."""
+        if not (_URL_PASSWORD.search(text) or _SECRET_TEXT.search(text)):
+            return text
+        mark = self._hidden(text, other)
+        return _SECRET_TEXT.sub(mark, _URL_PASSWORD.sub(mark, text))
+
+    def _hidden(self, value: Any, other: Any) -> str:
+        return "(hidden)" if value == other else f"(hidden, {self._side})"
+
+
+def _child(other: Any, key: str) -> Any:
+    return other.get(key) if isinstance(other, Mapping) else None
+
+
+def _match(item: Any, index: int, beside: list[Any]) -> Any:
+    """The entry of the other list that has the same name, else the same place."""
+    name = _child(item, "name")
+    if name is not None:
+        return next((candidate for candidate in beside if _child(candidate, "name") == name), None)
+    return beside[index] if index < len(beside) else None
