@@ -86,7 +86,7 @@ def diff(changes: Iterable[Any], unchanged: int = 0, note: bool = True) -> dict[
 @register.simple_tag
 def ago(moment: datetime | None, missing: str = "never") -> str | SafeString:
     """A moment, relative and ticking; its title says the exact time with its zone."""
-    if moment is None:
+    if not moment:  # a name that a template does not know arrives as an empty text
         return missing
     now = timezone.now()
     return _time(moment, wording.relative(timezone.localtime(moment), timezone.localtime(now)), "data-ago")
@@ -95,7 +95,7 @@ def ago(moment: datetime | None, missing: str = "never") -> str | SafeString:
 @register.simple_tag
 def clock(moment: datetime | None, missing: str = "") -> str | SafeString:
     """A moment as the time of day, with seconds; the date comes first where it is not today."""
-    if moment is None:
+    if not moment:
         return missing
     local, now = timezone.localtime(moment), timezone.localtime()
     text = f"{local:%H:%M:%S}" if local.date() == now.date() else wording.day(local, now)
@@ -110,10 +110,10 @@ def _time(moment: datetime, text: str, mark: str) -> SafeString:
 @register.simple_tag
 def elapsed(start: datetime | None, end: datetime | None = None, missing: str = "") -> str | SafeString:
     """The span from `start` to `end`; without an end it counts on in the browser."""
-    if start is None:
+    if not start:
         return missing
     text = wording.duration((end or timezone.now()) - start)
-    if end is not None:
+    if end:
         return text
     return format_html('<time datetime="{}" data-elapsed>{}</time>', start.isoformat(), text)
 
