@@ -72,9 +72,10 @@ def _event(line: bytes, response: httpx.Response, what: str) -> StreamEvent | No
     line = line.strip()
     if line.startswith(b":"):
         return HEARTBEAT
-    data = line.removeprefix(b"data:").strip() if line.startswith(b"data:") else line
-    if not data.startswith(b"{"):
+    if not line or line.startswith((b"event:", b"id:", b"retry:")):
         return None
+    # neither a frame nor a line of JSON: a login page, say; that is no stream
+    data = line.removeprefix(b"data:").strip()
     document = json_object(data, what)
     if "error" in document:
         raise refused(response, data, what)

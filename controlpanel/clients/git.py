@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 
 from controlpanel.clients import git_address
-from controlpanel.clients.errors import GitRefNotFound, GitUnsafe
+from controlpanel.clients.errors import GitError, GitRefNotFound, GitUnreachable, GitUnsafe
 from controlpanel.clients.git_command import GitCredentials, Output
 from controlpanel.clients.git_commit import Author, Files, commit_stream
 from controlpanel.clients.git_copy import GitCopy
@@ -222,13 +222,24 @@ class GitRepository:
     def _push(self, ref: str, claim: str, expected: str | None, commit: str) -> PushResult:
         leases = [f"--force-with-lease={ref}:{expected or ''}", f"--force-with-lease={claim}:"]
         names = [f"{commit}:{ref}", f"{commit}:{claim}"]
-        output = self._copy.push(["--atomic", *leases, "--", self.address.url, *names])
+        try:
+            output = self._copy.push(["--atomic", *leases, "--", self.address.url, *names])
+        except GitUnreachable as lost:
+            return self._standing_after(lost, ref, claim, expected)
         if output.code == 0:
             # "up to date": an equal push of our own overtook this one
             return Claimed(commit) if _is_up_to_date(output, claim) else Pushed(commit)
-        standing = self._standing(ref, claim, expected)
+        return self._standing_after(self._copy.refusal(output), ref, claim, expected)
+
+    def _standing_after(self, error: GitError, ref: str, claim: str, expected: str | None) -> PushResult:
+        """What became of a push that failed. A claim says that one landed, a branch elsewhere that this one cannot any
+        more; if neither is seen it may still land, and the error goes up."""
+        try:
+            standing = self._standing(ref, claim, expected)
+        except GitError:
+            raise error from None
         if standing is None:
-            raise self._copy.refusal(output)
+            raise error
         return standing
 
     def _create(self, ref: str, commit: str) -> Pushed | Claimed:

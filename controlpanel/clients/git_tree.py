@@ -91,7 +91,7 @@ def _inside(path: str) -> str:
 def _refuse_leaving(link: Path, text: str, root: str) -> None:
     """Judged after all links exist, because one may lead through another."""
     real = os.path.realpath(link)
-    if os.path.isabs(text) or (real != root and not real.startswith(f"{root}{os.sep}")):
+    if Path(text).is_absolute() or (real != root and not real.startswith(f"{root}{os.sep}")):
         path = link.name
         link.unlink()
         raise GitUnsafe(

@@ -19,7 +19,7 @@ from typing import Any, Self
 from urllib.parse import urlsplit
 
 Interrupt = Callable[[str, str], str]
-"""From method and path to what shall happen: "" (answer), "drop" (do the work, close without an answer), "503", "redirect"."""
+"""From method and path to what shall happen: "" (answer), "drop" (do the work, close without an answer), "503", "redirect <URL>"."""
 
 
 class GitHTTPServer:
@@ -100,8 +100,8 @@ def _handler(owner: GitHTTPServer) -> type[BaseHTTPRequestHandler]:
                 self._send(401, [("WWW-Authenticate", 'Basic realm="git"')], b"no\n")
                 return
             fault = owner.interrupt(self.command, self.path)
-            if fault in {"503", "redirect"}:
-                self._send(503 if fault == "503" else 302, [("Location", "http://127.0.0.1:9/elsewhere")], b"")
+            if fault == "503" or fault.startswith("redirect"):
+                self._send(503 if fault == "503" else 302, [("Location", fault.removeprefix("redirect "))], b"")
                 return
             head, _, content = owner.answer(self.command, self.path, self.headers, body).partition(b"\r\n\r\n")
             if fault == "drop":

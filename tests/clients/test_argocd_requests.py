@@ -1,0 +1,176 @@
+"""What the client sends: where the project goes, the content type that Argo CD insists on, the token, the deadlines."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+
+from controlpanel.clients.argocd import ArgoCD, Timeouts
+from controlpanel.clients.errors import Invalid
+
+TOKEN = "header.payload.signature-3f9c"
+COMMIT = "0" * 40
+MANIFEST = {"metadata": {"name": "backend-production"}, "spec": {"project": "hub"}}
+
+
+class Recorder:
+    """Answers everything with `{}` and keeps what it was asked."""
+
+    def __init__(self) -> None:
+        self.sent: list[httpx.Request] = []
+        self.client = ArgoCD("https://argocd.example.test/argo/", TOKEN, transport=httpx.MockTransport(self._answer))
+
+    def _answer(self, request: httpx.Request) -> httpx.Response:
+        self.sent.append(request)
+        return httpx.Response(200, json={})
+
+
+CALLS: dict[str, Callable[[ArgoCD], object]] = {
+    "list": lambda c: c.list_applications("hub"),
+    "get": lambda c: c.get_application("a", "hub"),
+    "refresh": lambda c: c.get_application("a", "hub", "normal"),
+    "delete": lambda c: c.delete_application("a", "hub"),
+    "terminate": lambda c: c.terminate("a", "hub"),
+    "tree": lambda c: c.resource_tree("a", "hub"),
+    "managed": lambda c: c.managed_resources("a", "hub"),
+    "manifests": lambda c: c.manifests("a", "hub"),
+    "events": lambda c: c.events("a", "hub"),
+    "logs": lambda c: c.logs("a", "hub", pod="p", namespace="n"),
+    "windows": lambda c: c.sync_windows("a", "hub"),
+    "stream": lambda c: list(c.stream_applications("hub")),
+}
+WRITES: dict[str, Callable[[ArgoCD], object]] = {
+    "create": lambda c: c.create_application(MANIFEST),
+    "sync": lambda c: c.sync("a", "hub", COMMIT, "id"),
+    "terminate": lambda c: c.terminate("a", "hub"),
+    "delete": lambda c: c.delete_application("a", "hub"),
+    "project": lambda c: c.put_project(MANIFEST),
+}
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_the_project_is_in_the_query_of_every_call_but_a_sync(name: str) -> None:
+    recorder = Recorder()
+    CALLS[name](recorder.client)
+    query = recorder.sent[0].url.params
+    assert query.get_list("project") + query.get_list("projects") == ["hub"]
+
+
+@pytest.mark.parametrize("name", WRITES)
+def test_every_write_carries_exactly_the_content_type_that_argo_cd_takes(name: str) -> None:
+    recorder = Recorder()
+    WRITES[name](recorder.client)
+    assert recorder.sent[0].method != "GET"
+    assert recorder.sent[0].headers["Content-Type"] == "application/json"
+
+
+def test_a_sync_carries_project_and_marker_in_its_body_and_never_inherits_pruning() -> None:
+    recorder = Recorder()
+    recorder.client.sync("backend-production", "hub", COMMIT, "0198-id")
+    (request,) = recorder.sent
+    assert str(request.url) == "https://argocd.example.test/argo/api/v1/applications/backend-production/sync"
+    assert json.loads(request.content) == {
+        "project": "hub",
+        "revision": COMMIT,
+        "prune": True,
+        "infos": [{"name": "promotion", "value": "0198-id"}],
+    }
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ({"revision": None}, {"revision": None}),
+        ({"prune": False}, {"prune": False}),
+        ({"dry_run": True}, {"dryRun": True}),
+    ],
+)
+def test_a_sync_says_only_what_it_was_told(arguments: dict[str, Any], expected: dict[str, Any]) -> None:
+    recorder = Recorder()
+    recorder.client.sync(**({"name": "a", "project": "hub", "revision": COMMIT, "promotion_id": "id"} | arguments))
+    body = json.loads(recorder.sent[0].content)
+    assert {key: body.get(key) for key in expected} == expected
+    assert not {"syncOptions", "retryStrategy", "strategy", "appNamespace"} & set(body)
+    assert ("revision" in body) == (arguments.get("revision", COMMIT) is not None)
+
+
+def test_names_cannot_reach_other_paths() -> None:
+    recorder = Recorder()
+    recorder.client.get_application("../../session?x#y/z", "hub")
+    assert recorder.sent[0].url.raw_path.startswith(b"/argo/api/v1/applications/..%2F..%2Fsession%3Fx%23y%2Fz?")
+
+
+def test_the_token_is_a_bearer_and_appears_nowhere_else() -> None:
+    recorder = Recorder()
+    recorder.client.get_application("a", "hub")
+    (request,) = recorder.sent
+    assert request.headers["Authorization"] == f"Bearer {TOKEN}"
+    assert TOKEN not in str(request.url)
+    assert TOKEN not in repr(recorder.client)
+    assert TOKEN not in repr(vars(recorder.client))
+
+
+def test_without_a_token_nothing_is_claimed() -> None:
+    sent: list[httpx.Request] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        sent.append(request)
+        return httpx.Response(200, json={"Version": "v3.6.0"})
+
+    with ArgoCD("https://argocd.example.test", "", transport=httpx.MockTransport(answer)) as client:
+        assert client.version() == "v3.6.0"
+    assert "Authorization" not in sent[0].headers
+
+
+@pytest.mark.parametrize(
+    ("name", "read"),
+    [("get", 11.0), ("refresh", 21.0), ("terminate", 11.0), ("stream", 46.0), ("manifests", 21.0)],
+)
+def test_every_call_has_a_deadline_and_a_refresh_has_its_own(name: str, read: float) -> None:
+    recorder = Recorder()
+    recorder.client.timeouts = Timeouts(connect=4, read=11, refresh=21, silence=46)
+    CALLS[name](recorder.client)
+    assert recorder.sent[0].extensions["timeout"] == {"connect": 4, "read": read, "write": 11, "pool": 4}
+
+
+def test_a_stream_asks_for_heartbeats_and_no_compression() -> None:
+    recorder = Recorder()
+    list(recorder.client.stream_applications("hub", selector="environment=staging"))
+    (request,) = recorder.sent
+    assert request.headers["Accept"] == "text/event-stream"
+    assert request.headers["Accept-Encoding"] == "identity"
+    assert request.url.params["selector"] == "environment=staging"
+
+
+@pytest.mark.parametrize(
+    "server",
+    [
+        "",
+        "argocd.example.test",
+        "ftp://argocd",
+        "https://",
+        "https://u:secret-9@argocd",
+        "https://x?token=secret-9",
+        "http://[::1",
+    ],
+)
+def test_an_address_that_is_not_plain_is_refused_without_repeating_it(server: str) -> None:
+    with pytest.raises(Invalid) as refused:
+        ArgoCD(server, TOKEN)
+    assert "secret-9" not in str(refused.value)
+
+
+@pytest.mark.parametrize("token", ["a b", "a\nb", "a\r\nX-Evil: 1", "tökén", "a\tb"])
+def test_a_token_that_could_split_the_header_is_refused_without_repeating_it(token: str) -> None:
+    with pytest.raises(Invalid) as refused:
+        ArgoCD("https://argocd.example.test", token)
+    assert token not in str(refused.value)
+
+
+def test_a_ca_file_that_cannot_be_read_is_named(tmp_path: Any) -> None:
+    with pytest.raises(Invalid, match=r"absent\.pem"):
+        ArgoCD("https://argocd.example.test", TOKEN, ca_file=str(tmp_path / "absent.pem"))
