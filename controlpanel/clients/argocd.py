@@ -19,7 +19,8 @@ import httpx
 
 from controlpanel.clients import errors
 from controlpanel.clients.argocd_envelope import SYSTEM, json_object, refused
-from controlpanel.clients.argocd_models import MARKER, Application, Json, mappings, text
+from controlpanel.clients.argocd_json import Json, mappings, text
+from controlpanel.clients.argocd_models import MARKER, Application
 from controlpanel.clients.argocd_stream import STREAM_HEADERS, StreamEvent, read_events
 from controlpanel.clients.argocd_tree import Tree
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import httpx
 
 from controlpanel.clients import errors
-from controlpanel.clients.argocd_models import Json, mapping, text
+from controlpanel.clients.argocd_json import Json, mapping, text
 
 SYSTEM = "Argo CD"
 _NOT_AN_OBJECT: Json = {}

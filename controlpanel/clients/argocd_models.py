@@ -8,8 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import Any, Literal
+from datetime import datetime
+from typing import Any
+
+from controlpanel.clients.argocd_json import (
+    Json,
+    integer,
+    mapping,
+    mappings,
+    moment,
+    strings,
+    text,
+    texts,
+    without_zeros,
+)
+from controlpanel.clients.argocd_rollout import Verdict, health_verdict, operation_fault, synced_at
 
 MARKER = "promotion"
 """Name of the `info` entry that carries our promotion's id in a sync operation."""
@@ -17,9 +30,6 @@ MARKER = "promotion"
 TERMINAL_PHASES = frozenset({"Succeeded", "Failed", "Error"})
 ALLOWED_UNPRUNED = "ignored (no prune)"
 """Message of a resource that opted out of pruning by annotation; any other PruneSkipped means it was left over."""
-
-Json = Mapping[str, Any]
-Standing = Literal["rolled_out", "waiting", "stale", "superseded", "failed", "degraded", "suspended"]
 
 
 @dataclass(frozen=True)
@@ -60,28 +70,6 @@ class HistoryEntry:
     initiated_by: str
     deploy_started_at: datetime | None
     deployed_at: datetime | None
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """Whether an Application is rolled out, and in words why not.
-
-    `stale`: what is known is older than the operation or compares something else; ask for a refresh. `waiting`: not yet.
-    `degraded` may pass within a grace time; `superseded` and `failed` do not pass by themselves.
-    """
-
-    standing: Standing
-    reason: str = ""
-
-    @property
-    def rolled_out(self) -> bool:
-        return self.standing == "rolled_out"
-
-    def __bool__(self) -> bool:
-        return self.rolled_out
-
-
-ROLLED_OUT = Verdict("rolled_out")
 
 
 @dataclass(frozen=True)
@@ -132,8 +120,8 @@ class Application:
             namespace=text(metadata, "namespace"),
             uid=text(metadata, "uid"),
             project=text(spec, "project") or "default" if spec else "",
-            labels=_texts(metadata, "labels"),
-            annotations=_texts(metadata, "annotations"),
+            labels=texts(metadata, "labels"),
+            annotations=texts(metadata, "annotations"),
             resource_version=integer(metadata, "resourceVersion"),
             deleting="deletionTimestamp" in metadata,
             spec=spec,
@@ -173,7 +161,7 @@ class Application:
 
     def operation_succeeded_at(self, commit: str) -> bool:
         """The last operation applied exactly this commit, whole and for real."""
-        return not self._operation_fault(commit)
+        return not operation_fault(self, commit)
 
     def unapplied(self) -> tuple[Resource, ...]:
         """Resources that the last operation could not apply, or had to leave over because pruning was off."""
@@ -209,125 +197,12 @@ class Application:
         `marker` names the operation that must have done it; None accepts anyone's, and none where nothing had to change.
         `equivalent` are later commits that hold the same files for this Application (others may move the branch on).
         """
-        for verdict in (self._operation_verdict(commit, marker), self._comparison_verdict({commit, *equivalent})):
-            if verdict is not None:
-                return verdict
-        return ROLLED_OUT
+        return synced_at(self, commit, marker, equivalent)
 
     def rolled_out_at(self, commit: str, marker: str | None, *, equivalent: Collection[str] = ()) -> Verdict:
         """Whether `commit` is live and healthy, by one observation. Ask twice with a settle time between."""
         synced = self.synced_at(commit, marker, equivalent=equivalent)
-        return self._health_verdict() if synced else synced
-
-    # ---- the parts of the verdict
-
-    def _operation_verdict(self, commit: str, marker: str | None) -> Verdict | None:
-        if self.deleting:
-            return Verdict("failed", f"{self.name} is being deleted.")
-        if marker is not None and not self.carries(marker):
-            return self._not_ours()
-        if self.operation_running:
-            return Verdict("waiting", f"The operation on {self.name} is running{_said(self.operation_message)}.")
-        if self.operation_orphaned:
-            return Verdict("waiting", f"The operation on {self.name} reads {self.operation_phase} but nobody runs it.")
-        if marker is None and self.operation_revision != commit and self.sync_result_revision != commit:
-            return None
-        fault = self._operation_fault(commit)
-        return Verdict("failed", fault) if fault else None
-
-    def _not_ours(self) -> Verdict:
-        if self.operation_running and not self.operation_marker:
-            return Verdict(
-                "waiting", f"An operation by {self.operation_initiated_by or 'someone else'} runs on {self.name}."
-            )
-        if self.operation_running:
-            return Verdict("waiting", f"The operation of promotion {self.operation_marker} runs on {self.name}.")
-        if not self.operation_phase:
-            return Verdict("waiting", f"No operation was seen on {self.name} yet.")
-        return Verdict(
-            "superseded",
-            f"The last operation on {self.name} is not ours (by {self.operation_initiated_by or 'unknown'}).",
-        )
-
-    def _operation_fault(self, commit: str) -> str:
-        """Why the last operation did not succeed at `commit`, "" if it did."""
-        if not self.operation_done:
-            return f"The operation on {self.name} has not ended."
-        if self.operation_phase != "Succeeded":
-            return f"The operation on {self.name} ended {self.operation_phase}{_said(self.operation_message)}."
-        if self.operation_dry_run:
-            return f"The last operation on {self.name} was a dry run."
-        if self.operation_finished_at is None or self.sync_result_revision != commit:
-            return f"The operation on {self.name} applied {self.sync_result_revision[:12] or 'nothing known'}, not {commit[:12]}."
-        left = self.unapplied()
-        return f"{left[0].title} was not applied{_said(left[0].message)}." if left else ""
-
-    def _comparison_verdict(self, commits: Collection[str]) -> Verdict | None:
-        if not self.fresh:
-            return Verdict("stale", f"{self.name} was not compared again since the operation ended.")
-        if not self.compared_to_spec:
-            return Verdict("stale", f"{self.name} was compared to an older specification.")
-        if self.revision not in commits:
-            return Verdict("stale", f"{self.name} was compared at {self.revision[:12] or 'no commit'}.")
-        if self.errors:
-            return Verdict("waiting", f"{self.name} reports {self.errors[0].type}{_said(self.errors[0].message)}.")
-        if self.sync_status != "Synced":
-            return Verdict("waiting", f"{self.name} is {self.sync_status or 'not compared'}.")
-        return None
-
-    def _health_verdict(self) -> Verdict:
-        if self.health_status == "Healthy":
-            return ROLLED_OUT
-        blocking = self.blocking_resource()
-        cause = f"{blocking.title}{_said(blocking.message)}" if blocking else self.health_message
-        reason = f"{self.name} is {self.health_status or 'without health yet'}{_said(cause)}."
-        standings: dict[str, Standing] = {"Degraded": "degraded", "Suspended": "suspended"}
-        return Verdict(standings.get(self.health_status, "waiting"), reason)
-
-
-# ---- reading JSON in which anything may be absent or null
-
-
-def mapping(document: Json, key: str) -> Json:
-    value = document.get(key)
-    return value if isinstance(value, Mapping) else {}
-
-
-def mappings(document: Json, key: str) -> tuple[Json, ...]:
-    value = document.get(key)
-    return tuple(entry for entry in value if isinstance(entry, Mapping)) if isinstance(value, list) else ()
-
-
-def strings(document: Json, key: str) -> tuple[str, ...]:
-    value = document.get(key)
-    return tuple(entry for entry in value if isinstance(entry, str)) if isinstance(value, list) else ()
-
-
-def text(document: Json, key: str) -> str:
-    value = document.get(key)
-    return value if isinstance(value, str) else ""
-
-
-def integer(document: Json, key: str) -> int:
-    value = document.get(key)
-    try:
-        return int(value) if isinstance(value, int | str) else 0
-    except ValueError:
-        return 0
-
-
-def moment(document: Json, key: str) -> datetime | None:
-    """An RFC 3339 time, always with a zone; None when absent, null, zero or unreadable."""
-    try:
-        at = datetime.fromisoformat(text(document, key))
-    except ValueError:
-        return None
-    at = at if at.tzinfo else at.replace(tzinfo=UTC)
-    return at if at.year > 1 else None
-
-
-def _texts(document: Json, key: str) -> dict[str, str]:
-    return {name: value for name, value in mapping(document, key).items() if isinstance(value, str)}
+        return health_verdict(self) if synced else synced
 
 
 def _operation(document: Json, state: Json) -> dict[str, Any]:
@@ -381,15 +256,9 @@ def _history(entry: Json) -> HistoryEntry:
 
 def _compared_to(spec: Json, compared: Json) -> bool:
     keys = ("sources",) if spec.get("sources") else ("source",)
-    return bool(compared) and all(_pruned(spec.get(k)) == _pruned(compared.get(k)) for k in (*keys, "destination"))
-
-
-def _pruned(value: Any) -> Any:
-    """Argo CD leaves out zero values, people write them: equal either way."""
-    if isinstance(value, Mapping):
-        kept = {key: _pruned(entry) for key, entry in value.items()}
-        return {key: entry for key, entry in kept.items() if entry not in (None, "", False, {}, [])}
-    return [_pruned(entry) for entry in value] if isinstance(value, list) else value
+    return bool(compared) and all(
+        without_zeros(spec.get(k)) == without_zeros(compared.get(k)) for k in (*keys, "destination")
+    )
 
 
 def _is_automated(spec: Json) -> bool:
@@ -399,7 +268,3 @@ def _is_automated(spec: Json) -> bool:
 
 def _left_over(resource: Resource) -> bool:
     return resource.status == "PruneSkipped" and resource.message != ALLOWED_UNPRUNED
-
-
-def _said(message: str) -> str:
-    return f": {message.strip().rstrip('.')}" if message.strip() else ""

@@ -13,7 +13,8 @@ import httpx
 
 from controlpanel.clients import errors
 from controlpanel.clients.argocd_envelope import SYSTEM, json_object, refused
-from controlpanel.clients.argocd_models import Application, mapping, text
+from controlpanel.clients.argocd_json import mapping, text
+from controlpanel.clients.argocd_models import Application
 
 STREAM_HEADERS = {"Accept": "text/event-stream", "Accept-Encoding": "identity"}
 MAX_LINE = 64 * 1024 * 1024

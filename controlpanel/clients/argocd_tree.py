@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from controlpanel.clients.argocd_models import Json, integer, mapping, mappings, moment, strings, text
+from controlpanel.clients.argocd_json import Json, integer, mapping, mappings, moment, strings, text
 
 EARLY_REASONS = frozenset(
     {

@@ -189,7 +189,7 @@ class Dripping(httpx.SyncByteStream):
 
 def test_an_answer_that_drips_for_ever_ends_at_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
     now = iter(range(1000))
-    monkeypatch.setattr(argocd.time, "monotonic", lambda: next(now))
+    monkeypatch.setattr("controlpanel.clients.argocd.time.monotonic", lambda: next(now))
     stream = Dripping()
     failed = failure(httpx.Response(200, stream=stream))
     assert type(failed) is errors.Ambiguous

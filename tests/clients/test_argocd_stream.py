@@ -110,11 +110,11 @@ def test_leaving_early_closes_the_connection() -> None:
 def test_a_stream_that_breaks_gives_what_came_and_then_its_error(
     chunks: list[bytes | Exception], kind: type[errors.ClientError]
 ) -> None:
-    stream, seen = Chunks(*chunks), []
-    with pytest.raises(errors.ClientError) as failed:
-        seen.extend(client(stream).stream_applications("hub"))
-    read = client(Chunks(*chunks)).stream_applications("hub")
+    stream = Chunks(*chunks)
+    read = client(stream).stream_applications("hub")
     assert next(read).application
+    with pytest.raises(errors.ClientError) as failed:
+        next(read)
     assert type(failed.value) is kind
     assert stream.closed
 

@@ -115,7 +115,8 @@ def test_the_claim_appearing_between_the_look_and_the_push_is_caught_by_the_leas
     commit = make(repository, tip)
     other = GitRepository(repository.address.url, tmp_path / "other")
     theirs = make(other, tip) if overtaking == "the same commit" else make(other, tip, b"other\n")
-    looked, seen = repository._standing, []
+    looked = repository._standing
+    seen: list[object] = []
 
     def look_then_others_push(*arguments: object) -> object:
         found = looked(*arguments)  # type: ignore[arg-type]

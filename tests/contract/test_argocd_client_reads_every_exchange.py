@@ -12,7 +12,8 @@ import pytest
 
 from controlpanel.clients import errors
 from controlpanel.clients.argocd import ArgoCD
-from controlpanel.clients.argocd_models import Application, moment
+from controlpanel.clients.argocd_json import moment
+from controlpanel.clients.argocd_models import Application
 from controlpanel.clients.argocd_tree import Tree
 from tests.contract.transcripts import Exchange, applications, exchange, exchanges
 
