@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, gettempdir
 
 from controlpanel.catalog.yaml_text import canonical
 from deployments.renderers.base import RENDERERS, RenderError, RenderRequest
@@ -15,6 +16,7 @@ from deployments.renderers.objects import PINNED, ObjectRefused, files_of, image
 from deployments.renderers.sources import SourceRefused, check_overlay
 
 _LONGEST_MESSAGE = 2000
+_WRAPPER = re.compile(r"(?:[^\s'\"]*/)?render-kustomize-[A-Za-z0-9_]+/?")
 
 
 class KustomizeRenderer:
@@ -44,7 +46,7 @@ class KustomizeRenderer:
             raise RenderError(component.name, message, f"Try `kubectl kustomize {overlay}` at this commit.") from error
 
     def _build(self, source: Path, overlay: str, images: dict[str, str]) -> bytes:
-        with TemporaryDirectory(prefix="render-") as name:
+        with TemporaryDirectory(prefix="render-kustomize-") as name:
             wrapper = Path(name).resolve()
             content = {
                 "apiVersion": "kustomize.config.k8s.io/v1beta1",
@@ -83,10 +85,11 @@ def _check_images(request: RenderRequest, images: dict[str, str], rendered: set[
 
 
 def _without_place(message: str, source: Path) -> str:
-    """The tool's words without the path of the temporary tree that it was given."""
-    for place in {str(source.resolve()), str(source)}:
+    """The tool's words without the path of the temporary tree that it was given, absolute or from the wrapper."""
+    absolute = str(source.resolve())
+    for place in (absolute, str(source), os.path.relpath(absolute, Path(gettempdir()).resolve() / "wrapper")):
         message = message.replace(f"{place}/", "").replace(place, ".")
-    return message[:_LONGEST_MESSAGE]
+    return _WRAPPER.sub("", message)[:_LONGEST_MESSAGE]
 
 
 def _find_kubectl() -> Path:

@@ -127,15 +127,15 @@ def _inside(root: Path, folder: Path, place: str, where: str) -> Path:
     if place.startswith("/"):
         raise SourceRefused(f"{where}: “{place}” leaves the repository.", "Name a path inside of it.")
     try:
-        target = (folder / place).resolve(strict=True)
+        target = (folder / place).resolve()
+        if not target.is_relative_to(root):
+            raise SourceRefused(f"{where}: “{place}” leaves the repository.", "Name a path inside of it.")
+        target.lstat()
     except FileNotFoundError as error:
-        raise SourceRefused(
-            f"{where}: “{place}” is not in the repository at this commit.", "Add or correct it."
-        ) from error
+        message = f"{where}: “{place}” is not in the repository at this commit."
+        raise SourceRefused(message, "Add it, or correct the path.") from error
     except (OSError, RuntimeError, ValueError) as error:
-        raise SourceRefused(f"{where}: “{place}” cannot be followed.", "Remove the circle of links.") from error
-    if not target.is_relative_to(root):
-        raise SourceRefused(f"{where}: “{place}” leaves the repository.", "Name a path inside of it.")
+        raise SourceRefused(f"{where}: “{place}” cannot be followed.", "Name a plain path without loops.") from error
     if not (target.is_dir() or target.is_file()):
         raise SourceRefused(f"{where}: “{place}” is neither a file nor a folder.", "Remove it.")
     return target
