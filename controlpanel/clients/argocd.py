@@ -187,15 +187,14 @@ class ArgoCD:
         return tuple(json_object(entry, what) for entry in answer.get("manifests") or [])
 
     def events(
-        self, name: str, project: str, *, namespace: str = "", resource: str = "", uid: str = ""
+        self, application: str, project: str, *, namespace: str = "", name: str = "", uid: str = ""
     ) -> tuple[Json, ...]:
         """Kubernetes events of the Application itself, or of one object of its tree (by name and uid)."""
         query = {"project": project}
         if uid:
-            query |= {"resourceNamespace": namespace, "resourceName": resource, "resourceUID": uid}
-        return mappings(
-            self._get(f"read the events of {resource or name}", _application(name, "events"), query), "items"
-        )
+            query |= {"resourceNamespace": namespace, "resourceName": name, "resourceUID": uid}
+        what = f"read the events of {name or application}"
+        return mappings(self._get(what, _application(application, "events"), query), "items")
 
     def logs(
         self, name: str, project: str, *, pod: str, namespace: str, container: str = "", lines: int = 200

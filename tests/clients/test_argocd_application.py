@@ -214,7 +214,7 @@ def test_no_absent_null_or_foreign_field_breaks_the_reading(data: st.DataObject)
         if data.draw(st.booleans()) and isinstance(holder, dict):
             del holder[path[-1]]
         else:
-            holder[path[-1]] = data.draw(garbage)
+            holder[path[-1]] = copy.deepcopy(data.draw(garbage))  # shared lists would make cycles
     read = Application.parse(document)
     read.rolled_out_at(COMMIT, MARKER)
     read.blocking_resource()

@@ -121,7 +121,7 @@ CALLS: list[tuple[str, int, Callable[[ArgoCD], object]]] = [
     ("day-two", 5, lambda c: c.resource("full", "hub", **FAILING)),
     ("day-two", 8, lambda c: c.managed_resources("full", "hub", kind="Secret")),
     ("day-two", 13, lambda c: c.managed_resources("full", "hub", kind="ConfigMap", resource="backend-config")),
-    ("day-two", 9, lambda c: c.events("full", "hub", namespace="full", resource="backend", uid="3c09b159-3397-4da2-a35c-b9fd85c440d4")),
+    ("day-two", 9, lambda c: c.events("full", "hub", namespace="full", name="backend", uid="3c09b159-3397-4da2-a35c-b9fd85c440d4")),
     ("hooks-and-waves", 5, lambda c: c.terminate("hooks", "hub")),
     ("projects", 1, lambda c: c.put_project(exchange("projects", 1).body["project"], upsert=False)),
     ("projects", 4, lambda c: c.get_project("hub")),
