@@ -9,6 +9,7 @@ import socket
 import sys
 from pathlib import Path
 from types import FrameType
+from typing import NoReturn
 
 import uvicorn
 
@@ -63,6 +64,11 @@ def print_token(arguments: list[str]) -> None:
     print(tokens.account_token(given.account, given.expires_in))
 
 
+def _leave(number: int, frame: FrameType | None) -> NoReturn:
+    # uvicorn raises the signal again once it has stopped; asked to stop and stopped is no failure.
+    sys.exit(0)
+
+
 def serve(arguments: list[str]) -> None:
     """Serve until SIGTERM or SIGINT."""
     given = _arguments().parse_args(arguments)
@@ -71,6 +77,8 @@ def serve(arguments: list[str]) -> None:
     )
     cache = given.repository_cache or given.state / "repositories"
     app = create_app(Settings(given.state, cache, given.speed, given.admin_password_file))
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _leave)
     config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=GRACE_SECONDS)
     listener = socket.create_server((given.host, given.port), reuse_port=False)
     port = listener.getsockname()[1]

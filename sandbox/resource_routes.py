@@ -16,6 +16,7 @@ from sandbox.documents import Document, canonical, copied, look, without_empty
 from sandbox.envelope import INVALID, UNKNOWN, ApiError, answer, flag, read_body
 from sandbox.events import events_about
 from sandbox.manifests import Key, key_of, place
+from sandbox.patches import PatchError, merge_patch
 from sandbox.permissions import enforce
 from sandbox.repositories import RepositoryError
 from sandbox.streams import EventStream
@@ -61,7 +62,7 @@ async def managed_resources(request: Request) -> Response:
         asked = {"group": key.group, "kind": key.kind, "namespace": key.namespace, "name": key.name}
         if all(query.get(part) in (None, "", value) for part, value in asked.items()):
             items.append(_managed(world_of(request).cluster.would_apply, asked, wanted.get(key), live.get(key)))
-    return answer({"items": items or None})
+    return answer({"items": items} if items else {})
 
 
 def _managed(would_apply, asked: Document, wanted: Document | None, live: Document | None) -> Document:  # type: ignore[no-untyped-def]
@@ -72,6 +73,8 @@ def _managed(would_apply, asked: Document, wanted: Document | None, live: Docume
         item[part] = canonical(masked(public(state))) if state else "null"
     if live:
         item["resourceVersion"] = live["metadata"]["resourceVersion"]
+    if predicted != public(live or {}):
+        item["modified"] = True
     return item
 
 
@@ -103,6 +106,21 @@ async def delete_resource(request: Request) -> Response:
     return answer({})
 
 
+async def patch_resource(request: Request) -> Response:
+    """Merge-patch one live object of the tree; the body is a JSON text that holds the patch."""
+    subject, application = visible_application(request, "get", request.query_params.get("project", ""))
+    live = _one_resource(request, application)
+    key, name = key_of(live), application["metadata"]["name"]
+    action = f"update/{key.group}/{key.kind}/{key.namespace}/{key.name}"
+    enforce(subject, "applications", action, f"{application['spec']['project']}/{name}")
+    try:
+        changed = merge_patch(live, json.loads(json.loads(await request.body())))
+    except (ValueError, TypeError, PatchError) as error:
+        raise ApiError(INVALID, str(error)) from error
+    world_of(request).cluster.replace(live, changed)
+    return answer({"manifest": canonical(masked(public(changed)))})
+
+
 async def list_actions(request: Request) -> Response:
     """The actions that a Deployment, StatefulSet or DaemonSet offers."""
     live = _one_resource(request, _readable(request))
@@ -113,7 +131,8 @@ async def list_actions(request: Request) -> Response:
     resume: Document = {"name": "resume", "iconClass": "fa fa-fw fa-play-circle"}
     (pause if paused else resume)["disabled"] = True
     offered = {"Deployment": [pause, restart, resume, scale], "StatefulSet": [restart, scale], "DaemonSet": [restart]}
-    return answer({"actions": offered.get(live["kind"]) or None})
+    actions = offered.get(live["kind"])
+    return answer({"actions": actions} if actions else {})
 
 
 async def run_action(request: Request) -> Response:
@@ -139,7 +158,7 @@ async def run_action(request: Request) -> Response:
     elif action in ("pause", "resume"):
         changed["spec"]["paused"] = action == "pause"
     else:
-        raise ApiError(UNKNOWN, f"action {action} not found")
+        raise ApiError(UNKNOWN, "error getting Lua resource action: built-in script does not exist")
     world.cluster.replace(live, changed)
     world.applications.event(application, "ResourceActionRan", f"{subject.username} ran action {action} on resource "
                              f"{key.group}/{key.kind}/{key.name}", subject.username)  # fmt: skip
@@ -242,6 +261,7 @@ ROUTES = [
     Route(f"{APPLICATION}/managed-resources", managed_resources),
     Route(f"{APPLICATION}/resource", read_resource),
     Route(f"{APPLICATION}/resource", delete_resource, methods=["DELETE"]),
+    Route(f"{APPLICATION}/resource", patch_resource, methods=["POST"]),
     Route(f"{APPLICATION}/resource/actions", list_actions),
     Route(f"{APPLICATION}/resource/actions/v2", run_action, methods=["POST"]),
     Route(f"{APPLICATION}/events", list_events),
