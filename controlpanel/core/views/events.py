@@ -35,7 +35,8 @@ TOPIC_LIMIT = 50
 KNOWN = ("environment", "promotion", "application", "tenant", "releases", "audit", "preflight")
 
 logger = logging.getLogger(__name__)
-_hubs: WeakKeyDictionary[asyncio.AbstractEventLoop, Hub] = WeakKeyDictionary()
+hubs: WeakKeyDictionary[asyncio.AbstractEventLoop, Hub] = WeakKeyDictionary()
+"""The hub of each event loop; a server has one."""
 _guards: WeakKeyDictionary[Hub, asyncio.Task[None]] = WeakKeyDictionary()
 
 
@@ -106,9 +107,9 @@ def _event(topic: str, sequence: int) -> bytes:
 def hub_of_this_loop() -> Hub:
     """The hub of the running event loop; made, and tied to the end of the process, on first use."""
     loop = asyncio.get_running_loop()
-    hub = _hubs.get(loop)
+    hub = hubs.get(loop)
     if hub is None:
-        hub = _hubs[loop] = Hub()
+        hub = hubs[loop] = Hub()
         _guards[hub] = loop.create_task(_guard_rights(hub), name="live-rights")
         _close_on_signal(hub, loop)
     return hub

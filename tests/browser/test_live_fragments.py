@@ -1,0 +1,300 @@
+"""In Chromium, under the real Content-Security-Policy: live fragments, and what pages gain by script."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import uvicorn
+from axe_playwright_python.sync_playwright import Axe
+from django.conf import settings as django_settings
+from django.contrib.auth import get_user_model
+from django.contrib.sessions.models import Session
+from django.core.asgi import get_asgi_application
+from django.db import connections, transaction
+from django.test import Client
+from playwright.sync_api import Page
+
+from controlpanel.core import live
+from controlpanel.core.views import events
+from tests.core import rules
+
+PATIENCE = 10.0
+pytestmark = [
+    pytest.mark.urls("tests.core.rules"),
+    # WhiteNoise serves its small files from synchronous iterators.
+    pytest.mark.filterwarnings("ignore:StreamingHttpResponse must consume synchronous iterators"),
+    # Django leaves the empty body of a request to the collector when its client goes away.
+    pytest.mark.filterwarnings("ignore:Unclosed file <tempfile.SpooledTemporaryFile:ResourceWarning"),
+]
+
+
+class Server:
+    """The web process in a thread; can be stopped and started again on its port."""
+
+    def __init__(self) -> None:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = int(free.getsockname()[1])
+        self.url = f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        """Return when it answers."""
+        configuration = uvicorn.Config(
+            get_asgi_application(),
+            host="127.0.0.1",
+            port=self.port,
+            log_config=None,
+            timeout_graceful_shutdown=1,
+            loop="asyncio",
+        )
+        self._server = uvicorn.Server(configuration)
+        self._thread = threading.Thread(target=self._server.run, daemon=True)
+        self._thread.start()
+        until(lambda: self._server.started, "the server starts")
+
+    def stop(self) -> None:
+        """Return when it has ended."""
+        for loop, hub in tuple(events.hubs.items()):
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(hub.close)
+        self._server.should_exit = True
+        self._thread.join(PATIENCE)
+
+
+def until(holds: Callable[[], Any], what: str) -> None:
+    """Wait until it holds; raises `AssertionError` after some seconds."""
+    deadline = time.monotonic() + PATIENCE
+    while not holds():
+        assert time.monotonic() < deadline, f"Waited in vain: {what}."
+        time.sleep(0.02)
+
+
+@pytest.fixture
+def server(
+    django_db_setup: None, django_db_blocker: Any, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Server]:
+    """A running panel with one person, on a database where transactions commit."""
+    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")  # Playwright's loop runs in this thread
+    settings.PANEL_HOOKS = {"listen": f"{rules.__name__}.everyone"}
+    settings.ALLOWED_HOSTS = ["127.0.0.1"]
+    settings.CSRF_TRUSTED_ORIGINS = []
+    events.may_listen.cache_clear()
+    monkeypatch.setattr(rules, "ROWS", {"rows": [1, 2, 3], "gone": False, "words": ""})
+    with django_db_blocker.unblock():
+        running = Server()
+        running.start()
+        yield running
+        running.stop()
+        events.may_listen.cache_clear()
+        Session.objects.all().delete()
+        get_user_model().objects.all().delete()
+        connections.close_all()
+
+
+@pytest.fixture
+def complaints(page: Page) -> list[str]:
+    """What the console said and what was thrown."""
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text) if message.type in ("error", "warning") else None)
+    page.on("pageerror", lambda error: said.append(str(error)))
+    return said
+
+
+@pytest.fixture
+def live_page(page: Page, server: Server, complaints: list[str]) -> Page:
+    """The page of live fragments, listening."""
+    client = Client()
+    client.force_login(get_user_model().objects.create(username="elif", display_name="Elif Kaya"))
+    cookie = client.cookies[django_settings.SESSION_COOKIE_NAME].value
+    page.context.add_cookies([{"name": django_settings.SESSION_COOKIE_NAME, "value": cookie, "url": server.url}])
+    reads: list[str] = []
+    page.on("response", lambda response: reads.append(response.url) if response.url.endswith("/live") else None)
+    page.goto(f"{server.url}/live")
+    until(lambda: page.evaluate("1") and len(reads) >= 3, "the first stream says: read both fragments once")
+    until(lambda: page.evaluate("!document.querySelector('.htmx-request')"), "the reads end")
+    return page
+
+
+def publish(topic: str) -> None:
+    """Publish and commit."""
+    with transaction.atomic():
+        live.publish(topic)
+
+
+def changed_by(page: Page, selector: str, topic: str) -> None:
+    """Publish and wait until the element says something new."""
+    before = page.inner_text(selector)
+    publish(topic)
+    until(lambda: page.inner_text(selector) != before, f"{selector} changes")
+
+
+def test_a_change_is_shown_and_everything_else_stays(live_page: Page, complaints: list[str]) -> None:
+    live_page.click("#fold summary")
+    live_page.focus("#stays")
+    live_page.evaluate("window.before = document.getElementById('stamp')")
+    other = live_page.inner_text("#second")
+    changed_by(live_page, "#stamp", "promotion.12")
+    assert live_page.evaluate("window.before === document.getElementById('stamp')")
+    assert live_page.evaluate("document.getElementById('fold').open")
+    assert live_page.evaluate("document.activeElement.id") == "stays"
+    assert live_page.inner_text("#second") == other
+    assert live_page.inner_text("#indicator") == "Live"
+    assert complaints == []
+
+
+def test_rows_come_go_and_move_as_themselves(live_page: Page) -> None:
+    live_page.evaluate("window.third = document.querySelector('[data-key=row-3]')")
+    rules.ROWS["rows"] = [3, 4, 1]
+    changed_by(live_page, "#stamp", "promotion.12")
+    assert live_page.locator("#one li").all_inner_texts() == ["3", "4", "1"]
+    assert live_page.evaluate("window.third === document.querySelector('[data-key=row-3]')")
+
+
+def test_a_vanishing_control_leaves_the_focus_at_its_heading(live_page: Page) -> None:
+    live_page.focus("#vanishes")
+    rules.ROWS["gone"] = True
+    changed_by(live_page, "#stamp", "promotion.12")
+    assert live_page.evaluate("document.activeElement.textContent") == "One"
+
+
+def test_a_fragment_that_somebody_writes_in_waits_and_says_so(live_page: Page) -> None:
+    live_page.fill("#typed", "half a sentence")
+    before = live_page.inner_text("#second")
+    publish("releases")
+    live_page.wait_for_selector("#two .held")
+    assert live_page.inner_text("#second") == before
+    live_page.click("#two .held button")
+    until(lambda: live_page.inner_text("#second") != before, "the fragment is read on request")
+    assert live_page.input_value("#typed") == "half a sentence"
+    assert live_page.locator(".held").count() == 0
+
+
+def test_many_events_make_few_reads(live_page: Page) -> None:
+    reads: list[str] = []
+    live_page.on("request", lambda request: reads.append(request.url) if request.url.endswith("/live") else None)
+    for _ in range(20):
+        publish("promotion.12")
+    last = live_page.inner_text("#stamp")
+    until(lambda: live_page.inner_text("#stamp") != last, "the fragment is read")
+    live_page.wait_for_timeout(1200)
+    assert 1 <= len(reads) <= 4
+
+
+def test_title_icon_and_announcements_follow_the_state(live_page: Page) -> None:
+    assert live_page.title() == "◐ 1/9 backend"
+    assert live_page.get_attribute("link[rel=icon]", "href").endswith("favicon-run.svg")  # type: ignore[union-attr]
+    rules.ROWS["words"] = "Wave 3 started: backend."
+    changed_by(live_page, "#stamp", "promotion.12")
+    until(lambda: live_page.text_content("#announcer") == "Wave 3 started: backend.", "it is announced")
+
+
+def test_a_lost_server_is_said_and_healed(live_page: Page, server: Server) -> None:
+    server.stop()
+    live_page.wait_for_selector("#connection .banner")
+    assert "Live updates paused." in live_page.inner_text("#connection")
+    assert live_page.inner_text("#indicator") in ("Polling", "Paused")
+    before = live_page.inner_text("#stamp")
+    server.start()
+    live_page.click("#connection button")
+    until(lambda: live_page.inner_text("#indicator") == "Live", "the stream comes back")
+    until(lambda: live_page.inner_text("#stamp") != before, "every fragment is read once")
+    assert live_page.evaluate("document.getElementById('connection').hidden")
+
+
+def test_a_session_that_ended_is_said_and_nothing_is_lost(live_page: Page) -> None:
+    live_page.fill("#typed", "half a sentence")
+    Session.objects.all().delete()
+    live_page.focus("#stays")
+    publish("promotion.12")
+    live_page.wait_for_selector("text=You were signed out.")
+    assert live_page.input_value("#typed") == "half a sentence"
+
+
+def test_relative_times_tick(live_page: Page) -> None:
+    before = live_page.inner_text("time[data-elapsed]")
+    until(lambda: live_page.inner_text("time[data-elapsed]") != before, "the time ticks")
+
+
+def test_the_typed_name_enables_the_button(live_page: Page) -> None:
+    assert live_page.get_attribute("#go", "aria-disabled") == "true"
+    assert live_page.is_visible("#go-reason")
+    live_page.click("#go", force=True)
+    assert live_page.url.endswith("/live")
+    live_page.fill("#confirm", "production")
+    assert live_page.get_attribute("#go", "aria-disabled") is None
+    assert not live_page.is_visible("#go-reason")
+    live_page.click("#go")
+    live_page.wait_for_url("**/slow")
+
+
+def test_a_dialog_opens_focuses_the_safe_button_and_gives_the_focus_back(live_page: Page) -> None:
+    live_page.click("[data-dialog=abort]")
+    assert live_page.evaluate("document.activeElement.id") == "keep"
+    live_page.keyboard.press("Escape")
+    assert not live_page.is_visible("#abort")
+    assert live_page.evaluate("document.activeElement.dataset.dialog") == "abort"
+
+
+def test_shortcuts_lead_and_leave_fields_alone(live_page: Page) -> None:
+    live_page.focus("#typed")
+    live_page.keyboard.type("gp?")
+    assert live_page.input_value("#typed") == "gp?"
+    live_page.focus("#stays")
+    live_page.keyboard.press("?")
+    assert live_page.is_visible("#shortcuts")
+    live_page.keyboard.press("Escape")
+    live_page.keyboard.press("g")
+    live_page.keyboard.press("m")
+    live_page.wait_for_url("**/promotions")
+
+
+def test_a_link_to_a_line_opens_its_resource(live_page: Page, server: Server) -> None:
+    line = live_page.locator('[id="backend/ConfigMap/backend:R2"]')
+    assert not line.is_visible()
+    live_page.evaluate("location.hash = '#backend/ConfigMap/backend:R2'")
+    line.wait_for(state="visible")
+
+
+def test_pages_work_without_script(browser: Any, server: Server) -> None:
+    get_user_model().objects.create_user(username="deniz", password="a-long-passphrase")
+    page = browser.new_context(java_script_enabled=False).new_page()
+    page.goto(f"{server.url}/login?next=/live")
+    page.fill("#id_username", "deniz")
+    page.fill("#id_password", "a-long-passphrase")
+    page.click("button[type=submit]")
+    page.wait_for_selector("#stamp")
+    assert page.locator(".copy:visible, .indicator:visible, .js-only:visible").count() == 0
+    page.click("[data-dialog=abort]")
+    assert page.is_visible("#abort")
+    page.click("#keep")
+    assert not page.is_visible("#abort")
+    page.click("details.menu >> nth=0")
+    page.click("button[value=dark]")
+    assert page.get_attribute("html", "data-theme") == "dark"
+    assert page.get_attribute("#go", "aria-disabled") is None
+    page.context.close()
+
+
+@pytest.mark.parametrize("width", [320, 390, 1000, 1440])
+def test_the_component_sheet_never_scrolls_sideways(live_page: Page, server: Server, settings: Any, width: int) -> None:
+    settings.COMPONENT_SHEET = True
+    live_page.set_viewport_size({"width": width, "height": 800})
+    live_page.goto(f"{server.url}/settings/components")
+    assert live_page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_component_sheet_has_no_accessibility_faults(
+    live_page: Page, server: Server, settings: Any, theme: str
+) -> None:
+
+    settings.COMPONENT_SHEET = True
+    live_page.context.add_cookies([{"name": "theme", "value": theme, "url": server.url}])
+    live_page.goto(f"{server.url}/settings/components")
+    results = Axe().run(live_page)
+    assert results.violations_count == 0, results.generate_report()
