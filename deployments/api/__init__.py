@@ -1,0 +1,1 @@
+"""The REST interface of releases, preflights, promotions, environments and the audit."""

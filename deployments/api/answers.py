@@ -1,0 +1,212 @@
+"""What the API answers: shapes that others depend on. Members may be added, never renamed or removed."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from ninja import Schema
+
+
+class SourceOut(Schema):
+    commit: str
+
+
+class ReleaseOut(Schema):
+    version: str
+    source: SourceOut
+    images: dict[str, str]
+    notes: str
+    title: str
+    created_by: str
+    created_at: datetime
+
+
+class GateOut(Schema):
+    gate: str
+    title: str
+    verdict: str
+    reason: str
+    owner: str
+    remedy: str
+    opens_at: datetime | None
+
+
+class ChangeOut(Schema):
+    component: str
+    kind: str
+    namespace: str
+    name: str
+    change: str
+    diff: str
+
+
+class TenantsOut(Schema):
+    total: int
+    ready: int
+    blocked: list[dict[str, Any]]
+
+
+class PreflightOut(Schema):
+    id: UUID
+    state: str
+    release: str
+    environment: str
+    render_digest: str
+    changes: list[ChangeOut]
+    gates: list[GateOut]
+    variables: list[dict[str, Any]]
+    tenants: TenantsOut
+    waves: list[list[str]]
+    error: str
+    remedy: str
+    url: str
+
+
+class WaveOut(Schema):
+    number: int
+    components: list[str]
+    state: str
+    commit: str
+
+
+class ApplicationOut(Schema):
+    name: str
+    component: str
+    sync: str
+    health: str
+    operation: str
+    revision: str
+    message: str
+
+
+class ApplicationDetailOut(ApplicationOut):
+    images: list[str]
+    pods: list[dict[str, Any]]
+    blocking: dict[str, Any] | None
+    is_missing: bool
+    observed_at: datetime | None
+
+
+class BlockingOut(Schema):
+    kind: str
+    namespace: str
+    name: str
+    message: str
+
+
+class EventOut(Schema):
+    sequence: int
+    at: datetime
+    type: str
+    actor: str
+    message: str
+
+
+class IssueOut(Schema):
+    cause: str
+    sentence: str
+    effect: str
+    advice: str
+
+
+class LiveOut(Schema):
+    revision: str
+    git_revision: str
+    confidence: str
+
+
+class PromotionOut(Schema):
+    id: UUID
+    number: int
+    kind: str
+    state: str
+    release: str | None
+    environment: str
+    requested_by: str
+    reason: str
+    render_digest: str
+    commit: str
+    waves: list[WaveOut]
+    applications: list[ApplicationOut]
+    blocking: list[BlockingOut]
+    gates: list[GateOut]
+    events: list[EventOut]
+    url: str
+    issue: IssueOut | None
+    note: str
+    claimed_by: str
+    live: LiveOut
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+
+
+class ActiveOut(Schema):
+    id: UUID
+    number: int
+    state: str
+    release: str | None
+
+
+class EnvironmentOut(Schema):
+    name: str
+    title: str
+    after: str
+    branch: str
+    confirm_by_name: bool
+    gates: list[str]
+    release: str | None
+    promotion: ActiveOut | None
+    active: ActiveOut | None
+    applications: dict[str, int]
+
+
+class AuditEventOut(Schema):
+    sequence: int
+    at: datetime
+    actor: str
+    door: str
+    action: str
+    environment: str
+    target: str
+    message: str
+    details: dict[str, Any]
+    promotion: UUID | None
+    hash: str
+
+
+class ReleaseList(Schema):
+    items: list[ReleaseOut]
+    next: str | None
+
+
+class PromotionList(Schema):
+    items: list[PromotionOut]
+    next: str | None
+
+
+class EnvironmentList(Schema):
+    items: list[EnvironmentOut]
+    next: str | None
+
+
+class ApplicationList(Schema):
+    items: list[ApplicationDetailOut]
+    next: str | None
+
+
+class AuditList(Schema):
+    items: list[AuditEventOut]
+    next: str | None
+
+
+class ProblemOut(Schema):
+    """RFC 9457; further members such as `gates`, `field` and `errors` say more."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    remedy: str

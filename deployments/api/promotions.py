@@ -1,0 +1,144 @@
+"""`/promotions`: asking for them, reading them, and acting on them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
+
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from ninja import Body, Query, Router
+from ninja.responses import Status
+
+from controlpanel.accounts.actors import Actor
+from controlpanel.accounts.bearer import Bearer, actor_of
+from controlpanel.core.errors import UserError
+from controlpanel.core.keyset import Cursor, Limit, portion
+from controlpanel.core.permissions import Right
+from controlpanel.core.words import Key, Word
+from deployments.api import shapes
+from deployments.api.answers import ProblemOut, PromotionList, PromotionOut
+from deployments.api.base import PROBLEMS, once
+from deployments.api.requests import ActIn, PromotionIn
+from deployments.choices import State
+from deployments.models import Promotion
+from deployments.selectors.interface import promotions_seen_by, told
+from deployments.services import promotions as services
+
+router = Router(tags=["promotions"])
+Act = Callable[[Actor, Promotion], object]
+Said = Annotated[ActIn, Body()]
+NOTHING = ActIn()
+
+
+class NotAvailableYet(UserError):
+    """Part of the interface, but this panel cannot do it yet."""
+
+    status = 501
+    title = "Not available yet"
+
+
+@router.get("", auth=Bearer(Right.VIEW), response={200: PromotionList, **PROBLEMS}, summary="List promotions")
+def promotion_list(
+    request: HttpRequest,
+    limit: Limit = 20,
+    cursor: Cursor = "",
+    environment: Word = "",
+    release: Word = "",
+    state: Literal[tuple(State.values)] | None = None,  # type: ignore[valid-type]  # the vocabulary is kept in one place
+) -> Any:
+    """Newest first, of the environments that the token may see."""
+    wanted = {"environment__name": environment, "release__version": release, "state": state or ""}
+    rows: QuerySet[Promotion] = promotions_seen_by(actor_of(request)).filter(
+        **{name: value for name, value in wanted.items() if value}
+    )
+    found, following = portion(rows, by="number", cursor=cursor, limit=limit)
+    return {"items": [shapes.promotion(one) for one in told(found)], "next": following}
+
+
+@router.post(
+    "", auth=Bearer(Right.PROMOTION_REQUEST), response={202: PromotionOut, **PROBLEMS}, summary="Ask for a promotion"
+)
+def promotion_ask(request: HttpRequest, body: PromotionIn, key: Key = "") -> Status[Any]:
+    """With the `render_digest` of a preflight it is judged at once: 409 with `gates` where it is stale or blocked.
+    Without one it is judged after rendering and may end `rejected`. An equal open one of the same token is answered."""
+    return once(request, key, body, 202, lambda actor: _shape(_request(actor, body)))
+
+
+@router.get(
+    "/{identifier}", auth=Bearer(Right.VIEW), response={200: PromotionOut, **PROBLEMS}, summary="Read a promotion"
+)
+def promotion_read(request: HttpRequest, identifier: Word) -> Any:
+    """By its id or its number."""
+    return _shape(services.find_promotion(identifier, actor=actor_of(request)))
+
+
+def _act_route(name: str, right: Right, summary: str, act: Callable[[Actor, Promotion, ActIn], object]) -> None:
+    """Add `POST /promotions/{identifier}/<name>`; every act is asked for and answered alike."""
+
+    def promotion_act(request: HttpRequest, identifier: Word, body: Said = NOTHING, key: Key = "") -> Status[Any]:
+        def work(actor: Actor) -> dict[str, Any]:
+            promotion = services.find_promotion(identifier, actor=actor)
+            actor.require(right, promotion.environment.name)
+            act(actor, promotion, body)
+            return _shape(services.find_promotion(str(promotion.pk), actor=actor))
+
+        return once(request, key, body, 200, work)
+
+    promotion_act.__name__ = f"promotion_{name}"
+    responses = {200: PromotionOut, 501: ProblemOut, **PROBLEMS}
+    router.post(f"/{{identifier}}/{name}", auth=Bearer(right), response=responses, summary=summary)(promotion_act)
+
+
+def _not_available(act: str) -> Callable[[Actor, Promotion, ActIn], object]:
+    def refuse(actor: Actor, promotion: Promotion, body: ActIn) -> object:
+        raise NotAvailableYet(f"This panel cannot {act} a promotion yet.", "Promote the release that you want instead.")
+
+    return refuse
+
+
+_act_route(
+    "abort",
+    Right.PROMOTION_ABORT,
+    "Stop a promotion; what is live stays",
+    lambda actor, promotion, body: services.promotion_abort(actor=actor, promotion=promotion, reason=body.reason),
+)
+_act_route(
+    "retry",
+    Right.PROMOTION_RETRY,
+    "Resume the paused step",
+    lambda actor, promotion, body: services.promotion_retry(actor=actor, promotion=promotion),
+)
+_act_route(
+    "ignore",
+    Right.PROMOTION_IGNORE,
+    "Go on although a component is not healthy",
+    lambda actor, promotion, body: services.promotion_ignore(actor=actor, promotion=promotion, reason=body.reason),
+)
+_act_route(
+    "claim",
+    Right.PROMOTION_CLAIM,
+    "Take the decision on a paused promotion",
+    lambda actor, promotion, body: services.promotion_claim(actor=actor, promotion=promotion),
+)
+_act_route("approve", Right.PROMOTION_APPROVE, "Approve (not available yet)", _not_available("approve"))
+_act_route("reject", Right.PROMOTION_APPROVE, "Reject (not available yet)", _not_available("reject"))
+_act_route("rollback", Right.PROMOTION_ROLL_BACK, "Roll back (not available yet)", _not_available("roll back"))
+
+
+def _request(actor: Actor, body: PromotionIn) -> Promotion:
+    asked = services.promotion_request(
+        actor=actor,
+        environment=body.environment,
+        release=body.release,
+        reason=body.reason,
+        render_digest=body.render_digest,
+        components=body.components,
+        kind=body.kind,
+        overrides=[override.model_dump() for override in body.override],
+    )
+    return services.find_promotion(str(asked.pk), actor=actor)
+
+
+def _shape(promotion: Promotion) -> dict[str, Any]:
+    return shapes.promotion(told([promotion])[0])

@@ -1,0 +1,56 @@
+"""`/releases`: what can be promoted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest
+from ninja import Query, Router
+from ninja.responses import Status
+
+from controlpanel.accounts.bearer import Bearer
+from controlpanel.core.keyset import Cursor, Limit, listed, portion
+from controlpanel.core.permissions import Right
+from controlpanel.core.words import Key, Word
+from deployments.api import shapes
+from deployments.api.answers import ReleaseList, ReleaseOut
+from deployments.api.base import PROBLEMS, once
+from deployments.api.requests import ReleaseIn
+from deployments.models import Release
+from deployments.services.preflights import find_release
+from deployments.services.releases import release_create
+
+router = Router(tags=["releases"])
+
+
+@router.get("", auth=Bearer(Right.VIEW), response={200: ReleaseList, **PROBLEMS}, summary="List releases")
+def release_list(request: HttpRequest, limit: Limit = 20, cursor: Cursor = "") -> Any:
+    """Newest first."""
+    return listed(*portion(Release.objects.all(), by="pk", cursor=cursor, limit=limit), shapes.release)
+
+
+@router.post("", auth=Bearer(Right.RELEASE_CREATE), response={201: ReleaseOut, **PROBLEMS}, summary="Create a release")
+def release_add(request: HttpRequest, body: ReleaseIn, key: Key = "") -> Status[Any]:
+    """Images that are not given are copied from the newest release. The same release once more changes nothing."""
+    return once(
+        request,
+        key,
+        body,
+        201,
+        lambda actor: shapes.release(
+            release_create(
+                actor=actor,
+                version=body.version,
+                commit=body.source.commit,
+                images=body.images,
+                notes=body.notes,
+                title=body.title,
+            )
+        ),
+    )
+
+
+@router.get("/{version}", auth=Bearer(Right.VIEW), response={200: ReleaseOut, **PROBLEMS}, summary="Read a release")
+def release_read(request: HttpRequest, version: Word) -> Any:
+    """One release by its version."""
+    return shapes.release(find_release(version))

@@ -1,0 +1,159 @@
+"""Makes what promotions need outside: branches in the deploy repository, an AppProject and Applications in Argo CD.
+
+Safe to repeat: what is there and ours is brought up to date, what is not ours is left alone and said so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from controlpanel.catalog import argo, connections
+from controlpanel.catalog.current import current_document
+from controlpanel.catalog.document import CatalogDocument, EnvironmentSpec
+from controlpanel.catalog.models import Environment
+from controlpanel.clients.argocd import ArgoCD
+from controlpanel.clients.errors import Invalid, NotFound, PermissionRefused
+from controlpanel.clients.git import Author, GitRepository
+from controlpanel.core import audit
+
+AUTHOR = Author("Control panel", "control-panel@localhost")
+README = b"""# What is deployed
+
+Written by the control panel. Each branch `env/<environment>` holds exactly the manifests that are meant to be live
+there; every commit names the promotion that made it. Change the platform repository, not this one.
+"""
+LABEL, OURS = next(iter(argo.MANAGED_BY.items()))
+
+
+def bootstrap(*, actor: audit.Author) -> Iterator[str]:
+    """Do it, one sentence for each thing. Raises `ClientError` or `ConflictError` at the first that cannot be done.
+
+    Everything is looked at before anything is written.
+    """
+    document = current_document()
+    repository, repo_url = connections.deploy_repository(), connections.deploy_repository_for_argocd()
+    places = [(spec, _argocd(spec)) for spec in document.environments]
+    repository.tip("HEAD")
+    for _, argocd in places:
+        _require_token(argocd)
+    yield from _branches(repository, document)
+    yield from _projects(document, places, repo_url)
+    for spec, argocd in places:
+        for manifest in argo.applications(document, spec, repo_url):
+            yield _application(argocd, spec, manifest)
+    audit.record(actor=actor, action="bootstrap", message=f"{document.platform.title} was bootstrapped.")
+
+
+def merged_project(existing: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """Our specification, with what others added kept: destinations, sources and roles (and with them their tokens)."""
+    before: Mapping[str, Any] = existing.get("spec") or {}
+    roles = {role["name"]: role for role in before.get("roles") or ()}
+    for role in wanted["spec"]["roles"]:
+        roles[role["name"]] = {**roles.get(role["name"], {}), **role}
+    spec = {
+        **before,
+        **wanted["spec"],
+        "sourceRepos": _united(before.get("sourceRepos"), wanted["spec"]["sourceRepos"]),
+        "destinations": _united(before.get("destinations"), wanted["spec"]["destinations"]),
+        "clusterResourceWhitelist": _united(
+            before.get("clusterResourceWhitelist"), wanted["spec"]["clusterResourceWhitelist"]
+        ),
+        "roles": list(roles.values()),
+    }
+    return {**wanted, "spec": spec}
+
+
+def _argocd(spec: EnvironmentSpec) -> ArgoCD:
+    return connections.argocd_bootstrap(Environment.objects.get(name=spec.name))
+
+
+def _require_token(argocd: ArgoCD) -> None:
+    if not argocd.userinfo().logged_in:
+        raise connections.NotConfigured(
+            f"Argo CD at {argocd.server} does not accept the panel's token.",
+            "Set ARGOCD_BOOTSTRAP_TOKEN, or ARGOCD_TOKEN, to a valid token of an account with the right to create projects.",
+        )
+
+
+def _branches(repository: GitRepository, document: CatalogDocument) -> Iterator[str]:
+    now = datetime.now(UTC)
+    had_head = repository.tip("HEAD") is not None
+    repository.bootstrap_default_branch({"README.md": README}, "Say what this repository holds", now, AUTHOR)
+    yield f"deploy repository: default branch {'is there' if had_head else 'created'}."
+    for spec in document.environments:
+        existed = repository.tip(spec.branch) is not None
+        repository.bootstrap_branch(spec.branch, {}, f"Begin {spec.name}", now, AUTHOR)
+        yield f"deploy repository: branch {spec.branch} {'is there' if existed else 'created'}."
+
+
+def _projects(
+    document: CatalogDocument, places: list[tuple[EnvironmentSpec, ArgoCD]], repo_url: str
+) -> Iterator[str]:
+    """Each project of each server once, though environments may share it."""
+    seen: set[tuple[str, str]] = set()
+    for spec, argocd in places:
+        if (argocd.server, spec.argocd.project) not in seen:
+            seen.add((argocd.server, spec.argocd.project))
+            yield _project(argocd, argo.app_project(document, spec, repo_url))
+
+
+def _project(argocd: ArgoCD, wanted: dict[str, Any]) -> str:
+    name = wanted["metadata"]["name"]
+    existing = _read_project(argocd, name)
+    if existing is not None and not _is_ours(existing.get("metadata") or {}):
+        return f"AppProject {name}: exists without the label {LABEL}: {OURS}, left alone."
+    manifest = wanted if existing is None else merged_project(existing, wanted)
+    if existing is not None and manifest["spec"] == existing.get("spec"):
+        return f"AppProject {name}: up to date."
+    try:
+        argocd.put_project(manifest, upsert=True)
+    except PermissionRefused as error:
+        raise PermissionRefused(
+            error.sentence,
+            f"Give ARGOCD_BOOTSTRAP_TOKEN of an account with `p, <account>, projects, *, {name}, allow` in Argo CD's RBAC policy"
+            " (tokens of a project cannot do this).",
+            status=error.status,
+            code=error.code,
+            text=error.text,
+        ) from None
+    return f"AppProject {name}: {'created' if existing is None else 'updated'}."
+
+
+def _read_project(argocd: ArgoCD, name: str) -> Mapping[str, Any] | None:
+    try:
+        return argocd.get_project(name)
+    except (NotFound, PermissionRefused):  # without the right, a missing project reads as refused
+        return None
+
+
+def _application(argocd: ArgoCD, spec: EnvironmentSpec, manifest: dict[str, Any]) -> str:
+    name = manifest["metadata"]["name"]
+    try:
+        existing = argocd.get_application(name, spec.argocd.project)
+    except NotFound:
+        return _create(argocd, name, manifest)
+    if existing.labels.get(LABEL) != OURS:
+        return f"Application {name}: exists without the label {LABEL}: {OURS}, left alone."
+    now = argocd.create_application(manifest, upsert=True, validate=False)
+    changed = now.resource_version != existing.resource_version
+    return f"Application {name}: {'updated' if changed else 'up to date'}."
+
+
+def _create(argocd: ArgoCD, name: str, manifest: dict[str, Any]) -> str:
+    try:
+        argocd.create_application(manifest, upsert=False, validate=False)
+    except Invalid as error:
+        if "existing application" in error.text:
+            return f"Application {name}: exists in another project, left alone."
+        raise
+    return f"Application {name}: created."
+
+
+def _is_ours(metadata: Mapping[str, Any]) -> bool:
+    return (metadata.get("labels") or {}).get(LABEL) == OURS
+
+
+def _united(before: list[Any] | None, wanted: list[Any]) -> list[Any]:
+    return [*(before or ()), *(one for one in wanted if one not in (before or ()))]
