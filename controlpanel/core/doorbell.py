@@ -5,8 +5,9 @@ from __future__ import annotations
 from functools import partial
 
 import structlog
-from celery import current_app
 from django.db import transaction
+
+from controlpanel.core.broker import app
 
 log = structlog.get_logger(__name__)
 QUEUES = {
@@ -25,7 +26,7 @@ def ring(task: str, identifier: object) -> None:
 def ring_now(task: str, identifier: object) -> bool:
     """Ring at once; False where no broker took it."""
     try:
-        current_app.send_task(
+        app.send_task(
             f"panel.{task}", args=[str(identifier)], queue=QUEUES[task], retry=False, ignore_result=True
         )
     except Exception as error:  # kombu raises many types; every one means the same: nobody heard the bell

@@ -162,7 +162,12 @@ def _refused(streams: Iterable[Stream]) -> list[Stream]:
     try:
         people = get_user_model().objects.in_bulk({stream.user_id for stream in streams})
         sessions = _sessions({stream.session_key for stream in streams if stream.session_key})
-        return [stream for stream in streams if not _holds(stream, people, sessions)]
+        answers = {
+            (key, topic): may_listen()(people[key], topic)  # once for all tabs of a person
+            for key, topic in {(stream.user_id, topic) for stream in streams for topic in stream.topics}
+            if key in people
+        }
+        return [stream for stream in streams if not _holds(stream, people, sessions, answers)]
     finally:
         connections.close_all()
 
@@ -180,10 +185,15 @@ def _sessions(keys: set[str]) -> dict[str, dict[str, Any]]:
     }
 
 
-def _holds(stream: Stream, people: dict[Any, Any], sessions: dict[str, dict[str, Any]]) -> bool:
+def _holds(
+    stream: Stream,
+    people: Mapping[Any, Any],
+    sessions: Mapping[str, Mapping[str, Any]],
+    answers: Mapping[tuple[Any, str], bool],
+) -> bool:
     user, session = people.get(stream.user_id), sessions.get(stream.session_key or "")
     if user is None or not user.is_active or not session:
         return False
     if not constant_time_compare(session.get(HASH_SESSION_KEY, ""), user.get_session_auth_hash()):
         return False
-    return all(may_listen()(user, topic) for topic in stream.topics)
+    return all(answers[stream.user_id, topic] for topic in stream.topics)

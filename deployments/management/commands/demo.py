@@ -20,7 +20,7 @@ from controlpanel.core import audit
 from controlpanel.core.errors import UserError
 from controlpanel.core.lease import wake
 from deployments.advance import advance
-from deployments.choices import RUNNING, WAITING, State
+from deployments.choices import RUNNING, WAITING, PreflightState, State
 from deployments.models import Promotion, Release
 from deployments.services.preflights import preflight_render, preflight_request
 from deployments.services.promotions import promotion_request
@@ -77,6 +77,8 @@ class Command(BaseCommand):
         preflight = preflight_request(actor=actor, release=version, environment=environment.name)
         preflight_render(preflight.pk)
         preflight.refresh_from_db()
+        if preflight.state != PreflightState.READY:
+            raise CommandError(f"{version} does not render for {environment.name}. {preflight.error} {preflight.remedy}")
         promotion = promotion_request(
             actor=actor,
             environment=environment.name,
