@@ -9,6 +9,8 @@ import yaml
 
 # Go's YAML reads `1e3`, `0o7` or `y` as no text where PyYAML would write them bare: only what is surely a word stays bare.
 _BARE = re.compile(r"[A-Za-z_/][A-Za-z0-9_./@%+=-]*(?: [A-Za-z0-9_./@%+=-]+)*(?::[A-Za-z0-9_./@%+=-]+)*\Z")
+# Line breaks for YAML 1.1 and none for 1.2: escaped, every reader agrees on them.
+_ODD_BREAKS = re.compile("[\r\x85\u2028\u2029\ufeff]")
 _OTHER_TYPES = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan", "inf"})
 _WITHOUT_LIMIT = 2**31 - 1
 
@@ -21,8 +23,10 @@ class _CanonicalDumper(yaml.CSafeDumper):
 
 
 def _text(dumper: _CanonicalDumper, value: str) -> yaml.ScalarNode:
-    if "\n" in value:
-        style: str | None = "|"
+    if _ODD_BREAKS.search(value):
+        style: str | None = '"'
+    elif "\n" in value:
+        style = "|"
     elif _BARE.match(value) and value.lower() not in _OTHER_TYPES:
         style = None
     else:
