@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -18,6 +19,7 @@ from pathlib import Path
 from controlpanel.clients.errors import (
     GitCredentialsRefused,
     GitError,
+    GitRefNotFound,
     GitRejected,
     GitUnreachable,
 )
@@ -114,16 +116,7 @@ class GitCommand:
 
         `keep` are file descriptors that the child inherits: a lock so stays held while git lives, even if we die.
         """
-        child = subprocess.Popen(
-            ["git", *arguments],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=self._environment,
-            cwd=self._configuration.parent,
-            start_new_session=True,
-            pass_fds=tuple(keep),
-        )
+        child = self._start(arguments, keep)
         try:
             stdout, stderr = child.communicate(stdin, timeout=self._timeout)
         except subprocess.TimeoutExpired:
@@ -137,6 +130,23 @@ class GitCommand:
         if output.code not in allowed:
             raise classified(output, self._address, _verb(arguments))
         return output
+
+    def _start(self, arguments: Sequence[str], keep: Collection[int]) -> subprocess.Popen[bytes]:
+        try:
+            return subprocess.Popen(
+                ["git", *arguments],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env=self._environment,
+                cwd=self._configuration.parent,
+                start_new_session=True,
+                pass_fds=tuple(keep),
+            )
+        except OSError as error:
+            raise GitError(
+                f"git cannot be started: {error}.", "Install git 2.39 or newer and keep it in PATH."
+            ) from error
 
     def _make_environment(self, configuration: Path) -> dict[str, str]:
         environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
@@ -238,12 +248,20 @@ _UNREACHABLE = (
     "invalid index-pack output",
     "protocol error",
 )
+_ABSENT = ("not our ref", "unadvertised object", "couldn't find remote ref", "unable to find remote ref")
+_LOCKED = re.compile(r"unable to create '([^']+\.lock)'|cannot lock ref", re.IGNORECASE)
 _REFUSED = ("remote rejected", "hook declined", "protected branch", "unable to migrate objects", "unpacker error")
 
 
 def classified(output: Output, address: Address, verb: str) -> GitError:
     """Map git's words (always in English) to a class; a plain GitError is a fault of the local cache or of ours."""
     said, words = output.stderr.lower(), _words(output)
+    if any(phrase in said for phrase in _ABSENT):
+        return GitRefNotFound(f"{address} does not have it: {words}", "Push it, or choose another one.")
+    if verb == "push" and _LOCKED.search(output.stderr):
+        return GitUnreachable(
+            f"{address} is locked: {words}", "It is tried again; if this stays, a killed git left its lock file there."
+        )
     if any(phrase in said or phrase.encode() in output.stdout.lower() for phrase in _REFUSED):
         return GitRejected(
             f"{address} refused the push: {words}", "Let the panel's account write these branches and refs."

@@ -30,7 +30,7 @@ class GitCopy:
 
     def __init__(self, address: Address, root: Path, credentials: GitCredentials | None, timeout: float) -> None:
         self.address = address
-        self._cache = GitCache(root, address, 2 * timeout)
+        self._cache = GitCache(root, address, timeout)
         self._git = GitCommand(address, self._cache.configuration, credentials, timeout)
 
     # ---- the remote
@@ -39,8 +39,7 @@ class GitCopy:
         """The commits that these whole ref names name on the remote now; a tag object's commit is under `<name>^{}`."""
         asked = [*names, *(f"{name}^{{}}" for name in names if name.startswith("refs/tags/"))]
         with self._cache.reading() as lock:
-            self._configure()
-            listed = self._git.run(["ls-remote", "--quiet", "--end-of-options", self.address.url, *asked], keep=(lock,))
+            listed = self._run(lock, ["ls-remote", "--quiet", "--end-of-options", self.address.url, *asked])
         lines = (line.split("\t", 1) for line in listed.stdout.decode(errors="replace").splitlines() if "\t" in line)
         found = {ref: commit for commit, ref in lines}
         # the server matches names from their end: refs/x/refs/heads/main is not what was asked for
@@ -50,23 +49,19 @@ class GitCopy:
         """The branch that the remote's HEAD names, even while it does not exist yet. Only a clone can tell the latter."""
         if (known := self._named_by_head()) is not None:
             return known
+        probe = self._cache.directory.with_suffix(f".{os.urandom(4).hex()}.probe")
         with self._cache.writing() as lock:
-            self._configure()
-            probe = self._cache.directory.with_suffix(f".{os.urandom(4).hex()}.probe")
             try:
-                self._git.run(
-                    ["clone", "--quiet", "--bare", "--depth=1", "--", self.address.url, str(probe)], keep=(lock,)
-                )
-                head = self._git.run([f"--git-dir={probe}", "symbolic-ref", "-q", "HEAD"], allowed=(0, 1), keep=(lock,))
+                self._run(lock, ["clone", "--quiet", "--bare", "--depth=1", "--", self.address.url, str(probe)])
+                head = self._run(lock, [f"--git-dir={probe}", "symbolic-ref", "-q", "HEAD"], allowed=(0, 1))
             finally:
                 shutil.rmtree(probe, ignore_errors=True)
         return head.stdout.decode().strip().removeprefix("refs/heads/") or None
 
     def _named_by_head(self) -> str | None:
+        asked = ["ls-remote", "--quiet", "--symref", "--end-of-options", self.address.url, "HEAD"]
         with self._cache.reading() as lock:
-            self._configure()
-            asked = ["ls-remote", "--quiet", "--symref", "--end-of-options", self.address.url, "HEAD"]
-            lines = self._git.run(asked, keep=(lock,)).stdout.decode(errors="replace").splitlines()
+            lines = self._run(lock, asked).stdout.decode(errors="replace").splitlines()
         names = (line.split()[1] for line in lines if line.startswith("ref: refs/heads/"))
         return next((name.removeprefix("refs/heads/") for name in names), None)
 
@@ -74,8 +69,7 @@ class GitCopy:
         """Push from the copy; code 1 means that refs were refused."""
         options = ["--porcelain", "--no-verify", "--no-follow-tags", "--no-signed", "--recurse-submodules=no"]
         with self._cache.reading() as lock:
-            self._configure()
-            return self._git.run([self._directory, "push", *options, *arguments], allowed=(0, 1), keep=(lock,))
+            return self._run(lock, [self._directory, "push", *options, *arguments], allowed=(0, 1))
 
     def refusal(self, output: Output) -> GitError:
         """The error for a push that was refused for no reason that the leases explain."""
@@ -98,7 +92,8 @@ class GitCopy:
         """Set what HEAD names in the local repository at `path`."""
         inner = path / ".git"
         directory = inner if inner.is_dir() else path
-        self._git.run([f"--git-dir={directory}", "symbolic-ref", "HEAD", ref])
+        with self._cache.reading() as lock:
+            self._run(lock, [f"--git-dir={directory}", "symbolic-ref", "HEAD", ref])
 
     @staticmethod
     def create_local(path: Path) -> None:
@@ -173,28 +168,27 @@ class GitCopy:
             return self._local(lock, arguments, stdin, (0,))
 
     def _local(self, lock: int, arguments: Sequence[str], stdin: bytes, allowed: Collection[int]) -> Output:
-        output = self._git.run([self._directory, *arguments], stdin=stdin, allowed=_ANY_CODE, keep=(lock,))
+        output = self._run(lock, [self._directory, *arguments], stdin=stdin, allowed=_ANY_CODE)
         if output.code not in allowed:
             raise _Broken(classified(output, self.address, arguments[0]))
         return output
 
     def _present(self, lock: int, commit: str) -> bool:
         probe = ["cat-file", "-e", f"{commit}^{{commit}}"]
-        return self._git.run([self._directory, *probe], allowed=_ANY_CODE, keep=(lock,)).code == 0
+        return self._run(lock, [self._directory, *probe], allowed=_ANY_CODE).code == 0
 
     def _fetch(self, lock: int, refspecs: Sequence[str]) -> None:
         options = ["--quiet", "--prune", "--force", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules"]
-        self._git.run([self._directory, "fetch", *options, "--", self.address.url, *refspecs], keep=(lock,))
+        self._run(lock, [self._directory, "fetch", *options, "--", self.address.url, *refspecs])
 
     def _fetch_alone(self, commit: str) -> None:
         """A commit that no branch or tag holds any more; many servers give it all the same."""
         try:
             self.fetch(f"{commit}:refs/scratch/{commit}")
-        except GitError as error:
-            raise GitRefNotFound(
-                f"{self.address} has no commit {commit[:12]} ({error.sentence})", "Push it, or choose another one."
-            ) from None
-        if not self.has(commit):
+            found = self.has(commit)
+        except GitRefNotFound:
+            found = False
+        if not found:
             raise GitRefNotFound(f"{self.address} has no commit {commit[:12]}.", "Push it, or choose another one.")
 
     def _renew(self, needs: Sequence[str]) -> None:
@@ -205,20 +199,23 @@ class GitCopy:
 
     def _prepare(self, lock: int) -> None:
         """Make an empty copy where there is none, or where a killed git left its locks. Only while writing."""
-        self._configure()
         if self._cache.exists() and not self._cache.has_leftovers():
             return
         self._cache.wipe()
         initial = ["init", "--quiet", "--bare", "--template=", "--initial-branch=main", str(self._cache.directory)]
         try:
-            self._git.run(initial, keep=(lock,))
+            self._run(lock, initial)
         except ClientError:
             self._cache.wipe()
             raise
 
-    def _configure(self) -> None:
+    def _run(
+        self, lock: int, arguments: Sequence[str], *, stdin: bytes = b"", allowed: Collection[int] = (0,)
+    ) -> Output:
+        """Run git, which reads our configuration and none else, and holds our lock as long as it lives."""
         if not self._cache.configuration.is_file():
             local = (self.address.path,) if self.address.path else ()
-            # upload-pack names the directory that it found: a worktree's .git is as good as the worktree
+            # upload-pack names the directory that it found: a working copy's .git is as good as the copy
             inner = (self.address.path / ".git",) if self.address.path else ()
             write_configuration(self._cache.configuration, (self._cache.directory, *local, *inner))
+        return self._git.run(arguments, stdin=stdin, allowed=allowed, keep=(lock,))

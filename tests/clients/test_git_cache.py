@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from controlpanel.clients.errors import GitError, GitUnreachable
+from controlpanel.clients.errors import GitError, GitRefNotFound, GitUnreachable
 from controlpanel.clients.git import GitRepository, Pushed
 from tests.clients.conftest import AT, AUTHOR, CLAIM, Git
 
@@ -118,6 +118,46 @@ def test_a_fault_of_the_remote_does_not_cost_the_cache(repository: GitRepository
     with pytest.raises(GitUnreachable):
         repository.resolve("main")
     assert repository.files(commit) == {"README.md": b"What is deployed.\n"}
+
+
+def test_asking_for_a_commit_that_is_not_there_does_not_cost_the_cache(repository: GitRepository, cache: Path) -> None:
+    (cache / "kept").touch()
+    with pytest.raises(GitRefNotFound):
+        repository.resolve("f" * 40)
+    assert (cache / "kept").exists()
+
+
+def test_a_remote_that_is_gone_while_a_commit_is_asked_for_is_unreachable(
+    repository: GitRepository, bare: Path
+) -> None:
+    bare.rename(bare.with_name("away"))
+    with pytest.raises(GitUnreachable):
+        repository.resolve("f" * 40)
+
+
+def test_a_lock_that_a_killed_git_left_in_the_remote_is_named(repository: GitRepository, bare: Path) -> None:
+    tip = repository.resolve("main")
+    commit = repository.commit(parent=tip, replace=FILES, message="m", at=AT, author=AUTHOR)
+    lock = bare / "refs/heads/main.lock"
+    lock.touch()
+    with pytest.raises(GitUnreachable, match=r"main\.lock"):
+        repository.push(branch="main", expected=tip, commit=commit, claim=CLAIM)
+    lock.unlink()
+    assert repository.push(branch="main", expected=tip, commit=commit, claim=CLAIM) == Pushed(commit)
+
+
+def test_git_that_is_not_installed_is_said(bare: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(GitError, match="git cannot be started") as missing:
+        GitRepository(str(bare), tmp_path / "cache").fetch()
+    assert "2.39" in missing.value.remedy
+
+
+def test_a_cache_directory_that_vanishes_is_made_again(repository: GitRepository, tmp_path: Path) -> None:
+    commit = repository.resolve("main")
+    shutil.rmtree(tmp_path / "cache")
+    assert repository.files(commit) == {"README.md": b"What is deployed.\n"}
+    assert list((tmp_path / "cache").glob("*.config"))
 
 
 def test_many_threads_share_one_cache(repository: GitRepository, cache: Path, bare: Path, tmp_path: Path) -> None:

@@ -263,6 +263,8 @@ def test_no_server_is_unreachable(tmp_path: Path) -> None:
         ("error: RPC failed; curl 56 Recv failure: Connection reset by peer", "GitUnreachable"),
         ("ssh: connect to host h port 22: Connection timed out", "GitUnreachable"),
         (" ! [remote rejected] x -> main (protected branch hook declined)", "GitRejected"),
+        ("fatal: remote error: upload-pack: not our ref ffff", "GitRefNotFound"),
+        ("error: Server does not allow request for unadvertised object ffff", "GitRefNotFound"),
         ("fatal: bad object refs/heads/main", "GitError"),
     ],
 )  # fmt: skip
