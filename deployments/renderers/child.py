@@ -106,7 +106,7 @@ def _wait(child: subprocess.Popen[bytes], deadline: float, time_limit: float) ->
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:
-    """Kill the whole session, whatever it started, and close the pipes."""
+    """Kill the whole group, whatever it started, and close the pipes."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(child.pid, signal.SIGKILL)
     child.wait()
