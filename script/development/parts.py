@@ -18,6 +18,8 @@ from script.development.processes import bound_to_parent
 from script.development.supervisor import Program
 
 Environment = Mapping[str, str]
+WARNING_TO_ROOT = ("SecurityWarning: You're running the worker with superuser", "absolutely not recommended!",
+                   "using the --uid option", "User information: uid=0", "_warn_or_raise_security_error")  # fmt: skip
 
 
 def python(*arguments: str) -> list[str]:
@@ -33,7 +35,7 @@ def database(cluster: postgres.Cluster, environment: Environment) -> Program:
 
     return Program(
         "postgres", cluster.command(), environment, Path("/"), is_ready=is_ready,
-        is_hidden=lambda line: " LOG:  " in line, stop_signal=signal.SIGINT,
+        is_hidden=lambda line: " LOG:  " in line or "is starting up" in line, stop_signal=signal.SIGINT,
     )  # fmt: skip
 
 
@@ -66,7 +68,7 @@ def web(port: int, environment: Environment) -> Program:
     """The pages and the API."""
     command = python(
         "-m", "uvicorn", "controlpanel.asgi:application", "--host", "127.0.0.1", "--port", str(port),
-        "--timeout-graceful-shutdown", "3", "--no-access-log",
+        "--timeout-graceful-shutdown", "3", "--no-access-log", "--lifespan", "off", "--log-level", "warning",
     )  # fmt: skip
     return Program("web", command, environment, ROOT, is_ready=partial(probes.answers_http, port, "/healthz"))
 
@@ -74,10 +76,15 @@ def web(port: int, environment: Environment) -> Program:
 def worker(environment: Environment) -> Program:
     """Celery: renders, commits, syncs."""
     command = python(
-        "-m", "celery", "-A", "controlpanel.celery", "worker", "-Q", "wake,render,notify", "--concurrency", "3",
+        "-m", "celery", "--quiet", "-A", "controlpanel.celery", "worker", "-Q", "wake,render,notify", "--concurrency", "3",
         "--without-gossip", "--without-mingle",
     )  # fmt: skip
-    return Program("worker", command, environment, ROOT)
+    return Program("worker", command, environment, ROOT, is_hidden=_warns_of_root)
+
+
+def _warns_of_root(line: str) -> bool:
+    """Whether a line is of Celery's warning of several lines to root; only JSON is accepted, so its reason is not ours."""
+    return not line.strip() or any(part in line for part in WARNING_TO_ROOT)
 
 
 def watch(environment: Environment) -> Program:

@@ -250,6 +250,7 @@ def _prepare(options: argparse.Namespace, directory: RunDirectory) -> list[str]:
 def main() -> int:
     """Run `script/server` and return its exit status."""
     options = _options()
+    os.umask(0o077)  # what is kept in .run is nobody else's business
     try:
         directory = RunDirectory(Path(os.environ.get("CONTROL_PANEL_RUN_DIRECTORY", RUN)))
         said = _prepare(options, directory)

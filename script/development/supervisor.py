@@ -151,8 +151,10 @@ class Supervisor:
 
 
 async def _until(condition: Callable[[], Awaitable[bool]]) -> None:
-    while not await condition():  # noqa: ASYNC110  # what is waited for is outside this program
-        await asyncio.sleep(0.05)
+    pause = 0.02
+    while not await condition():
+        await asyncio.sleep(pause)
+        pause = min(pause * 1.5, 0.5)
 
 
 async def _read(process: Process, output: Callable[[str], None], error: Callable[[str], None]) -> None:
