@@ -46,7 +46,7 @@ api.add_exception_handler(Exception, problems.of_fault)
 @api.get("/openapi.json", auth=BearerOrSession(Right.SIGNED_IN), include_in_schema=False)
 def openapi(request: HttpRequest) -> Any:
     """The description of this API, for any token or signed-in person."""
-    return api.get_openapi_schema()
+    return api.get_openapi_schema(path_prefix="/api/v1/")
 
 
 api.add_router("/releases", releases)
@@ -74,7 +74,10 @@ def _open_to_tokens(pattern: URLPattern | URLResolver) -> URLPattern | URLResolv
 
 def _with_problem_for_method(view: Callable[..., Any]) -> Callable[..., Any]:
     def told(request: HttpRequest, response: HttpResponse) -> HttpResponse:
-        return problems.of_method(request, response.headers["Allow"]) if response.status_code == 405 else response
+        if response.status_code == 405:
+            response = problems.of_method(request, response.headers["Allow"])
+        response.headers.setdefault("Cache-Control", "no-store")
+        return response
 
     @wraps(view)
     async def later(request: HttpRequest, *values: Any, **named: Any) -> HttpResponse:

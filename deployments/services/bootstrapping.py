@@ -1,6 +1,6 @@
 """Makes what promotions need outside: branches in the deploy repository, an AppProject and Applications in Argo CD.
 
-Safe to repeat: what is there and ours is brought up to date, what is not ours is left alone and said so.
+Safe to repeat: our Applications are brought up to date, others are left alone and said so, a project is only added to.
 """
 
 from __future__ import annotations
@@ -47,14 +47,14 @@ def bootstrap(*, actor: audit.Author) -> Iterator[str]:
 
 
 def merged_project(existing: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
-    """Our specification, with what others added kept: destinations, sources and roles (and with them their tokens)."""
+    """Only added to, whoever made it: its description, destinations, sources and roles (with their tokens) stay."""
     before: Mapping[str, Any] = existing.get("spec") or {}
     roles = {role["name"]: role for role in before.get("roles") or ()}
     for role in wanted["spec"]["roles"]:
         roles[role["name"]] = {**roles.get(role["name"], {}), **role}
     spec = {
         **before,
-        **wanted["spec"],
+        "description": before.get("description") or wanted["spec"]["description"],
         "sourceRepos": _united(before.get("sourceRepos"), wanted["spec"]["sourceRepos"]),
         "destinations": _united(before.get("destinations"), wanted["spec"]["destinations"]),
         "clusterResourceWhitelist": _united(
@@ -102,8 +102,6 @@ def _projects(
 def _project(argocd: ArgoCD, wanted: dict[str, Any]) -> str:
     name = wanted["metadata"]["name"]
     existing = _read_project(argocd, name)
-    if existing is not None and not _is_ours(existing.get("metadata") or {}):
-        return f"AppProject {name}: exists without the label {LABEL}: {OURS}, left alone."
     manifest = wanted if existing is None else merged_project(existing, wanted)
     if existing is not None and manifest["spec"] == existing.get("spec"):
         return f"AppProject {name}: up to date."
@@ -149,10 +147,6 @@ def _create(argocd: ArgoCD, name: str, manifest: dict[str, Any]) -> str:
             return f"Application {name}: exists in another project, left alone."
         raise
     return f"Application {name}: created."
-
-
-def _is_ours(metadata: Mapping[str, Any]) -> bool:
-    return (metadata.get("labels") or {}).get(LABEL) == OURS
 
 
 def _united(before: list[Any] | None, wanted: list[Any]) -> list[Any]:

@@ -1,0 +1,88 @@
+"""`/healthz`, `/readyz` and `/metrics`: for machines, so without pages and without a session."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from celery import current_app
+from django.contrib.auth.decorators import login_not_required
+from django.db import DatabaseError, connection
+from django.db.migrations.executor import MigrationExecutor
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.template.loader import get_template
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from controlpanel.accounts.bearer import Bearer
+from controlpanel.core import problems
+from controlpanel.core.errors import UserError
+from controlpanel.core.metrics import CONTENT_TYPE, exposition
+from controlpanel.core.permissions import Right, declares
+from deployments.renderers.child import protection
+from deployments.selectors.measures import measures
+
+BROKER_SECONDS = 1.0
+_ask = Bearer(Right.VIEW)
+
+
+@require_safe
+@never_cache
+@login_not_required
+@declares(Right.ANYONE)
+def healthz(request: HttpRequest) -> HttpResponse:
+    """Whether this process can serve pages; says nothing of what lies behind it, so that an outage restarts nobody."""
+    get_template("registration/login.html")
+    return JsonResponse({"status": "ok"})
+
+
+@require_safe
+@never_cache
+@login_not_required
+@declares(Right.ANYONE)
+def readyz(request: HttpRequest) -> HttpResponse:
+    """Whether requests should come here: 503 without the database or with migrations to apply. The rest is told only."""
+    database = _state_of_database()
+    told = {"database": database, "broker": _state_of_broker(), "renderer": _state_of_renderer()}
+    is_ready = database == "ok"
+    return JsonResponse({"status": "ok" if is_ready else "not ready", **told}, status=200 if is_ready else 503)
+
+
+@require_safe
+@never_cache
+@login_not_required
+@declares(Right.VIEW)
+def metrics(request: HttpRequest) -> HttpResponse:
+    """For Prometheus, with a token of the scope read: the figures tell what is deployed and how often it fails."""
+    try:
+        if _ask(request) is None:
+            return problems.unauthenticated()
+    except UserError as error:
+        return problems.of_user_error(request, error)
+    return HttpResponse(exposition(measures()), content_type=CONTENT_TYPE)
+
+
+def _state_of_database() -> str:
+    try:
+        executor = MigrationExecutor(connection)
+        is_behind = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    except DatabaseError:
+        return "unreachable"
+    return "migrations are missing" if is_behind else "ok"
+
+
+def _state_of_broker() -> str:
+    """Its absence costs seconds only, since `watch` finds every due row."""
+    return _asked(lambda: current_app.connection_for_write(connect_timeout=BROKER_SECONDS))
+
+
+def _asked(connect: Callable[[], object]) -> str:
+    try:
+        with connect() as link:  # type: ignore[attr-defined]  # kombu is not typed
+            link.ensure_connection(max_retries=1, interval_start=0, timeout=BROKER_SECONDS)
+    except Exception:  # kombu raises many types; every one means that it is away
+        return "away"
+    return "ok"
+
+
+def _state_of_renderer() -> str:
+    return "isolated" if protection().isolated else "shares the network"
