@@ -54,9 +54,11 @@ def for_target(
     promotion: Promotion | None = None,
     kind: Kind = Kind.RELEASE,
     asked: str = "request",
+    facts: Facts | None = None,
 ) -> list[GateAnswer]:
     """Every answer for one release in one environment, in the order of the catalog."""
-    situation = _situations([(release, environment)], kind, asked, facts_of([environment], [release]))[0]
+    known = facts or facts_of([environment], [release])
+    situation = _situations([(release, environment)], kind, asked, known)[0]
     return evaluate(
         dataclasses.replace(situation, preflight=preflight, promotion=promotion, changed=_changed(preflight, promotion))
     )
