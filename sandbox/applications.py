@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 import uuid
 from collections.abc import Callable, Iterable
@@ -16,6 +17,7 @@ from sandbox.manifests import Key
 from sandbox.store import Store
 from sandbox.streams import Hub
 
+logger = logging.getLogger(__name__)
 IN_CLUSTER = "https://kubernetes.default.svc"
 NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 
@@ -85,6 +87,9 @@ class Applications:
 
     def save(self, application: Document, *, content: bool = True) -> Document:
         """Store a change and tell the readers. `content`: more than metadata changed, so the generation grows."""
+        name = application["metadata"]["name"]
+        if self.find(name) is not application:
+            return application  # deleted while somebody still worked on it
         self._store(application, content)
         if self.hub.watched:
             self.hub.publish("MODIFIED", self.shown(application))
@@ -124,6 +129,7 @@ class Applications:
         }  # fmt: skip
         with self.operations_log.open("a", encoding="utf-8") as log:
             log.write(json.dumps(line) + "\n")
+        logger.info("operation accepted %s", json.dumps(line))
 
     def operations(self) -> list[Document]:
         """The log, oldest first."""

@@ -162,6 +162,9 @@ class Cluster:
             self.create(result | {PRIVATE: private}, application)
             return outcome
         live = self.get(key_of(wanted)) or {}
+        before = look(live, PRIVATE, "application", default="")
+        if before != application:
+            self._by_application[before].discard(key_of(wanted).text)
         self.replace(live, result | {PRIVATE: {**live.get(PRIVATE, {}), **private}})
         return outcome
 

@@ -12,6 +12,8 @@ from sandbox.events import record_event
 from sandbox.manifests import Key
 from sandbox.pods import SUFFIX, create_pod, is_alive, is_ready, owner_reference, suffix
 
+REVISION = "deployment.kubernetes.io/revision"
+
 
 def template_hash(template: Document) -> str:
     """The pod-template-hash: equal templates give equal hashes."""
@@ -56,6 +58,7 @@ class Deployments:
             self._scale(deployment, new, old)
         for replica_set in [new, *old]:
             self._write_replica_set(replica_set)
+        self._forget_oldest(deployment, old)
         return self._write_status(deployment, new, old)
 
     def _replica_sets(self, deployment: Document) -> tuple[Document, list[Document]]:
@@ -79,14 +82,13 @@ class Deployments:
         return self.cluster.create(replica_set, look(deployment, PRIVATE, "application", default=""))
 
     def _number(self, deployment: Document, new: Document, old: list[Document]) -> None:
-        mark = "deployment.kubernetes.io/revision"
-        highest = max((int(look(item, "metadata", "annotations", mark, default="0")) for item in old), default=0)
-        own = int(look(new, "metadata", "annotations", mark, default="0"))
-        if own > highest and look(deployment, "metadata", "annotations", mark) == str(own):
+        highest = max((int(look(item, "metadata", "annotations", REVISION, default="0")) for item in old), default=0)
+        own = int(look(new, "metadata", "annotations", REVISION, default="0"))
+        if own > highest and look(deployment, "metadata", "annotations", REVISION) == str(own):
             return
         revision = own if own > highest else highest + 1
         for item in (new, deployment):
-            item["metadata"].setdefault("annotations", {})[mark] = str(revision)
+            item["metadata"].setdefault("annotations", {})[REVISION] = str(revision)
             self.cluster.put(item)
         deployment[PRIVATE]["progressed"] = self.clock.epoch()
 
@@ -154,6 +156,13 @@ class Deployments:
             replica_set["status"] = status
             replica_set["spec"]["replicas"] = len(pods)
             self.cluster.put(replica_set)
+
+    def _forget_oldest(self, deployment: Document, old: list[Document]) -> None:
+        empty = [item for item in old if not self.cluster.children(item)]
+        empty.sort(key=lambda item: int(look(item, "metadata", "annotations", REVISION, default="0")), reverse=True)
+        for replica_set in empty[look(deployment, "spec", "revisionHistoryLimit", default=10) :]:
+            old.remove(replica_set)
+            self.cluster.delete(replica_set)
 
     def _write_status(self, deployment: Document, new: Document, old: list[Document]) -> float | None:
         wanted = look(deployment, "spec", "replicas", default=1)

@@ -13,6 +13,7 @@ from sandbox.workloads import DaemonSets, Jobs, StatefulSets
 
 ANSWER_SECONDS = 0.5
 """How long an operator takes to answer about a simple kind, at speed 1."""
+AT_ONCE = frozenset({"PodDisruptionBudget", "Service", "Namespace", "PersistentVolumeClaim"})
 ADDRESS = {"loadBalancer": {"ingress": [{"ip": "192.0.2.10"}]}}
 
 
@@ -81,7 +82,8 @@ class Kubernetes:
         generation = manifest["metadata"].get("generation")
         if simple is None or manifest[PRIVATE].get("answered") == generation or not is_alive(manifest):
             return None
-        due = manifest[PRIVATE].setdefault("due", self.cluster.clock.due(ANSWER_SECONDS))
+        seconds = 0.0 if manifest["kind"] in AT_ONCE else ANSWER_SECONDS
+        due = manifest[PRIVATE].setdefault("due", self.cluster.clock.due(seconds))
         if due > self.cluster.clock.epoch():
             return float(due)
         manifest[PRIVATE] |= {"answered": generation}

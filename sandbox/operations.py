@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import UTC, datetime
 
 from sandbox.applications import Applications
@@ -18,6 +19,9 @@ PICK_UP, LOAD, APPLY, RECORD, FINISH, WAIT, WAVE_PAUSE = 0.03, 0.1, 0.15, 0.05, 
 """Seconds at speed 1 before each write, as recorded on a real server."""
 TERMINATED = "Operation terminated"
 DELETE_POLICY = "argocd.argoproj.io/hook-delete-policy"
+
+
+logger = logging.getLogger(__name__)
 
 
 class Terminated(Exception):
@@ -246,9 +250,12 @@ class Operation:
 
     async def _end(self, phase: str, message: str) -> None:
         await self.clock.sleep(FINISH)
+        if self._state["phase"] == "Terminating" and phase != "Succeeded":
+            phase, message = "Failed", TERMINATED
         self._state.update({"phase": phase, "message": message, "finishedAt": self.clock.stamp()})
         del self.application["operation"]
         self.applications.save(self.application)
+        logger.info("operation ended application=%s phase=%s message=%s", self.name, phase, message)
         ending = "succeeded" if phase == "Succeeded" else f"failed: {message}"
         self.applications.event(
             self.application, "OperationCompleted", f"Sync operation to {self.sync['revision']} {ending}"

@@ -10,10 +10,11 @@ from starlette.routing import Route
 
 from sandbox.access import subject_of, world_of
 from sandbox.applications import IN_CLUSTER
-from sandbox.documents import look, without_empty
+from sandbox.documents import Document, look, without_empty
 from sandbox.envelope import answer, denied, read_body
 from sandbox.permissions import allows, enforce
 from sandbox.windows import is_active
+from sandbox.world import World
 
 PROJECT = "/api/v1/projects/{project}"
 
@@ -93,20 +94,36 @@ async def project_windows(request: Request) -> Response:
     return answer(without_empty({"windows": [item for item in windows if is_active(item, now)]}))
 
 
-async def list_clusters(request: Request) -> Response:
-    """The one cluster, for those who may see clusters."""
-    subject, world = subject_of(request), world_of(request)
-    if not allows(subject, "clusters", "get", IN_CLUSTER):
-        return answer({"metadata": {}, "items": None})
+def _cluster(world: World) -> Document:
     count = len(world.applications.all())
     state = {"status": "Successful", "message": "", "attemptedAt": world.clock.stamp()}
     if not count:
         state |= {"status": "Unknown", "message": "Cluster has no applications and is not being monitored."}
     version = "v1.36.0" if count else "0.0.0"
     information = {"connectionState": state, "serverVersion": version, "cacheInfo": {}, "applicationsCount": count}
-    cluster = {"server": IN_CLUSTER, "name": "in-cluster", "config": {"tlsClientConfig": {"insecure": False}},
-               "connectionState": state, "serverVersion": version, "info": information}  # fmt: skip
-    return answer({"metadata": {}, "items": [cluster]})
+    return {
+        "server": IN_CLUSTER,
+        "name": "in-cluster",
+        "config": {"tlsClientConfig": {"insecure": False}},
+        "connectionState": state,
+        "serverVersion": version,
+        "info": information,
+    }
+
+
+async def list_clusters(request: Request) -> Response:
+    """The one cluster, for those who may see clusters."""
+    subject = subject_of(request)
+    visible = allows(subject, "clusters", "get", IN_CLUSTER)
+    return answer({"metadata": {}, "items": [_cluster(world_of(request))] if visible else None})
+
+
+async def read_cluster(request: Request) -> Response:
+    """The cluster by its address or name; any other reads as forbidden."""
+    subject, entry = subject_of(request), request.path_params["entry"]
+    if entry not in (IN_CLUSTER, "in-cluster") or not allows(subject, "clusters", "get", IN_CLUSTER):
+        raise denied()
+    return answer(_cluster(world_of(request)))
 
 
 async def list_repositories(request: Request) -> Response:
@@ -116,7 +133,7 @@ async def list_repositories(request: Request) -> Response:
 
 
 async def no_such_entry(request: Request) -> Response:
-    """A single cluster or repository that is not registered reads as forbidden."""
+    """A single repository that is not registered reads as forbidden."""
     subject_of(request)
     raise denied()
 
@@ -139,6 +156,7 @@ ROUTES = [
     Route(f"{PROJECT}/roles/{{role}}/token", create_role_token, methods=["POST"]),
     Route(f"{PROJECT}/roles/{{role}}/token/{{issued_at:int}}", delete_role_token, methods=["DELETE"]),
     Route("/api/v1/clusters", list_clusters),
+    Route("/api/v1/clusters/{entry:path}", read_cluster),
     Route("/api/v1/repositories", list_repositories),
     Route("/api/v1/repositories/{entry:path}", no_such_entry),
 ]

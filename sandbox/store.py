@@ -9,6 +9,7 @@ from pathlib import Path
 
 from sandbox.documents import Document
 
+VERSION_GAP = 1000
 KINDS = ("setting", "project", "application", "object", "event")
 
 
@@ -28,7 +29,8 @@ class Store:
         self._database.commit()
         self._documents: dict[str, dict[str, Document]] = {kind: self.read_all(kind) for kind in KINDS}
         self._dirty: set[tuple[str, str]] = set()
-        self._version = int(self._documents["setting"].get("version", {}).get("value", 250))
+        # A killed process may have shown versions that it did not write down; none is given out twice.
+        self._version = int(self._documents["setting"].get("version", {}).get("value", -750)) + VERSION_GAP
 
     def read_all(self, kind: str) -> dict[str, Document]:
         """The documents of a kind as the file has them now, also those that another process wrote."""
