@@ -15,7 +15,7 @@ from django.conf import settings as django_settings
 from django.contrib.auth import get_user_model
 from django.contrib.sessions.models import Session
 from django.core.asgi import get_asgi_application
-from django.db import connections, transaction
+from django.db import transaction
 from django.test import Client
 from playwright.sync_api import Page
 
@@ -25,6 +25,7 @@ from tests.core import rules
 
 PATIENCE = 10.0
 pytestmark = [
+    pytest.mark.django_db(transaction=True),
     pytest.mark.urls("tests.core.rules"),
     # WhiteNoise serves its small files from synchronous iterators.
     pytest.mark.filterwarnings("ignore:StreamingHttpResponse must consume synchronous iterators"),
@@ -75,25 +76,18 @@ def until(holds: Callable[[], Any], what: str) -> None:
 
 
 @pytest.fixture
-def server(
-    django_db_setup: None, django_db_blocker: Any, settings: Any, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Server]:
+def server(transactional_db: None, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     """A running panel with one person, on a database where transactions commit."""
-    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")  # Playwright's loop runs in this thread
     settings.PANEL_HOOKS = {"listen": f"{rules.__name__}.everyone"}
     settings.ALLOWED_HOSTS = ["127.0.0.1"]
     settings.CSRF_TRUSTED_ORIGINS = []
     events.may_listen.cache_clear()
     monkeypatch.setattr(rules, "ROWS", {"rows": [1, 2, 3], "gone": False, "words": ""})
-    with django_db_blocker.unblock():
-        running = Server()
-        running.start()
-        yield running
-        running.stop()
-        events.may_listen.cache_clear()
-        Session.objects.all().delete()
-        get_user_model().objects.all().delete()
-        connections.close_all()
+    running = Server()
+    running.start()
+    yield running
+    running.stop()
+    events.may_listen.cache_clear()
 
 
 @pytest.fixture

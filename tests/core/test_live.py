@@ -11,8 +11,7 @@ import psycopg
 import pytest
 from asgiref.sync import sync_to_async
 from django.contrib.auth import get_user_model
-from django.contrib.sessions.models import Session
-from django.db import connection, connections, transaction
+from django.db import connection, transaction
 from django.test import AsyncClient
 
 from controlpanel.core import live
@@ -43,19 +42,6 @@ def publish(*topics: str, roll_back: bool = False) -> None:
 
 
 @pytest.fixture
-def committing(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
-    """A database where transactions commit, as NOTIFY needs; what the tests add is taken out again by name.
-
-    Django's own way empties every table, which the audit trail refuses.
-    """
-    with django_db_blocker.unblock():
-        yield
-        Session.objects.all().delete()
-        get_user_model().objects.all().delete()
-        connections.close_all()
-
-
-@pytest.fixture
 async def hub() -> AsyncIterator[Hub]:
     """A hub that ends with the test."""
     made = Hub()
@@ -71,7 +57,7 @@ async def quiet(hub: Hub, *topics: str) -> Stream:
     return stream
 
 
-@pytest.mark.usefixtures("committing")
+@pytest.mark.django_db(transaction=True)
 class TestHub:
     async def test_a_committed_change_reaches_the_stream_that_asked(self, hub: Hub) -> None:
         stream = await quiet(hub, "promotion.7")
@@ -180,7 +166,7 @@ async def until(parts: AsyncIterator[bytes], wanted: bytes) -> bytes:
 
 
 @pytest.mark.urls("tests.core.rules")
-@pytest.mark.usefixtures("committing")
+@pytest.mark.django_db(transaction=True)
 class TestStream:
     @pytest.fixture(autouse=True)
     def rule(self, settings: Any) -> Iterator[None]:
