@@ -7,37 +7,23 @@ a read with `refresh` may block for ever on the server and therefore has a deadl
 
 from __future__ import annotations
 
-import json
-import ssl
-import time
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from typing import Any, Literal, NamedTuple, Self
 from urllib.parse import quote
 
 import httpx
 
 from controlpanel.clients import errors
-from controlpanel.clients.argocd_envelope import SYSTEM, json_object, refused
+from controlpanel.clients.argocd_envelope import json_object
 from controlpanel.clients.argocd_json import Json, mappings, text
 from controlpanel.clients.argocd_models import MARKER, Application
 from controlpanel.clients.argocd_stream import STREAM_HEADERS, StreamEvent, read_events
+from controlpanel.clients.argocd_transport import Timeouts, Transport
 from controlpanel.clients.argocd_tree import Tree
 
-MAX_BODY_BYTES = 128 * 1024 * 1024
+__all__ = ["ArgoCD", "Refresh", "StreamEvent", "Timeouts", "UserInfo"]
 
 Refresh = Literal["normal", "hard"]
-Query = Mapping[str, str | list[str]]
-
-
-@dataclass(frozen=True)
-class Timeouts:
-    """Seconds. `read` bounds a whole answer, `refresh` one that waits for the controller, `silence` a stream."""
-
-    connect: float = 3.0
-    read: float = 10.0
-    refresh: float = 20.0
-    silence: float = 45.0
 
 
 class UserInfo(NamedTuple):
@@ -60,17 +46,15 @@ class ArgoCD:
         timeouts: Timeouts | None = None,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
-        self.server = _checked_server(server)
-        self.timeouts = timeouts or Timeouts()
-        self._client = httpx.Client(
-            base_url=self.server,
-            headers=_headers(token),
-            verify=_verification(ca_file, insecure=insecure),
-            timeout=self._timeout(self.timeouts.read),
-            limits=httpx.Limits(max_connections=16, max_keepalive_connections=4, keepalive_expiry=30),
-            follow_redirects=False,
+        self._transport = Transport(
+            server,
+            token,
+            ca_file=ca_file,
+            insecure=insecure,
+            timeouts=timeouts or Timeouts(),
             transport=transport,
         )
+        self.server = self._transport.server
 
     def __repr__(self) -> str:
         return f"ArgoCD({self.server!r})"
@@ -82,23 +66,25 @@ class ArgoCD:
         self.close()
 
     def close(self) -> None:
-        self._client.close()
+        self._transport.client.close()
 
     # ---- server and account
 
     def version(self) -> str:
         """The server's version; answered without a token too."""
-        return text(self._get("read the version", "/api/version"), "Version")
+        return text(self._transport.get("read the version", "/api/version"), "Version")
 
     def userinfo(self) -> UserInfo:
-        answer = self._get("read who the token belongs to", "/api/v1/session/userinfo")
+        answer = self._transport.get("read who the token belongs to", "/api/v1/session/userinfo")
         return UserInfo(answer.get("loggedIn") is True, text(answer, "username"))
 
     def can_i(self, resource: str, action: str, project: str, name: str = "*") -> bool:
         """Whether the token has the right, e.g. `can_i("applications", "sync", "hub", "backend-production")`."""
         path = "/".join(quote(part, safe="*") for part in (resource, action, project, name))
         return (
-            self._get(f"ask for the right to {action} {resource}", f"/api/v1/account/can-i/{path}").get("value")
+            self._transport.get(f"ask for the right to {action} {resource}", f"/api/v1/account/can-i/{path}").get(
+                "value"
+            )
             == "yes"
         )
 
@@ -107,29 +93,29 @@ class ArgoCD:
     def list_applications(self, project: str, selector: str = "") -> tuple[Application, ...]:
         """All Applications of the project, from a cache, without the health of their resources."""
         query = {"projects": project} | ({"selector": selector} if selector else {})
-        answer = self._get(f"list the Applications of project {project}", "/api/v1/applications", query)
+        answer = self._transport.get(f"list the Applications of project {project}", "/api/v1/applications", query)
         return tuple(Application.parse(item) for item in mappings(answer, "items"))
 
     def get_application(self, name: str, project: str, refresh: Refresh | None = None) -> Application:
         """Read one Application from Kubernetes itself. With `refresh` it waits for a new comparison until its deadline
         and raises Ambiguous then: go on polling without."""
         query = {"project": project} | ({"refresh": refresh} if refresh else {})
-        seconds = self.timeouts.refresh if refresh else self.timeouts.read
+        seconds = self._transport.timeouts.refresh if refresh else self._transport.timeouts.read
         what = f"{'refresh' if refresh else 'read'} the Application {name}"
-        return Application.parse(self._get(what, _application(name), query, seconds))
+        return Application.parse(self._transport.get(what, _application(name), query, seconds))
 
     def create_application(self, manifest: Json, *, upsert: bool = False, validate: bool = True) -> Application:
         """Create it; `upsert` replaces the spec of an existing one and merges its labels. `validate` renders (slow)."""
         query = {"upsert": _flag(upsert), "validate": _flag(validate)}
         name = text(manifest.get("metadata") or {}, "name")
-        answer = self._send(
+        answer = self._transport.write(
             "POST", f"create the Application {name}", "/api/v1/applications", query, manifest, seconds=30.0
         )
         return Application.parse(answer)
 
     def delete_application(self, name: str, project: str, *, cascade: bool = True) -> None:
         query = {"project": project, "cascade": _flag(cascade)}
-        self._send("DELETE", f"delete the Application {name}", _application(name), query)
+        self._transport.write("DELETE", f"delete the Application {name}", _application(name), query)
 
     # ---- operations
 
@@ -150,24 +136,24 @@ class ArgoCD:
         body: dict[str, Any] = {"project": project, "prune": prune, "infos": [{"name": MARKER, "value": promotion_id}]}
         body |= ({"revision": revision} if revision else {}) | ({"dryRun": True} if dry_run else {})
         return Application.parse(
-            self._send("POST", f"sync the Application {name}", _application(name, "sync"), {}, body)
+            self._transport.write("POST", f"sync the Application {name}", _application(name, "sync"), {}, body)
         )
 
     def terminate(self, name: str, project: str) -> None:
         """Ask the running operation to stop, whoever started it; raises NothingRunning when there is none."""
         what = f"terminate the operation on {name}"
-        self._send("DELETE", what, _application(name, "operation"), {"project": project})
+        self._transport.write("DELETE", what, _application(name, "operation"), {"project": project})
 
     # ---- what is below an Application
 
     def resource_tree(self, name: str, project: str) -> Tree:
         what = f"read the resources of {name}"
-        return Tree.parse(self._get(what, _application(name, "resource-tree"), {"project": project}))
+        return Tree.parse(self._transport.get(what, _application(name, "resource-tree"), {"project": project}))
 
     def managed_resources(self, name: str, project: str, *, kind: str = "", resource: str = "") -> tuple[Json, ...]:
         """Desired and live states; the states are JSON texts, Secrets come masked."""
         query = {"project": project} | ({"kind": kind} if kind else {}) | ({"name": resource} if resource else {})
-        answer = self._get(f"compare the resources of {name}", _application(name, "managed-resources"), query)
+        answer = self._transport.get(f"compare the resources of {name}", _application(name, "managed-resources"), query)
         return mappings(answer, "items")
 
     def resource(
@@ -176,14 +162,14 @@ class ArgoCD:
         """The live manifest of one object of the tree."""
         query = {"project": project, "group": group, "version": version, "kind": kind, "namespace": namespace}
         what = f"read {kind} {namespace}/{resource}"
-        answer = self._get(what, _application(name, "resource"), query | {"resourceName": resource})
+        answer = self._transport.get(what, _application(name, "resource"), query | {"resourceName": resource})
         return json_object(text(answer, "manifest"), what)
 
     def manifests(self, name: str, project: str, revision: str = "") -> tuple[Json, ...]:
         """What Argo CD renders at the revision, Secrets masked."""
         query = {"project": project} | ({"revision": revision} if revision else {})
         what = f"render the manifests of {name}"
-        answer = self._get(what, _application(name, "manifests"), query, self.timeouts.refresh)
+        answer = self._transport.get(what, _application(name, "manifests"), query, self._transport.timeouts.refresh)
         return tuple(json_object(entry, what) for entry in answer.get("manifests") or [])
 
     def events(
@@ -194,7 +180,7 @@ class ArgoCD:
         if uid:
             query |= {"resourceNamespace": namespace, "resourceName": name, "resourceUID": uid}
         what = f"read the events of {name or application}"
-        return mappings(self._get(what, _application(application, "events"), query), "items")
+        return mappings(self._transport.get(what, _application(application, "events"), query), "items")
 
     def logs(
         self, name: str, project: str, *, pod: str, namespace: str, container: str = "", lines: int = 200
@@ -202,7 +188,7 @@ class ArgoCD:
         """The last lines of a Pod's log; a Pod that cannot give logs answers with a line that says so."""
         query = {"project": project, "podName": pod, "namespace": namespace, "tailLines": str(lines), "follow": "false"}
         what = f"read the log of {namespace}/{pod}"
-        body = self._body(
+        body = self._transport.send(
             "GET", what, _application(name, "logs"), query | ({"container": container} if container else {})
         )
         results = (
@@ -215,23 +201,25 @@ class ArgoCD:
     # ---- projects, clusters, repositories
 
     def get_project(self, name: str) -> Json:
-        return self._get(f"read the AppProject {name}", f"/api/v1/projects/{quote(name, safe='')}")
+        return self._transport.get(f"read the AppProject {name}", f"/api/v1/projects/{quote(name, safe='')}")
 
     def put_project(self, manifest: Json, *, upsert: bool = True) -> Json:
         """Create the AppProject, or replace its spec; by this way its tokens and other status stay."""
         name = text(manifest.get("metadata") or {}, "name")
         body = {"project": manifest, "upsert": upsert}
-        return self._send("POST", f"write the AppProject {name}", "/api/v1/projects", {}, body)
+        return self._transport.write("POST", f"write the AppProject {name}", "/api/v1/projects", {}, body)
 
     def sync_windows(self, name: str, project: str) -> Json:
         """`canSync` says whether a manual sync is allowed now."""
-        return self._get(f"read the sync windows of {name}", _application(name, "syncwindows"), {"project": project})
+        return self._transport.get(
+            f"read the sync windows of {name}", _application(name, "syncwindows"), {"project": project}
+        )
 
     def clusters(self) -> tuple[Json, ...]:
-        return mappings(self._get("list the clusters", "/api/v1/clusters"), "items")
+        return mappings(self._transport.get("list the clusters", "/api/v1/clusters"), "items")
 
     def repositories(self) -> tuple[Json, ...]:
-        return mappings(self._get("list the repositories", "/api/v1/repositories"), "items")
+        return mappings(self._transport.get("list the repositories", "/api/v1/repositories"), "items")
 
     # ---- stream
 
@@ -245,103 +233,16 @@ class ArgoCD:
         """
         what = f"follow the Applications of project {project}"
         query = {"projects": project} | ({"selector": selector} if selector else {})
-        request = self._client.build_request(
-            "GET",
-            "/api/v1/stream/applications",
-            params=query,
-            headers=STREAM_HEADERS,
-            timeout=self._timeout(self.timeouts.silence),
-        )
-        return read_events(self._client, request, what=what, heartbeats=heartbeats)
-
-    # ---- transport
-
-    def _get(self, what: str, path: str, query: Query | None = None, seconds: float | None = None) -> Json:
-        return self._send("GET", what, path, query or {}, seconds=seconds)
-
-    def _send(
-        self, method: str, what: str, path: str, query: Query, body: Json | None = None, seconds: float | None = None
-    ) -> Json:
-        return json_object(self._body(method, what, path, query, body, seconds), what)
-
-    def _body(
-        self, method: str, what: str, path: str, query: Query, body: Json | None = None, seconds: float | None = None
-    ) -> bytes:
-        seconds = seconds or self.timeouts.read
-        content = None if method == "GET" else json.dumps(body or {}).encode()
-        headers = {} if method == "GET" else {"Content-Type": "application/json"}
-        request = self._client.build_request(
-            method, path, params=dict(query), content=content, headers=headers, timeout=self._timeout(seconds)
-        )
-        try:
-            response = self._client.send(request, stream=True)
-            try:
-                received = _read_all(response, time.monotonic() + seconds, what)
-            finally:
-                response.close()
-        except httpx.HTTPError as error:
-            # The cause is not chained: httpx's errors hold the request, and the request holds the token.
-            raise errors.from_transport(error, system=SYSTEM, what=what) from None
-        if not response.is_success:
-            raise refused(response, received, what)
-        return received
-
-    def _timeout(self, seconds: float) -> httpx.Timeout:
-        return httpx.Timeout(
-            connect=self.timeouts.connect, read=seconds, write=self.timeouts.read, pool=self.timeouts.connect
-        )
-
-
-def _read_all(response: httpx.Response, deadline: float, what: str) -> bytes:
-    received = bytearray()
-    for chunk in response.iter_bytes():
-        received += chunk
-        if time.monotonic() > deadline:
-            raise errors.Ambiguous(
-                f"{SYSTEM} answered too slowly to {what}.", "Look whether it was applied, then try again."
-            )
-        if len(received) > MAX_BODY_BYTES:
-            raise errors.Ambiguous(f"{SYSTEM} answered with too much to {what}.", "Narrow the question.")
-    return bytes(received)
+        silence = self._transport.timeouts.silence
+        request = self._transport.request("GET", "/api/v1/stream/applications", query, silence, STREAM_HEADERS)
+        return read_events(self._transport.client, request, what=what, heartbeats=heartbeats)
 
 
 def _application(name: str, part: str = "") -> str:
+    if not name.strip("."):
+        raise errors.Invalid(f"{name!r} is not the name of an Application.", "Give the Application's name.")
     return f"/api/v1/applications/{quote(name, safe='')}" + (f"/{part}" if part else "")
 
 
 def _flag(value: bool) -> str:
     return "true" if value else "false"
-
-
-def _headers(token: str) -> dict[str, str]:
-    if not token.isascii() or not token.isprintable() or " " in token:
-        raise errors.Invalid(
-            f"The token for {SYSTEM} holds characters that no token has.", "Set it again, without line ends."
-        )
-    authorization = {"Authorization": f"Bearer {token}"} if token else {}
-    return {"Accept": "application/json", **authorization}
-
-
-def _checked_server(server: str) -> str:
-    try:
-        url = httpx.URL(server)
-    except httpx.InvalidURL:
-        url = httpx.URL("")
-    if url.scheme not in {"http", "https"} or not url.host or url.userinfo or url.query:
-        raise errors.Invalid(
-            f"The address of {SYSTEM} is not usable.", "Give it as https://host[:port], without credentials."
-        )
-    return str(url).rstrip("/")
-
-
-def _verification(ca_file: str, *, insecure: bool) -> ssl.SSLContext | bool:
-    if insecure:
-        return False
-    if not ca_file:
-        return True
-    try:
-        return ssl.create_default_context(cafile=ca_file)
-    except (OSError, ssl.SSLError) as error:
-        raise errors.Invalid(
-            f"The CA file {ca_file} for {SYSTEM} cannot be read: {error}.", "Give a PEM file."
-        ) from error

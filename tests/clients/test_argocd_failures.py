@@ -13,7 +13,7 @@ from email.utils import format_datetime
 import httpx
 import pytest
 
-from controlpanel.clients import argocd, errors
+from controlpanel.clients import argocd_transport, errors
 from controlpanel.clients.argocd import ArgoCD, Timeouts
 
 TOKEN = "header.payload.signature-3f9c"
@@ -189,7 +189,7 @@ class Dripping(httpx.SyncByteStream):
 
 def test_an_answer_that_drips_for_ever_ends_at_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
     now = iter(range(1000))
-    monkeypatch.setattr("controlpanel.clients.argocd.time.monotonic", lambda: next(now))
+    monkeypatch.setattr("controlpanel.clients.argocd_transport.time.monotonic", lambda: next(now))
     stream = Dripping()
     failed = failure(httpx.Response(200, stream=stream))
     assert type(failed) is errors.Ambiguous
@@ -199,7 +199,7 @@ def test_an_answer_that_drips_for_ever_ends_at_the_deadline(monkeypatch: pytest.
 
 
 def test_an_answer_without_end_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(argocd, "MAX_BODY_BYTES", 1000)
+    monkeypatch.setattr(argocd_transport, "MAX_BODY_BYTES", 1000)
     failed = failure(httpx.Response(200, stream=Dripping(b"x" * 300)))
     assert type(failed) is errors.Ambiguous
     assert "too much" in failed.sentence

@@ -104,6 +104,14 @@ def test_names_cannot_reach_other_paths() -> None:
     assert recorder.sent[0].url.raw_path.startswith(b"/argo/api/v1/applications/..%2F..%2Fsession%3Fx%23y%2Fz?")
 
 
+@pytest.mark.parametrize("name", ["", ".", ".."])
+def test_a_name_that_is_none_is_refused_before_it_becomes_another_path(name: str) -> None:
+    recorder = Recorder()
+    with pytest.raises(Invalid):
+        recorder.client.delete_application(name, "hub")
+    assert not recorder.sent
+
+
 def test_the_token_is_a_bearer_and_appears_nowhere_else() -> None:
     recorder = Recorder()
     recorder.client.get_application("a", "hub")
@@ -111,7 +119,7 @@ def test_the_token_is_a_bearer_and_appears_nowhere_else() -> None:
     assert request.headers["Authorization"] == f"Bearer {TOKEN}"
     assert TOKEN not in str(request.url)
     assert TOKEN not in repr(recorder.client)
-    assert TOKEN not in repr(vars(recorder.client))
+    assert TOKEN not in repr(vars(recorder.client._transport))
 
 
 def test_without_a_token_nothing_is_claimed() -> None:
@@ -132,7 +140,7 @@ def test_without_a_token_nothing_is_claimed() -> None:
 )
 def test_every_call_has_a_deadline_and_a_refresh_has_its_own(name: str, read: float) -> None:
     recorder = Recorder()
-    recorder.client.timeouts = Timeouts(connect=4, read=11, refresh=21, silence=46)
+    recorder.client._transport.timeouts = Timeouts(connect=4, read=11, refresh=21, silence=46)
     CALLS[name](recorder.client)
     assert recorder.sent[0].extensions["timeout"] == {"connect": 4, "read": read, "write": 11, "pool": 4}
 

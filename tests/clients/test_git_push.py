@@ -130,6 +130,23 @@ def test_the_claim_appearing_between_the_look_and_the_push_is_caught_by_the_leas
     assert repository.tip(BRANCH) == theirs
 
 
+def test_a_promotion_called_off_between_the_look_and_the_push_does_not_land(
+    repository: GitRepository, tip: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The tombstone names the parent, so without a lease on the claim the push would be a fast-forward of it."""
+    commit, looked = make(repository, tip), repository._standing
+    other = GitRepository(repository.address.url, tmp_path / "other")
+
+    def look_then_it_is_called_off(*arguments: object) -> object:
+        found = looked(*arguments)  # type: ignore[arg-type]
+        other.reserve(CLAIM, tip)
+        return found
+
+    monkeypatch.setattr(repository, "_standing", look_then_it_is_called_off)
+    assert repository.push(branch=BRANCH, expected=tip, commit=commit, claim=CLAIM) == Claimed(tip)
+    assert repository.tip(BRANCH) == tip
+
+
 def test_a_reserved_claim_refuses_every_later_push(repository: GitRepository, tip: str) -> None:
     commit = make(repository, tip)
     assert repository.reserve(CLAIM, tip) == Pushed(tip)

@@ -45,7 +45,7 @@ def ask(recorded: Exchange) -> bytes:
     """The same request through the client's one way out."""
     with client(lambda request: recorded.response()) as argocd:
         body = recorded.body if isinstance(recorded.body, dict) else None
-        return argocd._body(recorded.method, "ask", recorded.path, recorded.params, body)
+        return argocd._transport.send(recorded.method, "ask", recorded.path, recorded.params, body)
 
 
 def expected_refusal(recorded: Exchange) -> type[errors.ClientError]:
