@@ -6,12 +6,15 @@ import asyncio
 import hashlib
 import os
 import re
+import subprocess
 from collections import OrderedDict
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 FULL_SHA = re.compile(r"[0-9a-f]{40}")
-GIT_SLOTS = 4
+GIT_PROCESSES = 4
+GIT_SECONDS = 60
 CACHED_COMMITS = 64
 
 
@@ -26,33 +29,34 @@ def git_environment() -> dict[str, str]:
     return {"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "HOME": os.devnull} | own
 
 
+def run_git(arguments: Sequence[str], stdin: bytes | None) -> bytes:
+    """What git prints; RepositoryError with its words when it fails or takes longer than GIT_SECONDS."""
+    try:
+        child = subprocess.run(
+            ["git", *arguments], input=stdin or b"",
+            capture_output=True, env=git_environment(), timeout=GIT_SECONDS, check=False,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired as error:
+        raise RepositoryError(f"`git {arguments[0]}` failed timeout after {GIT_SECONDS}s") from error
+    if child.returncode:
+        raise RepositoryError(" ".join(child.stderr.decode("utf-8", "replace").split()))
+    return child.stdout
+
+
 class Repository:
     """One address. Commits and files are cached; branches are asked of the remote each time."""
 
-    def __init__(self, url: str, cache: Path, slots: asyncio.Semaphore) -> None:
+    def __init__(self, url: str, cache: Path, threads: ThreadPoolExecutor) -> None:
         self.url = url
         self.directory = cache / f"{hashlib.sha256(url.encode()).hexdigest()[:20]}.git"
-        self._slots = slots
+        self._threads = threads
         self._lock = asyncio.Lock()
         self._refs: dict[str, str] = {}
         self._refs_asked = float("-inf")
         self._listings: OrderedDict[str, dict[str, str]] = OrderedDict()
 
     async def _git(self, *arguments: str, stdin: bytes | None = None) -> bytes:
-        async with self._slots:
-            child = await asyncio.create_subprocess_exec(
-                "git",
-                *arguments,
-                # A child without input may be gone before a pipe to it could be written.
-                stdin=asyncio.subprocess.DEVNULL if stdin is None else asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.PIPE,
-                env=git_environment(),
-            )
-            output, errors = await child.communicate(stdin)
-        if child.returncode:
-            raise RepositoryError(" ".join(errors.decode("utf-8", "replace").split()))
-        return output
+        return await asyncio.get_running_loop().run_in_executor(self._threads, run_git, arguments, stdin)
 
     async def _bare(self, *arguments: str, stdin: bytes | None = None) -> bytes:
         return await self._git("--git-dir", str(self.directory), *arguments, stdin=stdin)
@@ -149,14 +153,18 @@ class Repositories:
     def __init__(self, cache: Path) -> None:
         cache.mkdir(parents=True, exist_ok=True)
         self.cache = cache
-        self._slots = asyncio.Semaphore(GIT_SLOTS)
+        self._threads = ThreadPoolExecutor(GIT_PROCESSES, "git")
         self._known: dict[str, Repository] = {}
 
     def at(self, url: str) -> Repository:
         """The repository at this address (a path or a URL); nothing is read yet."""
         if url not in self._known:
-            self._known[url] = Repository(url, self.cache, self._slots)
+            self._known[url] = Repository(url, self.cache, self._threads)
         return self._known[url]
+
+    def close(self) -> None:
+        """Wait for the git processes that run; no others start."""
+        self._threads.shutdown(wait=True, cancel_futures=True)
 
     async def check(self, url: str) -> None:
         """Refuse, in Argo CD's words, a repository that cannot be reached or whose HEAD does not resolve."""

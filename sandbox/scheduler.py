@@ -67,7 +67,7 @@ class Scheduler:
             again = self._steps[kind](name)
         except Exception:
             logger.exception("step failed, it is tried again kind=%s name=%s seconds=%s", kind, name, RETRY_SECONDS)
-            again = self.clock.epoch() + RETRY_SECONDS
+            again = self.clock.due(RETRY_SECONDS)
         if again is not None:
             self.wake_at(kind, name, again)
 

@@ -82,6 +82,7 @@ class World:
         """Stop time and write everything."""
         self.hub.close()
         await self.controller.stop()
+        self.repositories.close()
         for loop in self._loops:
             loop.cancel()
             with contextlib.suppress(asyncio.CancelledError):
