@@ -35,12 +35,16 @@ changes nothing more and answers the same. Errors are RFC 9457 problem details w
 api = NinjaAPI(
     title="Control panel", version="1", description=DESCRIPTION, openapi_url=None, docs_url=None, urls_namespace="api"
 )
-api.add_exception_handler(UserError, problems.of_user_error)
-api.add_exception_handler(ValidationError, problems.of_validation)
-api.add_exception_handler(HttpError, problems.of_http_error)
-api.add_exception_handler(Http404, problems.of_absence)
-api.add_exception_handler(SuspiciousOperation, problems.of_suspicion)
-api.add_exception_handler(Exception, problems.of_fault)
+HANDLERS: dict[type[Exception], Callable[[HttpRequest, Any], HttpResponse]] = {
+    UserError: problems.of_user_error,
+    ValidationError: problems.of_validation,
+    HttpError: problems.of_http_error,
+    Http404: problems.of_absence,
+    SuspiciousOperation: problems.of_suspicion,
+    Exception: problems.of_fault,
+}
+for _kind, _handler in HANDLERS.items():
+    api.add_exception_handler(_kind, _handler)
 
 
 @api.get("/openapi.json", auth=BearerOrSession(Right.SIGNED_IN), include_in_schema=False)

@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
-from django.urls import path
+from django.contrib.auth.views import LoginView, LogoutView
+from django.urls import include, path
 
 from controlpanel import api
+from controlpanel.core.permissions import Right, declares
+from controlpanel.core.views.components import components
+from controlpanel.core.views.events import events
+from controlpanel.core.views.theme import theme
 from deployments.views import health
+
+login = declares(Right.ANYONE)(LoginView.as_view(template_name="registration/login.html"))
+logout = declares(Right.SIGNED_IN)(LogoutView.as_view())
 
 urlpatterns = [
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
     path("metrics", health.metrics, name="metrics"),
+    path("login", login, name="login"),
+    path("logout", logout, name="logout"),
+    path("theme", theme, name="theme"),
+    path("events", events, name="events"),
+    path("settings/components", components, name="components"),
+    path("", include("deployments.urls")),
     *api.urlpatterns,
 ]

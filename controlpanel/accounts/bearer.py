@@ -16,7 +16,6 @@ class Bearer(AuthBase):
 
     openapi_type = "http"
     openapi_scheme = "bearer"
-    openapi_bearerFormat = "cp_…"
 
     def __init__(self, right: Right) -> None:
         super().__init__()

@@ -112,7 +112,9 @@ def _configuration() -> Configuration:
 
 def _required(name: str, value: str) -> str:
     if not value:
-        raise NotConfigured(f"{name} is not set.", f"Set {name} for the panel's processes; docs/configuration.md says how.")
+        raise NotConfigured(
+            f"{name} is not set.", f"Set {name} for the panel's processes; docs/configuration.md says how."
+        )
     return value
 
 

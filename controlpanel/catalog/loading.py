@@ -138,9 +138,7 @@ def _variable(spec: VariableSpec) -> dict[str, object]:
 
 
 def _counted(parsed: CatalogDocument) -> str:
-    return (
-        f"{len(parsed.environments)} environments, {len(parsed.components)} components, {len(parsed.variables)} variables"
-    )
+    return f"{len(parsed.environments)} environments, {len(parsed.components)} components, {len(parsed.variables)} variables"
 
 
 def _record(actor: audit.Author, action: str, version: CatalogVersion, message: str, **details: object) -> None:

@@ -32,9 +32,8 @@ def problem(*, status: int, kind: str, title: str, detail: str, remedy: str = ""
 def of_user_error(request: HttpRequest, error: UserError) -> HttpResponse:
     """A mistake that the asker can mend, in our own words."""
     kind = next((KINDS[base] for base in type(error).__mro__ if base in KINDS), "not-possible")
-    return problem(
-        status=error.status, kind=kind, title=error.title, detail=error.sentence, remedy=error.remedy, **error.extra
-    )
+    standard = {"status": error.status, "title": error.title, "detail": error.sentence, "remedy": error.remedy}
+    return problem(**{"kind": kind, **error.extra, **standard})
 
 
 def of_validation(request: HttpRequest, error: ValidationError) -> HttpResponse:

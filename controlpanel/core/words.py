@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from ninja import Header
+from ninja.params.functions import Header
 from pydantic import AfterValidator, Field
 
 
@@ -20,10 +20,8 @@ Word = Annotated[str, Field(max_length=100), AfterValidator(_storable)]
 Text = Annotated[str, Field(max_length=20_000), AfterValidator(_storable)]
 """What a person wrote."""
 
-Key = Annotated[
-    str,
-    Header(
-        alias="Idempotency-Key", max_length=200, description="The same call with the same key changes nothing more."
-    ),
-    AfterValidator(_storable),
-]
+Key = Annotated[str, AfterValidator(_storable)]
+KEY: Any = Header(
+    "", alias="Idempotency-Key", max_length=200, description="The same call with the same key changes nothing more."
+)
+"""The default of every `key: Key`."""

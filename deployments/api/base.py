@@ -16,7 +16,7 @@ from controlpanel.accounts.bearer import actor_of
 from controlpanel.core.idempotency import answer_once
 from deployments.api.answers import ProblemOut
 
-PROBLEMS = {code: ProblemOut for code in (401, 403, 404, 405, 409, 422, 500)}
+PROBLEMS = dict.fromkeys((401, 403, 404, 405, 409, 422, 500), ProblemOut)
 """Every route may answer these; documented with each."""
 
 

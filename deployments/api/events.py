@@ -9,7 +9,8 @@ from typing import Any
 
 from django.core.serializers.json import DjangoJSONEncoder
 from django.http import HttpRequest, StreamingHttpResponse
-from ninja import Header, Router
+from ninja import Router
+from ninja.params.functions import Header
 
 from controlpanel.accounts.actors import Actor, of_token
 from controlpanel.accounts.bearer import Bearer, actor_of

@@ -15,7 +15,7 @@ from controlpanel.accounts.bearer import Bearer, actor_of
 from controlpanel.core.errors import AbsentError
 from controlpanel.core.permissions import Right
 from controlpanel.core.waiting import listening, read
-from controlpanel.core.words import Key
+from controlpanel.core.words import KEY, Key
 from deployments.api import shapes
 from deployments.api.answers import PreflightOut
 from deployments.api.base import PROBLEMS, once
@@ -34,7 +34,7 @@ PATIENCE_SECONDS = 10.0
     response={200: PreflightOut, 202: PreflightOut, **PROBLEMS},
     summary="See what a promotion would change",
 )
-async def preflight_ask(request: HttpRequest, response: HttpResponse, body: PreflightIn, key: Key = "") -> Status[Any]:
+async def preflight_ask(request: HttpRequest, response: HttpResponse, body: PreflightIn, key: Key = KEY) -> Status[Any]:
     """Answers 200 where it is rendered within 10 seconds, else 202 with the address to read, in `url` and `Location`."""
     asked = await read(once, request, key, body, 202, lambda actor: {"id": str(_ask(actor, body).pk)})
     pk = uuid.UUID(asked.value["id"])
@@ -75,5 +75,7 @@ def _is_rendering(pk: uuid.UUID) -> bool:
 def _answer(actor: Actor, pk: uuid.UUID) -> dict[str, Any]:
     row = Preflight.objects.select_related("release", "environment").filter(pk=pk).first()
     if row is None or not actor.may(Right.VIEW, row.environment.name):
-        raise AbsentError(f"There is no preflight {pk}, or it is not yours to see.", "Ask for one: POST /api/v1/preflight.")
+        raise AbsentError(
+            f"There is no preflight {pk}, or it is not yours to see.", "Ask for one: POST /api/v1/preflight."
+        )
     return shapes.preflight(row, gates_of(row, actor=actor))

@@ -7,17 +7,17 @@ from typing import Annotated, Any, Literal
 
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from ninja import Body, Query, Router
+from ninja import Body, Router
 from ninja.responses import Status
 
 from controlpanel.accounts.actors import Actor
 from controlpanel.accounts.bearer import Bearer, actor_of
-from controlpanel.core.errors import UserError
+from controlpanel.core.errors import ConflictError
 from controlpanel.core.keyset import Cursor, Limit, portion
 from controlpanel.core.permissions import Right
-from controlpanel.core.words import Key, Word
+from controlpanel.core.words import KEY, Key, Word
 from deployments.api import shapes
-from deployments.api.answers import ProblemOut, PromotionList, PromotionOut
+from deployments.api.answers import PromotionList, PromotionOut
 from deployments.api.base import PROBLEMS, once
 from deployments.api.requests import ActIn, PromotionIn
 from deployments.choices import State
@@ -31,10 +31,9 @@ Said = Annotated[ActIn, Body()]
 NOTHING = ActIn()
 
 
-class NotAvailableYet(UserError):
+class NotAvailableYet(ConflictError):
     """Part of the interface, but this panel cannot do it yet."""
 
-    status = 501
     title = "Not available yet"
 
 
@@ -59,7 +58,7 @@ def promotion_list(
 @router.post(
     "", auth=Bearer(Right.PROMOTION_REQUEST), response={202: PromotionOut, **PROBLEMS}, summary="Ask for a promotion"
 )
-def promotion_ask(request: HttpRequest, body: PromotionIn, key: Key = "") -> Status[Any]:
+def promotion_ask(request: HttpRequest, body: PromotionIn, key: Key = KEY) -> Status[Any]:
     """With the `render_digest` of a preflight it is judged at once: 409 with `gates` where it is stale or blocked.
     Without one it is judged after rendering and may end `rejected`. An equal open one of the same token is answered."""
     return once(request, key, body, 202, lambda actor: _shape(_request(actor, body)))
@@ -76,7 +75,7 @@ def promotion_read(request: HttpRequest, identifier: Word) -> Any:
 def _act_route(name: str, right: Right, summary: str, act: Callable[[Actor, Promotion, ActIn], object]) -> None:
     """Add `POST /promotions/{identifier}/<name>`; every act is asked for and answered alike."""
 
-    def promotion_act(request: HttpRequest, identifier: Word, body: Said = NOTHING, key: Key = "") -> Status[Any]:
+    def promotion_act(request: HttpRequest, identifier: Word, body: Said = NOTHING, key: Key = KEY) -> Status[Any]:
         def work(actor: Actor) -> dict[str, Any]:
             promotion = services.find_promotion(identifier, actor=actor)
             actor.require(right, promotion.environment.name)
@@ -86,13 +85,17 @@ def _act_route(name: str, right: Right, summary: str, act: Callable[[Actor, Prom
         return once(request, key, body, 200, work)
 
     promotion_act.__name__ = f"promotion_{name}"
-    responses = {200: PromotionOut, 501: ProblemOut, **PROBLEMS}
-    router.post(f"/{{identifier}}/{name}", auth=Bearer(right), response=responses, summary=summary)(promotion_act)
+    answers = {200: PromotionOut, **PROBLEMS}
+    router.post(f"/{{identifier}}/{name}", auth=Bearer(right), response=answers, summary=summary)(promotion_act)
 
 
 def _not_available(act: str) -> Callable[[Actor, Promotion, ActIn], object]:
     def refuse(actor: Actor, promotion: Promotion, body: ActIn) -> object:
-        raise NotAvailableYet(f"This panel cannot {act} a promotion yet.", "Promote the release that you want instead.")
+        raise NotAvailableYet(
+            f"This panel cannot {act} a promotion yet.",
+            "Promote the release that you want instead.",
+            kind="not-available",
+        )
 
     return refuse
 

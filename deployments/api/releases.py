@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from django.http import HttpRequest
-from ninja import Query, Router
+from ninja import Router
 from ninja.responses import Status
 
 from controlpanel.accounts.bearer import Bearer
 from controlpanel.core.keyset import Cursor, Limit, listed, portion
 from controlpanel.core.permissions import Right
-from controlpanel.core.words import Key, Word
+from controlpanel.core.words import KEY, Key, Word
 from deployments.api import shapes
 from deployments.api.answers import ReleaseList, ReleaseOut
 from deployments.api.base import PROBLEMS, once
@@ -30,7 +30,7 @@ def release_list(request: HttpRequest, limit: Limit = 20, cursor: Cursor = "") -
 
 
 @router.post("", auth=Bearer(Right.RELEASE_CREATE), response={201: ReleaseOut, **PROBLEMS}, summary="Create a release")
-def release_add(request: HttpRequest, body: ReleaseIn, key: Key = "") -> Status[Any]:
+def release_add(request: HttpRequest, body: ReleaseIn, key: Key = KEY) -> Status[Any]:
     """Images that are not given are copied from the newest release. The same release once more changes nothing."""
     return once(
         request,

@@ -36,8 +36,8 @@ def bootstrap(*, actor: audit.Author) -> Iterator[str]:
     repository, repo_url = connections.deploy_repository(), connections.deploy_repository_for_argocd()
     places = [(spec, _argocd(spec)) for spec in document.environments]
     repository.tip("HEAD")
-    for _, argocd in places:
-        _require_token(argocd)
+    for spec, argocd in places:
+        _require_token(argocd, spec)
     yield from _branches(repository, document)
     yield from _projects(document, places, repo_url)
     for spec, argocd in places:
@@ -69,11 +69,11 @@ def _argocd(spec: EnvironmentSpec) -> ArgoCD:
     return connections.argocd_bootstrap(Environment.objects.get(name=spec.name))
 
 
-def _require_token(argocd: ArgoCD) -> None:
+def _require_token(argocd: ArgoCD, spec: EnvironmentSpec) -> None:
     if not argocd.userinfo().logged_in:
         raise connections.NotConfigured(
-            f"Argo CD at {argocd.server} does not accept the panel's token.",
-            "Set ARGOCD_BOOTSTRAP_TOKEN, or ARGOCD_TOKEN, to a valid token of an account with the right to create projects.",
+            f"The Argo CD of {spec.name} does not accept the panel's token.",
+            f"Set ARGOCD_BOOTSTRAP_TOKEN, or {spec.argocd.token_from}, to a token of an account that may create projects.",
         )
 
 
@@ -88,14 +88,13 @@ def _branches(repository: GitRepository, document: CatalogDocument) -> Iterator[
         yield f"deploy repository: branch {spec.branch} {'is there' if existed else 'created'}."
 
 
-def _projects(
-    document: CatalogDocument, places: list[tuple[EnvironmentSpec, ArgoCD]], repo_url: str
-) -> Iterator[str]:
+def _projects(document: CatalogDocument, places: list[tuple[EnvironmentSpec, ArgoCD]], repo_url: str) -> Iterator[str]:
     """Each project of each server once, though environments may share it."""
     seen: set[tuple[str, str]] = set()
     for spec, argocd in places:
-        if (argocd.server, spec.argocd.project) not in seen:
-            seen.add((argocd.server, spec.argocd.project))
+        place = (spec.argocd.server_from, spec.argocd.project)
+        if place not in seen:
+            seen.add(place)
             yield _project(argocd, argo.app_project(document, spec, repo_url))
 
 

@@ -145,7 +145,7 @@ async def _guard_rights(hub: Hub) -> None:
 
 async def check_rights(hub: Hub) -> None:
     """Ask once for all streams together; a database that does not answer ends none."""
-    streams = tuple(hub.streams)
+    streams = tuple(stream for stream in hub.streams if stream.user_id is not None)  # others ask for themselves
     if not streams:
         return
     try:
