@@ -1,0 +1,86 @@
+"""What people type into pages. Rules stand in the services; forms only read and name fields."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+
+
+class PromotionForm(forms.Form):
+    """The decision on the promote page. `expected` is the name to type, "" where none is asked for."""
+
+    reason = forms.CharField(
+        label="Reason", required=False, max_length=2000, help_text="Kept in the audit log and the Git commit.",
+        widget=forms.Textarea(attrs={"class": "input", "rows": 2}),
+    )  # fmt: skip
+    confirm = forms.CharField(required=False, max_length=100)
+    render_digest = forms.CharField(required=False, max_length=64, widget=forms.HiddenInput)
+    key = forms.CharField(required=False, max_length=64, widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, expected: str = "", **named: Any) -> None:
+        super().__init__(*args, **named)
+        self.expected = expected
+
+    def clean_confirm(self) -> str:
+        """The environment's name, exactly."""
+        typed = str(self.cleaned_data["confirm"]).strip()
+        if self.expected and typed != self.expected:
+            raise forms.ValidationError(f"Type {self.expected} to continue.")
+        return typed
+
+    def clean_render_digest(self) -> str:
+        """What was looked at; without it nothing is asked for."""
+        digest = str(self.cleaned_data["render_digest"])
+        if not digest:
+            raise forms.ValidationError("Waits for the rendered diff. Reload when it is there.")
+        return digest
+
+
+class ReleaseForm(forms.Form):
+    """A new release; images as lines `key=registry/name@sha256:…`."""
+
+    version = forms.CharField(
+        label="Version", max_length=100, help_text="Such as 2026.11.5. A release never changes.",
+        widget=forms.TextInput(attrs={"class": "input code", "autocomplete": "off", "spellcheck": "false"}),
+    )  # fmt: skip
+    commit = forms.CharField(
+        label="Commit", max_length=40, help_text="The full SHA in the platform repository that configures it.",
+        widget=forms.TextInput(attrs={"class": "input code", "autocomplete": "off", "spellcheck": "false"}),
+    )  # fmt: skip
+    images = forms.CharField(
+        label="Images", required=False, max_length=20_000,
+        help_text="One for each line: backend=registry/backend@sha256:… Images that are not given are copied from the newest release.",
+        widget=forms.Textarea(attrs={"class": "input code", "rows": 6, "spellcheck": "false"}),
+    )  # fmt: skip
+    title = forms.CharField(
+        label="Title", required=False, max_length=200, widget=forms.TextInput(attrs={"class": "input"})
+    )
+    notes = forms.CharField(
+        label="Notes", required=False, max_length=20_000, widget=forms.Textarea(attrs={"class": "input", "rows": 4})
+    )
+
+    def clean_images(self) -> dict[str, str]:
+        """Images by key. A line that is no `key=reference` is named."""
+        found: dict[str, str] = {}
+        for number, line in enumerate(str(self.cleaned_data["images"]).splitlines(), start=1):
+            if not line.strip():
+                continue
+            key, separator, image = (part.strip() for part in line.partition("="))
+            if not separator or not key or not image:
+                raise forms.ValidationError(f"Line {number} is not key=registry/name@sha256:…")
+            if key in found:
+                raise forms.ValidationError(f"Line {number} names {key} a second time.")
+            found[key] = image
+        return found
+
+    def refuse(self, field: str, sentence: str) -> None:
+        """Show a refusal of the service at the field that it names."""
+        name = field.split(".", 1)[0]
+        self.add_error(name if name in self.fields else None, sentence)
+
+
+class ReasonForm(forms.Form):
+    """Why somebody aborts or ignores."""
+
+    reason = forms.CharField(required=False, max_length=2000)

@@ -1,0 +1,37 @@
+"""Reading one environment for its page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from controlpanel.accounts.actors import Actor
+from controlpanel.catalog.models import Environment
+from controlpanel.core.errors import AbsentError
+from controlpanel.core.permissions import Right
+from deployments.choices import OPEN
+from deployments.models import Application, Promotion
+from deployments.selectors.board import Lane, ends_of, lanes
+
+HISTORY = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class EnvironmentPage:
+    """The lane as on the board, the Applications as observed, and the newest promotions."""
+
+    lane: Lane
+    applications: tuple[Application, ...]
+    history: tuple[Promotion, ...]
+
+
+def environment_of_page(name: str, *, actor: Actor) -> EnvironmentPage:
+    """Read it in five queries. Raises `AbsentError` for an absent or foreign one."""
+    place = Environment.objects.filter(name=name, is_retired=False).first()
+    if place is None or not actor.may(Right.VIEW, name):
+        raise AbsentError(f"There is no environment {name[:63]}, or it is not yours to see.", "See the pipeline.")
+    rows = Promotion.objects.filter(environment=place).select_related("environment", "release", "requester")
+    history = tuple(rows.order_by("-number")[:HISTORY])
+    opened = tuple(rows.filter(state__in=OPEN).order_by("number"))
+    applications = tuple(Application.objects.filter(environment=place))
+    shown = lanes([place], (), ends_of([place], ()), {place.pk: applications}, {name: opened}, {})
+    return EnvironmentPage(lane=shown[0], applications=applications, history=history)

@@ -1,0 +1,90 @@
+"""Reading preflights for the promote page."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from django.db.models import Max, OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models.functions import Coalesce
+
+from controlpanel.catalog.models import Component
+from deployments.choices import PreflightState
+from deployments.models import Preflight, Promotion
+
+NEVER = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FromTo:
+    """One component of the table "From and to"."""
+
+    component: str
+    now: str
+    after: str
+    images: tuple[str, ...]
+    resources: int
+    change: str
+
+
+def current(version: str, environment: str) -> Preflight | None:
+    """The newest preflight of all components that is rendering, or ready and not overtaken by a later commit."""
+    committed = Promotion.objects.filter(environment=OuterRef("environment")).exclude(commit="").order_by()
+    newest = committed.values("environment").annotate(at=Max("committed_at")).values("at")
+    rows = _rows().filter(release__version=version, environment__name=environment, environment__is_retired=False)
+    fresh = Q(state=PreflightState.READY, ready_at__gt=Coalesce(Subquery(newest), Value(NEVER)))
+    standing = fresh | Q(state=PreflightState.RENDERING)
+    return rows.filter(standing, components=[]).order_by("-created_at").first()
+
+
+def by_id(identifier: str, version: str, environment: str) -> Preflight | None:
+    """This preflight, if it is one of that release and environment."""
+    try:
+        key = uuid.UUID(identifier)
+    except ValueError:
+        return None
+    return _rows().filter(pk=key, release__version=version, environment__name=environment).first()
+
+
+def from_to(preflight: Preflight, versions: Mapping[tuple[int, str], str]) -> list[FromTo]:
+    """What each component runs now and would run, changed ones first; one query."""
+    components = Component.objects.filter(is_retired=False)
+    changed = changed_resources(preflight)
+    counts = {name: sum(change["component"] == name for change in changed) for name in preflight.parts}
+    rows = [
+        FromTo(
+            component=one.name, now=versions.get((preflight.environment_id, one.name), ""), after=preflight.release.version,
+            images=tuple(preflight.release.images[key] for key in one.images if key in preflight.release.images),
+            resources=counts[one.name], change="changed" if counts[one.name] else "unchanged",
+        )
+        for one in components
+        if one.name in preflight.parts
+    ]  # fmt: skip
+    return sorted(rows, key=lambda row: row.change == "unchanged")
+
+
+def changed_resources(preflight: Preflight) -> list[dict[str, str]]:
+    """The resources that would differ."""
+    return [change for change in preflight.changes if change["change"] != "unchanged"]
+
+
+def what_moved(before: Preflight | None, now: Preflight) -> str:
+    """The components whose rendered change differs between two previews, in words; empty where it cannot be told."""
+    if before is None or now.state != PreflightState.READY:
+        return ""
+    old, new = _marks(before.changes), _marks(now.changes)
+    moved = old ^ new
+    names = sorted({component for component, *_ in moved})
+    count = len({mark[:4] for mark in moved})
+    return f"{', '.join(names)} ({count} resource{'s' if count != 1 else ''})" if names else ""
+
+
+def _marks(changes: Iterable[Mapping[str, str]]) -> set[tuple[str, ...]]:
+    names: Sequence[str] = ("component", "kind", "namespace", "name", "change", "diff")
+    return {tuple(change[name] for name in names) for change in changes if change["change"] != "unchanged"}
+
+
+def _rows() -> QuerySet[Preflight]:
+    return Preflight.objects.select_related("release", "environment")

@@ -1,0 +1,233 @@
+"""Reading promotions for pages: one with all that its page shows, and the list."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db.models import OuterRef, Q, QuerySet, Subquery
+from django.db.models.expressions import RawSQL
+
+from controlpanel.accounts.actors import Actor
+from controlpanel.accounts.models import User
+from controlpanel.catalog.models import Environment
+from controlpanel.core.errors import AbsentError
+from controlpanel.core.models import AuditEvent
+from controlpanel.core.permissions import Right
+from controlpanel.core.presentation.wording import duration
+from deployments.choices import OPEN, TERMINAL, Rollout
+from deployments.models import Application, GateResult, Promotion, PromotionComponent
+from deployments.selectors.estimates import remaining_seconds, usual_seconds
+from deployments.selectors.progress import Step, spans_of, steps_of, waves_of
+from deployments.selectors.rollouts import is_ready, newest_done, pods_ready
+
+FILES = """(SELECT sum(own.count) FROM deployments_renderedcomponent AS rendered,
+  LATERAL (SELECT count(*) FROM jsonb_object_keys(rendered.files)) AS own
+  WHERE rendered.input_digest IN (SELECT value FROM jsonb_each_text(deployments_promotion.plan -> 'parts')))"""
+"""How many files the promotion's commit holds."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Card:
+    """One component of a promotion: its rollout, its Application as observed, and what ran before."""
+
+    rollout: PromotionComponent
+    application: Application | None
+    before: str
+
+    @property
+    def is_open(self) -> bool:
+        """Shown in full while it runs or is stuck."""
+        return self.rollout.state in (Rollout.SYNCING, Rollout.ROLLING_OUT, Rollout.STUCK)
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether it needs a person."""
+        return self.rollout.state == Rollout.STUCK
+
+    @property
+    def beside(self) -> str:
+        """What stands beside its name: pods, unchanged, or what still runs."""
+        if not self.rollout.is_changed:
+            return "unchanged"
+        if self.rollout.state == Rollout.WAITING:
+            return f"on {self.before}" if self.before else "not started"
+        return f"{pods} pods" if (pods := pods_ready(self.application)) else ""
+
+    @property
+    def new_pods(self) -> list[dict[str, Any]]:
+        """Pods of the newest generation, those that are not ready first."""
+        pods = [pod for pod in self._pods if pod["is_new"]]
+        return [{**pod, "word": _pod_word(pod)} for pod in sorted(pods, key=is_ready)]
+
+    @property
+    def old_pods(self) -> int:
+        """How many pods from before still serve."""
+        return sum(1 for pod in self._pods if not pod["is_new"])
+
+    @property
+    def serving(self) -> str:
+        """The release that its ready pods run."""
+        if self.rollout.state == Rollout.DONE and self.rollout.promotion.release is not None:
+            return str(self.rollout.promotion.release.version)
+        return self.before or "nothing"
+
+    @property
+    def words(self) -> str:
+        """Where it is, for the table of what is live."""
+        if self.rollout.state == Rollout.DONE:
+            return f"done in wave {self.rollout.wave}" if self.rollout.is_changed else "unchanged"
+        if self.rollout.state == Rollout.WAITING:
+            return "not touched"
+        return self.rollout.message or self.rollout.get_state_display().lower()
+
+    @property
+    def _pods(self) -> list[dict[str, Any]]:
+        return list(self.application.pods) if self.application else []
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wave:
+    """The components that roll out together."""
+
+    number: int
+    cards: tuple[Card, ...]
+    took: str
+
+    @property
+    def state(self) -> str:
+        """A word of the rollout vocabulary."""
+        states = {card.rollout.state for card in self.cards}
+        for state in (Rollout.STUCK, Rollout.ROLLING_OUT, Rollout.SYNCING):
+            if state in states:
+                return str(state)
+        return Rollout.DONE if states == {Rollout.DONE} else Rollout.WAITING
+
+    @property
+    def words(self) -> str:
+        """What stands beside "Wave 3"."""
+        if self.state == Rollout.DONE:
+            return f"Done in {self.took}" if self.took else "Done"
+        if self.state == Rollout.WAITING:
+            return f"Waits for wave {self.number - 1}" if self.number > 1 else "Waits"
+        return "; ".join(card.rollout.message for card in self.cards if card.is_open and card.rollout.message) or "Running"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Followed:
+    """A promotion with everything that its page shows."""
+
+    promotion: Promotion
+    steps: tuple[Step, ...]
+    waves: tuple[Wave, ...]
+    planned: tuple[tuple[str, ...], ...]
+    gates: tuple[GateResult, ...]
+    events: tuple[AuditEvent, ...]
+    left: str
+
+    @property
+    def done(self) -> int:
+        """How many steps are done."""
+        return sum(step.state == "done" for step in self.steps)
+
+    @property
+    def cards(self) -> list[Card]:
+        """The components in the order of the waves."""
+        return [card for wave in self.waves for card in wave.cards]
+
+    @property
+    def current(self) -> Step | None:
+        """The step that runs or stopped."""
+        return next((step for step in self.steps if step.state in ("running", "failed")), None)
+
+
+def promotion_of_page(identifier: str, *, actor: Actor, with_files: bool = False) -> Promotion:
+    """A promotion by number or id, with what its head shows. Raises `AbsentError` for an absent or foreign one."""
+    claimed = User.objects.filter(username=OuterRef("claimed_by")).values("display_name")
+    rows = Promotion.objects.select_related("environment", "release", "requester", "preflight")
+    rows = rows.defer("preflight__changes", "preflight__parts", "preflight__variables")
+    if with_files:
+        rows = rows.annotate(files=RawSQL(FILES, ()))  # noqa: S611  # a constant, without parameters
+    is_number = identifier.isascii() and identifier.isdigit() and len(identifier) < 19
+    match = Q(number=int(identifier)) if is_number else Q(pk=identifier)
+    try:
+        found = rows.annotate(claimed_name=Subquery(claimed)).filter(match).first()
+    except ValidationError:  # neither a number nor a UUID
+        found = None
+    if found is None or not actor.may(Right.VIEW, found.environment.name):
+        raise AbsentError(f"There is no promotion {identifier[:50]}, or it is not yours to see.", "See the list of promotions.")
+    return found
+
+
+def follow(promotion: Promotion) -> Followed:
+    """Read what the page of a promotion shows, in at most seven queries."""
+    rollouts = list(promotion.rollouts.all())
+    for rollout in rollouts:
+        rollout.promotion = promotion
+    events = tuple(AuditEvent.objects.filter(promotion=promotion.pk).order_by("promotion_sequence"))
+    gates = _newest(promotion.gates.all())
+    usual = {} if promotion.is_terminal else usual_seconds(promotion)
+    passed = sum(gate.verdict in ("pass", "overridden") for gate in gates)
+    steps = tuple(steps_of(promotion, rollouts, events, usual, passed))
+    return Followed(
+        promotion=promotion, steps=steps, waves=_waves(promotion, rollouts, events), gates=gates, events=events,
+        planned=tuple(tuple(names) for names in waves_of(promotion, rollouts).values()), left=_left(steps, usual),
+    )  # fmt: skip
+
+
+def promotions_listed(actor: Actor, *, environment: str = "", state: str = "") -> QuerySet[Promotion]:
+    """Promotions that the actor may see; `state` is one state, or open or ended."""
+    rows = Promotion.objects.select_related("environment", "release", "requester").defer("plan")
+    names = actor.environments(list(Environment.objects.values_list("name", flat=True)))
+    rows = rows.filter(environment__name__in=[name for name in names if environment in ("", name)])
+    groups: Mapping[str, Sequence[str]] = {"open": OPEN, "ended": TERMINAL}
+    return rows.filter(state__in=groups.get(state, (state,))) if state else rows
+
+
+def _newest(results: Sequence[GateResult] | QuerySet[GateResult]) -> tuple[GateResult, ...]:
+    """What each gate said last: at the start, else at the request."""
+    return tuple({row.gate: row for row in sorted(results, key=lambda row: row.asked == "start")}.values())
+
+
+def _waves(promotion: Promotion, rollouts: list[PromotionComponent], events: Sequence[AuditEvent]) -> tuple[Wave, ...]:
+    if not rollouts:
+        return ()
+    applications = {row.name: row for row in Application.objects.filter(environment=promotion.environment_id)}
+    before = _before(promotion)
+    spans = spans_of(events, rollouts)
+    found = []
+    for number in sorted({row.wave for row in rollouts}):
+        cards = [
+            Card(rollout=row, application=applications.get(row.application), before=before.get(row.component, ""))
+            for row in rollouts
+            if row.wave == number
+        ]
+        start, end = spans.get(f"wave-{number}", (None, None))
+        took = duration(end - start) if start and end else ""
+        found.append(Wave(number=number, cards=tuple(sorted(cards, key=lambda card: not card.is_stuck)), took=took))
+    return tuple(found)
+
+
+def _before(promotion: Promotion) -> dict[str, str]:
+    """The release that each component ran before this promotion."""
+    rows = newest_done([promotion.environment_id]).filter(promotion__number__lt=promotion.number)
+    return dict(rows.values_list("component", "promotion__release__version"))
+
+
+def _left(steps: Sequence[Step], usual: dict[str, float]) -> str:
+    keys = [step.key for step in steps if step.state == "waiting"]
+    current = next((step for step in steps if step.state == "running"), None)
+    seconds = remaining_seconds(usual, [*keys, *([current.key] if current else [])])
+    return "" if seconds is None else duration(seconds)
+
+
+def _pod_word(pod: Mapping[str, Any]) -> str:
+    """The pod's status in a word of the pod vocabulary."""
+    if is_ready(pod):
+        return "Running"
+    said = str(pod.get("status") or "")
+    return "Starting" if said in ("", "Progressing") else "Not ready" if said in ("Running", "Healthy") else said
+
+

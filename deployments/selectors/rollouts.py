@@ -1,0 +1,105 @@
+"""Which release each component runs, and how far the components of a promotion are."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Q, QuerySet
+
+from deployments.choices import Rollout
+from deployments.models import Application, Promotion, PromotionComponent
+
+
+@dataclass(frozen=True, kw_only=True)
+class ComponentRow:
+    """One component in an environment: what it runs, what it is becoming ("" for nothing), what was observed."""
+
+    component: str
+    version: str
+    becoming: str
+    application: Application | None
+
+    @property
+    def sync(self) -> str:
+        """Argo CD's word, Unknown where it was not observed."""
+        return (self.application.sync if self.application else "") or "Unknown"
+
+    @property
+    def health(self) -> str:
+        """Argo CD's word; Missing where the Application is gone."""
+        if self.application is None or self.application.is_missing:
+            return "Missing"
+        return self.application.health or "Unknown"
+
+    @property
+    def pods(self) -> str:
+        """Ready of all, such as "1/3"; empty where no pod was read yet."""
+        return pods_ready(self.application)
+
+
+def pods_ready(application: Application | None) -> str:
+    """ "1/3" of the pods as last read, or nothing."""
+    pods = application.pods if application else []
+    ready = sum(1 for pod in pods if is_ready(pod))
+    return f"{ready}/{len(pods)}" if pods else ""
+
+
+def is_ready(pod: Mapping[str, Any]) -> bool:
+    """Whether every container of the pod is ready."""
+    return bool(pod["total"]) and pod["ready"] == pod["total"]
+
+
+def newest_done(environments: Collection[int]) -> QuerySet[PromotionComponent]:
+    """The newest proved rollout of each component in each environment."""
+    rows = PromotionComponent.objects.filter(promotion__environment__in=environments, state=Rollout.DONE)
+    places = ("promotion__environment", "component")
+    return rows.order_by(*places, "-promotion__number").distinct(*places)
+
+
+def rollouts_of(
+    environments: Collection[int], active: Iterable[Promotion]
+) -> tuple[dict[tuple[int, str], str], dict[Any, list[PromotionComponent]]]:
+    """Versions by (environment, component), and the rollouts of the promotions in flight, in one query."""
+    moving = {promotion.pk for promotion in active}
+    newest = newest_done(environments)
+    rows = PromotionComponent.objects.filter(Q(promotion__in=moving) | Q(pk__in=newest.values("pk")))
+    versions: dict[tuple[int, str], tuple[int, str]] = {}
+    found: dict[Any, list[PromotionComponent]] = {pk: [] for pk in moving}
+    for row in rows.select_related("promotion__release").order_by("wave", "component"):
+        promotion, place = row.promotion, (row.promotion.environment_id, row.component)
+        if promotion.pk in found:
+            found[promotion.pk].append(row)
+        if row.state == Rollout.DONE and promotion.release and promotion.number > versions.get(place, (0, ""))[0]:
+            versions[place] = (promotion.number, promotion.release.version)
+    return {place: version for place, (_, version) in versions.items()}, found
+
+
+def component_rows(
+    applications: Iterable[Application],
+    versions: Mapping[tuple[int, str], str],
+    active: Promotion | None,
+    rollouts: Iterable[PromotionComponent],
+) -> tuple[ComponentRow, ...]:
+    """The table of an environment, in the order of the waves where one is known."""
+    by_component = {row.component: row for row in rollouts}
+    target = active.release.version if active and active.release else ""
+    rows = [
+        ComponentRow(
+            component=one.component,
+            version=versions.get((one.environment_id, one.component), ""),
+            becoming=target if _is_moving(by_component.get(one.component)) else "",
+            application=one,
+        )
+        for one in applications
+    ]
+    return tuple(sorted(rows, key=lambda row: _place(by_component.get(row.component), row.component)))
+
+
+def _is_moving(rollout: PromotionComponent | None) -> bool:
+    return rollout is not None and rollout.is_changed and rollout.state != Rollout.DONE
+
+
+def _place(rollout: PromotionComponent | None, component: str) -> tuple[int, str]:
+    return (rollout.wave if rollout else 99, component)

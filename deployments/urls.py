@@ -1,0 +1,23 @@
+"""Addresses of the pages about releases, environments and promotions."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from deployments.views import audit, environments, pipeline, promote, promotions, releases
+
+urlpatterns = [
+    path("", pipeline.pipeline, name="pipeline"),
+    path("environments/<slug:name>", environments.environment, name="environment"),
+    path("environments/<slug:name>/promote", promote.promote, name="promote"),
+    path("promotions", promotions.promotions, name="promotions"),
+    path("promotions/<str:identifier>", promotions.promotion, name="promotion"),
+    path("promotions/<str:identifier>/abort", promotions.abort, name="promotion_abort"),
+    path("promotions/<str:identifier>/retry", promotions.retry, name="promotion_retry"),
+    path("promotions/<str:identifier>/claim", promotions.claim, name="promotion_claim"),
+    path("promotions/<str:identifier>/ignore", promotions.ignore, name="promotion_ignore"),
+    path("releases", releases.releases, name="releases"),
+    path("releases/new", releases.release_new, name="release_new"),
+    path("releases/<str:version>", releases.release, name="release"),
+    path("audit", audit.audit, name="audit"),
+]

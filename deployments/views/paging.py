@@ -1,0 +1,18 @@
+"""Addresses of the neighbouring portions of a list."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest
+
+
+def pages(request: HttpRequest, following: str | None) -> dict[str, Any]:
+    """`older` and `newest`: addresses with the filters kept, or "" at an end."""
+    query = request.GET.copy()
+    query.pop("cursor", None)
+    first = f"?{query.urlencode()}"
+    has_cursor = bool(request.GET.get("cursor"))
+    if following is not None:
+        query["cursor"] = following
+    return {"older": f"?{query.urlencode()}" if following else "", "newest": first if has_cursor else ""}

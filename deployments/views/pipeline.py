@@ -1,0 +1,62 @@
+"""The pipeline board, the page that everything starts from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.http import require_GET
+
+from controlpanel.accounts.actors import Actor, of_request
+from controlpanel.catalog.models import Environment
+from controlpanel.core.permissions import Right, declares
+from deployments import gates
+from deployments.selectors import board
+from deployments.selectors.interface import environments_seen_by
+from deployments.views.answering import fragment_of, page
+from deployments.views.outlook import Offer, offers
+
+TEMPLATE = "deployments/pipeline.html"
+FILTERS = (("", "All"), ("waiting", "Waiting"), ("used", "In use"))
+
+
+@declares(Right.VIEW)
+@require_GET
+def pipeline(request: HttpRequest) -> HttpResponse:
+    """What is where, and what can go next."""
+    actor = of_request(request)
+    actor.require(Right.VIEW)
+    context = _board(actor, environments_seen_by(actor), request.GET.get("releases", ""))
+    target = fragment_of(request)
+    column = next((one for one in context["columns"] if one["id"] == target), None)
+    if column is not None:
+        return page(request, f"{TEMPLATE}#column", {**context, "column": column})
+    return page(request, TEMPLATE, context, fragments=("releases",))
+
+
+def _board(actor: Actor, environments: list[Environment], wanted: str) -> dict[str, Any]:
+    releases = board.newest_releases()
+    facts = gates.facts_of(environments, releases)
+    ends = board.ends_of(environments, releases)
+    shown = board.lanes(environments, releases, ends, facts.applications, facts.open, facts.succeeded)
+    targets = [(release, lane.environment) for lane in shown for release in lane.candidates]
+    offered = offers(targets, actor=actor, facts=facts)
+    main = next((offer.id for offer in reversed(offered) if offer.is_open), "")
+    return {
+        "columns": [_column(lane, offered) for lane in shown],
+        "main": main,
+        "strip": board.strip(releases, shown, ends, wanted),
+        "has_releases": bool(releases),
+        "filters": [
+            {"label": label, "href": f"?releases={value}" if value else "?", "current": value == wanted}
+            for value, label in FILTERS
+        ],
+        "component_count": max((len(lane.rows) for lane in shown), default=0),
+        "heard_at": max((place["heard_at"] for place in facts.places.values() if place["heard_at"]), default=None),
+        "may_create": actor.may(Right.RELEASE_CREATE),
+    }
+
+
+def _column(lane: board.Lane, offered: list[Offer]) -> dict[str, Any]:
+    name = lane.environment.name
+    return {"id": f"environment-{name}", "lane": lane, "offers": [one for one in offered if one.environment.name == name]}

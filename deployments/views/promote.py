@@ -1,0 +1,149 @@
+"""The promote page: look, decide, confirm."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import urlencode
+
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods
+
+from controlpanel.accounts.actors import Actor, of_request
+from controlpanel.core.errors import ConflictError
+from controlpanel.core.idempotency import answer_once
+from controlpanel.core.permissions import Right, declares
+from deployments import gates
+from deployments.choices import PreflightState, Verdict
+from deployments.forms import PromotionForm
+from deployments.gates import GateAnswer
+from deployments.models import Preflight
+from deployments.selectors import preflights as reading
+from deployments.selectors.rollouts import rollouts_of
+from deployments.services.preflights import find_environment, preflight_request
+from deployments.services.promotions import promotion_request
+from deployments.views.answering import SeeOther, page
+from deployments.views.outlook import MAY_NOT, lowered
+
+TEMPLATE = "deployments/promote.html"
+URGENCY = (Verdict.BLOCK, Verdict.UNKNOWN, Verdict.WAIT, Verdict.OVERRIDDEN, Verdict.PASS)
+
+
+@declares(Right.VIEW)
+@require_http_methods(["GET", "HEAD", "POST"])
+def promote(request: HttpRequest, name: str) -> HttpResponse:
+    """Show what a promotion would do; POST asks for it."""
+    actor = of_request(request)
+    preflight = _preflight(request, actor, name)
+    form = PromotionForm(request.POST if request.method == "POST" else None, expected=_expected(preflight))
+    if request.method != "POST":
+        return _show(request, actor, preflight, form)
+    actor.require(Right.PROMOTION_REQUEST, name)
+    return _ask(request, actor, preflight, form)
+
+
+def _preflight(request: HttpRequest, actor: Actor, name: str) -> Preflight:
+    version = request.GET.get("release", "")
+    named = request.GET.get("preflight", "") if request.method != "POST" else ""
+    found = reading.by_id(named, version, name) if named else reading.current(version, name)
+    if found is None:
+        return preflight_request(actor=actor, release=version, environment=name)
+    if not actor.may(Right.VIEW, name):
+        find_environment(name, actor=actor)
+    return found
+
+
+def _expected(preflight: Preflight) -> str:
+    return preflight.environment.name if preflight.environment.confirm_by_name else ""
+
+
+def _ask(request: HttpRequest, actor: Actor, preflight: Preflight, form: PromotionForm) -> HttpResponse:
+    if not form.is_valid():
+        return _show(request, actor, preflight, form, status=422)
+    wanted = {
+        "environment": preflight.environment.name, "release": preflight.release.version,
+        "reason": form.cleaned_data["reason"], "render_digest": form.cleaned_data["render_digest"],
+    }  # fmt: skip
+
+    def work() -> tuple[int, dict[str, Any]]:
+        return 303, {"number": promotion_request(actor=actor, **wanted).number}
+
+    try:
+        key = form.cleaned_data["key"]
+        _, answer = answer_once(principal=f"person {actor.name}", key=key, request=wanted, work=work)
+    except ConflictError as refusal:
+        return _again(request, actor, preflight, form, refusal)
+    return SeeOther(reverse("promotion", args=[answer["number"]]))
+
+
+def _again(
+    request: HttpRequest, actor: Actor, seen: Preflight, form: PromotionForm, refusal: ConflictError
+) -> HttpResponse:
+    """The same page with what is true now, the typed text kept."""
+    now = preflight_request(actor=actor, release=seen.release.version, environment=seen.environment.name)
+    if refusal.extra.get("stale"):
+        digest = form.cleaned_data["render_digest"]
+        rows = Preflight.objects.filter(render_digest=digest, release=seen.release, environment=seen.environment)
+        moved = reading.what_moved(rows.order_by("-created_at").first(), now)
+        text = f"Something changed since you looked{f': {moved}' if moved else ''}. Review the new diff."
+        return _show(request, actor, now, form, status=409, banner=("Preview is out of date.", text))
+    banner = ("Not now.", f"{refusal.sentence} {refusal.remedy}".strip())
+    return _show(request, actor, now, form, status=409, banner=banner)
+
+
+def _show(
+    request: HttpRequest,
+    actor: Actor,
+    preflight: Preflight,
+    form: PromotionForm,
+    *,
+    status: int = 200,
+    banner: tuple[str, str] | None = None,
+) -> HttpResponse:
+    environment = preflight.environment
+    facts = gates.facts_of([environment], [preflight.release])
+    answers = gates.for_target(release=preflight.release, environment=environment, preflight=preflight, facts=facts)
+    versions, _ = rollouts_of([environment.pk], [])
+    is_ready = preflight.state == PreflightState.READY
+    may = actor.may(Right.PROMOTION_REQUEST, environment.name)
+    holder = next(iter(facts.open.get(environment.name, ())), None)
+    context = {
+        "environment": environment, "release": preflight.release, "preflight": preflight, "form": form, "banner": banner,
+        "is_ready": is_ready, "is_rendering": preflight.state == PreflightState.RENDERING, "expected": form.expected,
+        "gates": sorted(answers, key=lambda answer: URGENCY.index(answer.verdict)), "gates_meta": _summary(answers),
+        "rows": reading.from_to(preflight, versions) if is_ready else [], "versions": versions, "holder": holder,
+        "changed": reading.changed_resources(preflight), "unchanged": len(preflight.changes) - len(reading.changed_resources(preflight)),
+        "missing": [one for one in preflight.variables if one["state"] == "missing"], "may": may,
+        "component_count": facts.places[environment.pk]["component_count"], "from_version": _from(versions),
+        "reasons": _reasons(preflight, answers, may=may), "key": form["key"].value() or uuid.uuid4().hex,
+        "here": f"{request.path}?{urlencode({'release': preflight.release.version})}",
+        "topic": f"preflight.{preflight.pk}",
+        "live_url": f"{request.path}?{urlencode({'release': preflight.release.version, 'preflight': preflight.pk})}",
+    }  # fmt: skip
+    return page(request, TEMPLATE, context, fragments=("preview", "decision"), status=status)
+
+
+def _from(versions: dict[tuple[int, str], str]) -> str:
+    """The releases that run now, in words."""
+    return ", ".join(sorted(set(versions.values()))) or "nothing yet"
+
+
+def _summary(answers: Sequence[GateAnswer]) -> str:
+    """ "3 of 4 pass, 1 waits": the line beside the panel's title."""
+    words = {"block": "blocks", "unknown": "unknown", "wait": "waits", "overridden": "overridden"}
+    counts = {word: sum(answer.verdict.value == verdict for answer in answers) for verdict, word in words.items()}
+    passing = sum(answer.verdict == Verdict.PASS for answer in answers)
+    rest = [f"{count} {word}" for word, count in counts.items() if count]
+    return ", ".join([f"{passing} of {len(answers)} pass", *rest])
+
+
+def _reasons(preflight: Preflight, answers: Sequence[GateAnswer], *, may: bool) -> list[str]:
+    """All that stands between the reader and the button, apart from typing the name."""
+    found = [] if may else [MAY_NOT]
+    for answer in answers:
+        if answer.blocks:
+            waits = answer.verdict == Verdict.UNKNOWN and answer.gate == "digest-current"
+            found.append(answer.reason if waits else f"Blocked: {lowered(answer.reason)}")
+    return found

@@ -1,0 +1,220 @@
+"""One promotion: follow, decide, prove; and the list of all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.views.decorators.http import require_GET, require_POST
+
+from controlpanel.accounts.actors import Actor, of_request
+from controlpanel.catalog.models import Environment
+from controlpanel.core.errors import ConflictError, InvalidError
+from controlpanel.core.keyset import portion
+from controlpanel.core.models import AuditEvent
+from controlpanel.core.permissions import Right, declares
+from deployments.choices import RUNNING, WAITING, State
+from deployments.models import Promotion
+from deployments.selectors.promotions import Followed, follow, promotion_of_page, promotions_listed
+from deployments.services import promotions as services
+from deployments.views.answering import SeeOther, page
+from deployments.views.paging import pages
+
+TEMPLATE, LIST = "deployments/promotion.html", "deployments/promotions.html"
+TABS = ("events", "commit", "audit")
+NEEDS = "It needs the role operator or release manager here."
+ICONS = {State.SUCCEEDED: "ok", State.FAILED: "bad", State.REJECTED: "bad", State.PAUSED: "bad", State.CANCELED: ""}
+SIGNS = {"run": "◐", "ok": "✓", "bad": "✕", "": "○"}
+LISTED = 50
+
+
+@declares(Right.VIEW)
+@require_GET
+def promotion(request: HttpRequest, identifier: str) -> HttpResponse:
+    """Everything about one promotion; its number is its address."""
+    actor = of_request(request)
+    tab = request.GET.get("tab", "")
+    tab = tab if tab in TABS else TABS[0]
+    row = promotion_of_page(identifier, actor=actor, with_files=tab == "commit")
+    if identifier != str(row.number):
+        return SeeOther(reverse("promotion", args=[row.number]))
+    followed = follow(row)
+    context = {
+        "followed": followed, "promotion": row, "environment": row.environment, "tab": tab,
+        "tabs": [{"label": name.capitalize(), "href": f"?tab={name}", "current": name == tab} for name in TABS],
+        "entries": _entries(followed.events), "choices": _choices(actor, row), "head_title": _title(followed),
+        "icon": _icon(row), "badge_word": _badge(followed), "abort_reason": _abort_reason(actor, row),
+        "is_mine": row.claimed_by == actor.name, "is_moving": row.state in (*WAITING, *RUNNING, State.CANCELING),
+        "trailers": _trailers(row), "result": _result(followed), "topics": f"promotion.{row.pk} environment.{row.environment.name}",
+        "claim_reason": "" if actor.may(Right.PROMOTION_CLAIM, row.environment.name) else NEEDS,
+        "may_ignore": row.state == State.PAUSED and row.paused_from == State.ROLLING_OUT and actor.may(Right.PROMOTION_IGNORE, row.environment.name),
+        "abort_label": "Abort after commit…" if row.commit else "Abort…",
+        "abort_title": f"Abort promotion {row.number}?", "abort_button": "Abort after commit" if row.commit else "Abort promotion",
+    }  # fmt: skip
+    return page(request, TEMPLATE, context, fragments=("promotion",))
+
+
+@declares(Right.VIEW)
+@require_GET
+def promotions(request: HttpRequest) -> HttpResponse:
+    """History and queue, newest first."""
+    actor = of_request(request)
+    actor.require(Right.VIEW)
+    environment, state = request.GET.get("environment", ""), request.GET.get("state", "")
+    cursor = request.GET.get("cursor", "")
+    rows = promotions_listed(actor, environment=environment, state=state)
+    found, following = portion(rows, by="number", cursor=cursor, limit=LISTED)
+    names = actor.environments(list(Environment.objects.values_list("name", flat=True)))
+    states = [("", "all"), ("open", "open"), ("ended", "ended"), *((one.value, one.label.lower()) for one in State)]
+    context = {
+        "promotions": found, **pages(request, following), "is_filtered": bool(environment or state),
+        "selects": [
+            {"name": "environment", "label": "Environment", "value": environment, "choices": [("", "all"), *((name, name) for name in names)]},
+            {"name": "state", "label": "State", "value": state, "choices": states},
+        ],
+        "topics": " ".join(f"environment.{name}" for name in names),
+    }  # fmt: skip
+    return page(request, LIST, context, fragments=("list",))
+
+
+@declares(Right.PROMOTION_ABORT)
+@require_POST
+def abort(request: HttpRequest, identifier: str) -> HttpResponse:
+    """Stop it; nothing that is live is rolled back."""
+    reason = request.POST.get("reason", "")[:2000]
+    return _act(request, identifier, lambda actor, row: services.promotion_abort(actor=actor, promotion=row, reason=reason))
+
+
+@declares(Right.PROMOTION_RETRY)
+@require_POST
+def retry(request: HttpRequest, identifier: str) -> HttpResponse:
+    """Resume the step at which it paused."""
+    return _act(request, identifier, lambda actor, row: services.promotion_retry(actor=actor, promotion=row))
+
+
+@declares(Right.PROMOTION_CLAIM)
+@require_POST
+def claim(request: HttpRequest, identifier: str) -> HttpResponse:
+    """Take the decision upon oneself."""
+    return _act(request, identifier, lambda actor, row: services.promotion_claim(actor=actor, promotion=row))
+
+
+@declares(Right.PROMOTION_IGNORE)
+@require_POST
+def ignore(request: HttpRequest, identifier: str) -> HttpResponse:
+    """Go on although a component is not proved."""
+    reason = request.POST.get("reason", "")[:2000]
+    return _act(request, identifier, lambda actor, row: services.promotion_ignore(actor=actor, promotion=row, reason=reason))
+
+
+def _act(request: HttpRequest, identifier: str, act: Callable[[Actor, Promotion], Any]) -> HttpResponse:
+    """Do it and go back to the page; what cannot be done now is said there."""
+    actor = of_request(request)
+    row = promotion_of_page(identifier, actor=actor)
+    try:
+        act(actor, row)
+    except (ConflictError, InvalidError) as refusal:
+        messages.error(request, str(refusal))
+    return SeeOther(reverse("promotion", args=[row.number]))
+
+
+def _choices(actor: Actor, row: Promotion) -> list[dict[str, Any]]:
+    """What a person may do with a paused promotion, each with why not where it is not possible."""
+    if row.state != State.PAUSED:
+        return []
+    where = row.environment.name
+    rolling = row.paused_from == State.ROLLING_OUT
+    advice = str((row.issue or {}).get("advice", ""))
+    return [
+        {
+            "id": "retry", "title": "Retry step", "icon": "retry", "label": "Retry step", "variant": "primary",
+            "text": f"Same commit, same digest. {advice}",
+            "reason": "" if actor.may(Right.PROMOTION_RETRY, where) else NEEDS,
+        },
+        {
+            "id": "abort", "title": "Abort", "icon": "square", "label": "Abort…", "variant": "danger", "dialog": "abort-dialog",
+            "text": "Ends it here. What is live stays live; nothing is rolled back by itself. The lane is free again.",
+            "reason": "" if actor.may(Right.PROMOTION_ABORT, where) else NEEDS,
+        },
+        {
+            "id": "ignore", "title": "Ignore and go on", "icon": "ring-dash", "label": "Ignore…", "variant": "secondary", "dialog": "ignore-dialog",
+            "text": "Later waves start although this component is not proved. Needs a reason.",
+            "reason": _ignore_reason(rolling=rolling, may=actor.may(Right.PROMOTION_IGNORE, where)),
+        },
+    ]  # fmt: skip
+
+
+def _ignore_reason(*, rolling: bool, may: bool) -> str:
+    if not may:
+        return NEEDS
+    return "" if rolling else "Only a rollout that is not healthy can be ignored."
+
+
+def _abort_reason(actor: Actor, row: Promotion) -> str:
+    """Why it cannot be aborted; empty where it can."""
+    if not actor.may(Right.PROMOTION_ABORT, row.environment.name):
+        return NEEDS
+    return "It is stopping already." if row.state == State.CANCELING else ""
+
+
+def _result(followed: Followed) -> str:
+    """What its last move said."""
+    last = next((event for event in reversed(followed.events) if "to" in event.details), None)
+    return last.message if last and last.message else State(followed.promotion.state).label
+
+
+def _badge(followed: Followed) -> str:
+    row = followed.promotion
+    word = State(row.state).label
+    if row.state == State.PAUSED:
+        return f"{word}, needs a person"
+    if row.state in (State.SYNCING, State.ROLLING_OUT) and followed.waves:
+        return f"{word}, wave {row.wave} of {len(followed.waves)}"
+    return word
+
+
+def _icon(row: Promotion) -> str:
+    return ICONS.get(State(row.state), "run")
+
+
+def _title(followed: Followed) -> str:
+    """The tab's title follows the state."""
+    row = followed.promotion
+    what = f"{row.release or row.get_kind_display()} to {row.environment.name}"
+    sign = SIGNS[_icon(row)]
+    if row.state == State.PAUSED:
+        return f"{sign} Paused: {(row.issue or {}).get('application') or row.paused_from} · {what}"
+    current = followed.current
+    if row.is_terminal or current is None:
+        return f"{sign} {what}"
+    return f"{sign} {followed.done + 1}/{len(followed.steps)} {current.name} · {what}"
+
+
+TONES = {
+    "succeeded": "ok", "component_done": "ok", "failed": "bad", "paused": "bad", "rejected": "bad", "canceled": "mute",
+    "canceling": "warn", "superseded": "mute", "expired": "mute", "requested": "mute", "awaiting_approval": "mute", "queued": "mute",
+}  # fmt: skip
+
+
+def _entries(events: tuple[AuditEvent, ...]) -> list[dict[str, Any]]:
+    """The timeline, newest first; the same text in a row is folded."""
+    found: list[dict[str, Any]] = []
+    for event in events:
+        text = event.message or event.action
+        if found and found[-1]["text"] == text:
+            found[-1] |= {"times": found[-1]["times"] + 1, "at": event.at}
+            continue
+        tone = TONES.get(event.action.removeprefix("promotion."), "run")
+        found.append({"at": event.at, "tone": tone, "text": text, "times": 1, "key": f"event-{event.sequence}"})
+    return found[::-1]
+
+
+def _trailers(row: Promotion) -> list[tuple[str, str]]:
+    """The trailers of the commit, as they stand in its message."""
+    return [
+        ("Promotion-Id", str(row.pk)), ("Release", str(row.release or "")), ("Render-Digest", row.render_digest),
+        ("Requested-By", row.requested_by), ("Audit-Head", row.audit_head),
+    ]  # fmt: skip

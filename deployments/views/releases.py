@@ -1,0 +1,79 @@
+"""Releases: the list, one of them, a new one."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.views.decorators.http import require_GET, require_http_methods
+
+from controlpanel.accounts.actors import Actor, of_request
+from controlpanel.core.errors import ConflictError, InvalidError
+from controlpanel.core.keyset import portion
+from controlpanel.core.permissions import Right, declares
+from deployments.forms import ReleaseForm
+from deployments.selectors import releases as reading
+from deployments.selectors.interface import environments_seen_by
+from deployments.services.releases import release_create
+from deployments.views.answering import SeeOther, page
+from deployments.views.paging import pages
+
+LIST, ONE, NEW = "deployments/releases.html", "deployments/release.html", "deployments/release_new.html"
+LISTED = 50
+
+
+@declares(Right.VIEW)
+@require_GET
+def releases(request: HttpRequest) -> HttpResponse:
+    """All releases, newest first, with where each is."""
+    actor = of_request(request)
+    actor.require(Right.VIEW)
+    text = request.GET.get("q", "")
+    rows = reading.releases_matching(text)
+    found, following = portion(rows, by="pk", cursor=request.GET.get("cursor", ""), limit=LISTED)
+    places = reading.places_of(found, actor)
+    context = {
+        "releases": [(release, places[release.pk]) for release in found], **pages(request, following), "text": text,
+        "search": {"name": "q", "value": text, "placeholder": "Search version, title or commit"},
+        "may_create": actor.may(Right.RELEASE_CREATE),
+    }  # fmt: skip
+    return page(request, LIST, context, fragments=("list",))
+
+
+@declares(Right.VIEW)
+@require_GET
+def release(request: HttpRequest, version: str) -> HttpResponse:
+    """One release: its images, its source, where it is."""
+    actor = of_request(request)
+    actor.require(Right.VIEW)
+    row = reading.release_of_page(version)
+    context = {
+        "release": row, "images": sorted(row.images.items()), "promotions": reading.promotions_of(row, actor),
+        "environments": environments_seen_by(actor, Right.PROMOTION_REQUEST),
+    }  # fmt: skip
+    return page(request, ONE, context)
+
+
+@declares(Right.RELEASE_CREATE)
+@require_http_methods(["GET", "HEAD", "POST"])
+def release_new(request: HttpRequest) -> HttpResponse:
+    """The form; a good one leads to the release."""
+    actor = of_request(request)
+    actor.require(Right.RELEASE_CREATE)
+    form = ReleaseForm(request.POST if request.method == "POST" else None)
+    if request.method == "POST" and form.is_valid():
+        version = _create(form, actor)
+        if version:
+            messages.success(request, f"Release {version} is stored.")
+            return SeeOther(reverse("release", args=[version]))
+    status = 422 if form.errors else 200
+    return page(request, NEW, {"form": form, "image_keys": reading.image_keys()}, status=status)
+
+
+def _create(form: ReleaseForm, actor: Actor) -> str:
+    """The new release's version, or nothing where the form now says why not."""
+    try:
+        return str(release_create(actor=actor, **form.cleaned_data).version)
+    except (InvalidError, ConflictError) as refusal:
+        form.refuse(str(refusal.extra.get("field", "version")), str(refusal))
+        return ""
