@@ -21,7 +21,7 @@ import httpx
 ROOT = Path(__file__).resolve().parent.parent
 PATIENCE_SECONDS = 60.0
 SHORT_TIMES = {
-    "CONTROL_PANEL_LEASE_SECONDS": "3",
+    "CONTROL_PANEL_LEASE_SECONDS": "2",
     "CONTROL_PANEL_QUARANTINE_SECONDS": "1.5",
     "CONTROL_PANEL_SETTLE_SECONDS": "0.2",
     "CONTROL_PANEL_RELIST_SECONDS": "1",
@@ -57,12 +57,28 @@ class World:
         self.server = f"http://127.0.0.1:{port}"
         password = self.directory / "password"
         password.write_text("sandbox-password")
-        arguments = ["--host", "127.0.0.1", "--port", str(port), "--state", str(state), "--repository-cache", str(self.directory / "cache-s")]
+        arguments = [
+            "--host",
+            "127.0.0.1",
+            "--port",
+            str(port),
+            "--state",
+            str(state),
+            "--repository-cache",
+            str(self.directory / "cache-s"),
+        ]
         self._spawn("-m", "sandbox", *arguments, "--speed", str(self.speed), "--admin-password-file", str(password))
         until(lambda: _answers(f"{self.server}/healthz"), "the sandbox answers")
-        token = subprocess.run(
-            [sys.executable, "-m", "sandbox", "token", "--state", str(state), "--account", "panel"], cwd=ROOT, check=True, capture_output=True
-        ).stdout.decode().strip()
+        token = (
+            subprocess.run(
+                [sys.executable, "-m", "sandbox", "token", "--state", str(state), "--account", "panel"],
+                cwd=ROOT,
+                check=True,
+                capture_output=True,
+            )
+            .stdout.decode()
+            .strip()
+        )
         self.environment = {
             **{key: value for key, value in os.environ.items() if key in ("PATH", "HOME", "LANG", "TMPDIR")},
             **SHORT_TIMES,
@@ -82,7 +98,9 @@ class World:
 
     def manage(self, *arguments: str) -> str:
         """Run a management command to its end and return what it printed."""
-        done = subprocess.run([sys.executable, "manage.py", *arguments], cwd=ROOT, env=self.environment, capture_output=True, text=True)
+        done = subprocess.run(
+            [sys.executable, "manage.py", *arguments], cwd=ROOT, env=self.environment, capture_output=True, text=True
+        )
         assert done.returncode == 0, f"{arguments}: {done.stdout}\n{done.stderr}"
         return done.stdout
 
@@ -104,24 +122,35 @@ class World:
         command = ["git", "-c", "safe.directory=*", f"--git-dir={self.deploy}", *arguments]
         return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
+    def end(self, process: subprocess.Popen[bytes]) -> None:
+        """Kill one process and what it started."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
     def stop(self) -> None:
         """Kill what still runs."""
         for process in self.processes:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+            self.end(process)
 
     def _spawn(self, *arguments: str, environment: dict[str, str] | None = None) -> subprocess.Popen[bytes]:
-        log = (self.directory / f"process-{len(self.processes)}.log").open("wb")
-        process = subprocess.Popen(
-            [sys.executable, *arguments], cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
-        )
+        with (self.directory / f"process-{len(self.processes)}.log").open("wb") as log:
+            process = subprocess.Popen(
+                [sys.executable, *arguments],
+                cwd=ROOT,
+                env=environment,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
         self.processes.append(process)
         return process
 
     def logs(self) -> str:
         """The ends of all logs, for a failing test's message."""
-        return "\n".join(f"== {path.name}\n{path.read_text()[-3000:]}" for path in sorted(self.directory.glob("process-*.log")))
+        return "\n".join(
+            f"== {path.name}\n{path.read_text()[-3000:]}" for path in sorted(self.directory.glob("process-*.log"))
+        )
 
 
 @contextlib.contextmanager

@@ -20,6 +20,8 @@ from deployments.services.preflights import preflight_render
 
 log = structlog.get_logger(__name__)
 BATCH = 200
+STEPS_AT_ONCE = 20
+"""Steps of one promotion that follow each other here before others get their turn."""
 PATIENCE = timedelta(seconds=6)
 """A row that is due for longer than this was rung for and not run: the workers are away or busy."""
 
@@ -62,7 +64,9 @@ class Reconciler:
 
     def _run(self, run: Callable[[Any], bool], pk: Any) -> None:
         try:
-            run(pk)
+            for _ in range(STEPS_AT_ONCE):
+                if not run(pk):
+                    break
         except Exception:
             log.exception("due_row_failed", row=str(pk))  # the row comes back by its lease
         finally:

@@ -7,37 +7,34 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
 import pytest
-from django.db import connection
 
+from controlpanel.accounts.actors import Actor
+from controlpanel.accounts.models import User
 from controlpanel.core.crashpoints import POINTS
 from deployments.choices import State
 from deployments.models import Promotion, Release
+from deployments.services.promotions import promotion_request
+from deployments.services.releases import release_create
 from tests.world import World, running_world, until
 
-pytestmark = [pytest.mark.chaos, pytest.mark.django_db(transaction=True)]
 WHILE_PROMOTING = tuple(point for point in POINTS if not point.startswith("cancel."))
 
 
-@pytest.fixture
-def world(tmp_path: Path, transactional_db: None) -> Iterator[World]:
-    with running_world(tmp_path, _database_url()) as world:
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory, committed_database: str) -> Iterator[World]:
+    with running_world(tmp_path_factory.mktemp("world"), committed_database) as world:
         world.manage("demo")
         yield world
 
 
-def _database_url() -> str:
-    settings: dict[str, Any] = connection.settings_dict
-    return f"postgresql://{settings['USER']}:{settings['PASSWORD']}@/{settings['NAME']}?host={settings['HOST']}"
-
-
-def promoted(world: World, version: str, environment: str = "staging") -> Promotion:
-    """Ask for a promotion by the command, as CI would."""
-    world.manage("promote", environment, version, "--reason", "A test.")
-    return Promotion.objects.filter(release__version=version, environment__name=environment).latest("number")
+def promoted(version: str, environment: str = "staging") -> Promotion:
+    """Ask for a promotion as the operator does."""
+    actor = Actor(name="elif", door="page", user=User.objects.get(username="elif"))
+    return promotion_request(actor=actor, environment=environment, release=version, reason="A test.")
 
 
 def until_it_ends(world: World, promotion: Promotion) -> Promotion:
@@ -58,20 +55,33 @@ def assert_done_once(world: World, promotion: Promotion) -> None:
     log = world.git("log", "--format=%B", f"env/{promotion.environment.name}")
     assert log.count(f"Promotion-Id: {promotion.pk}") == 1
     synced = Counter(
-        entry["application"] for entry in world.operations() if str(promotion.pk) in str(entry.get("infos", "")) and entry["kind"] == "sync"
+        entry["application"]
+        for entry in world.operations()
+        if str(promotion.pk) in str(entry.get("infos", "")) and entry["type"] == "sync"
     )
     changed = set(promotion.rollouts.filter(is_changed=True).values_list("application", flat=True))
     assert synced == Counter(changed)
+
+
+def new_release(point: str) -> Release:
+    """A release that changes backend and frontend, so that one wave follows another."""
+    images = {
+        key: f"registry.example.com/hub/{key}@sha256:{sha256(f'{key} {point}'.encode()).hexdigest()}"
+        for key in ("backend", "frontend")
+    }
+    newest = Release.objects.latest("pk")
+    actor = Actor(name="ci", door="api", is_system=True)
+    return release_create(actor=actor, version=f"0.{newest.pk}.0", commit=newest.commit, images=images)
 
 
 @pytest.mark.parametrize("point", WHILE_PROMOTING)
 def test_a_killed_worker_loses_and_doubles_nothing(world: World, point: str, tmp_path: Path) -> None:
     ticket = tmp_path / "ticket"
     ticket.touch()
-    promotion = promoted(world, "2026.11.0")
     doomed = world.watch(CONTROL_PANEL_CRASH_AT=f"{point}={ticket}")
+    promotion = promoted(new_release(point).version)
     until(lambda: doomed.poll() is not None, f"the worker dies at {point}")
     assert doomed.returncode == -9
-    world.watch()
+    successor = world.watch()
     assert_done_once(world, until_it_ends(world, promotion))
-    assert Release.objects.filter(version="2026.11.0").exists()
+    world.end(successor)

@@ -37,11 +37,12 @@ PEOPLE = (
 RELEASES = (
     ("2026.11.0", "Quarterly base images", ()),
     ("2026.11.1", "Clinic calendar, new token refresh", ("backend", "frontend")),
-    ("2026.11.2", "AI triage in Turkish and Arabic", ("backend", "orchestrator")),
-    ("2026.11.3", "Faster registry sync", ("backend", "frontend", "orchestrator")),
+    ("2026.11.2", "AI triage in Turkish and Arabic", ("backend", "ai")),
+    ("2026.11.3", "Faster registry sync", ("backend", "frontend", "ai")),
     ("2026.11.4", "Retry webhook on 429 (its backend image was never pushed)", ("backend",)),
 )
 HISTORY = ("2026.11.0", "2026.11.1", "2026.11.2")
+WAITING_RELEASE = "2026.11.3"
 STUCK = "2026.11.4"
 PATIENCE_SECONDS = 120.0
 
@@ -62,6 +63,7 @@ class Command(BaseCommand):
             _releases()
             if history:
                 self._promote_history()
+            self.stdout.write(_story(history=history))
         except (UserError, ClientError) as error:
             raise CommandError(str(error)) from error
 
@@ -78,7 +80,9 @@ class Command(BaseCommand):
         preflight_render(preflight.pk)
         preflight.refresh_from_db()
         if preflight.state != PreflightState.READY:
-            raise CommandError(f"{version} does not render for {environment.name}. {preflight.error} {preflight.remedy}")
+            raise CommandError(
+                f"{version} does not render for {environment.name}. {preflight.error} {preflight.remedy}"
+            )
         promotion = promotion_request(
             actor=actor,
             environment=environment.name,
@@ -87,11 +91,19 @@ class Command(BaseCommand):
             reason="Demo history.",
         )
         ended = _drive(promotion, environment)
-        self.stdout.write(f"{version} to {environment.name}: {ended.state}")
+        self.stderr.write(f"{version} to {environment.name}: {ended.state}", self.style.NOTICE)
         if ended.state != State.SUCCEEDED:
             raise CommandError(
                 f"{version} did not reach {environment.name}: {(ended.issue or {}).get('sentence', ended.note)}"
             )
+
+
+def _story(*, history: bool) -> str:
+    """What to tell the person who started the demo: who to be, and what to try."""
+    people = "\n".join(f"  {username:<8} {role}" for username, _, role, _ in PEOPLE)
+    to_try = [f"promote {WAITING_RELEASE} to staging, then to production, and watch it roll out"]
+    to_try += [f"promote {STUCK}: it gets stuck, and the page says why; abort or retry it"] if history else []
+    return f"Sign in with the password {PASSWORD} as\n{people}\nTry this:\n" + "\n".join(f"  - {one}" for one in to_try)
 
 
 def _people() -> None:
