@@ -28,6 +28,7 @@ WEB_PORT = 8000
 VALKEY_PORT = 16379
 SANDBOX_PORT = 18080
 SEEDING_SPEED = 40.0
+SEEDING_TIMES = {"CONTROL_PANEL_SETTLE_SECONDS": "0.2", "CONTROL_PANEL_QUARANTINE_SECONDS": "2"}
 DATABASE = "control_panel"
 STOPPED_LAST = ("valkey", "postgres")
 
@@ -57,8 +58,11 @@ class Server:
         for command in ("migrate", "load_platform", "bootstrap"):
             await self._manage(command)
         surrounding = {**self.marker, **self.variables}
-        programs = (parts.worker(surrounding), parts.watch(surrounding), parts.web(port, surrounding))
-        await _all(self._seed(), *(self.supervisor.start(program) for program in programs))
+        await _all(self._seed(), self.supervisor.start(parts.web(port, surrounding)))
+        # After the demo, whose promotions settle faster than those of these two would.
+        await _all(
+            *(self.supervisor.start(program) for program in (parts.worker(surrounding), parts.watch(surrounding)))
+        )
         self.supervisor.settled = True
         self._announce(port)
 
@@ -121,7 +125,7 @@ class Server:
         self._say("Making the demo fleet ...")
         await self._set_speed(SEEDING_SPEED)
         # History is only made up where nothing real can be touched.
-        text = await self._manage("demo", *(["--history"] if self.parts.sandbox else []))
+        text = await self._manage("demo", *(["--history"] if self.parts.sandbox else []), **SEEDING_TIMES)
         await self._set_speed(self.options.speed)
         environment.write_private(story, f"{text}\n")
 
@@ -129,9 +133,9 @@ class Server:
         if self.parts.sandbox:
             await probes.set_sandbox_speed(self.variables["ARGOCD_SERVER"], speed)
 
-    async def _manage(self, command: str, *arguments: str) -> str:
+    async def _manage(self, command: str, *arguments: str, **changes: str) -> str:
         manage = [sys.executable, "manage.py", command, *arguments]
-        return await self.supervisor.run(command, manage, {**self.marker, **self.variables}, ROOT)
+        return await self.supervisor.run(command, manage, {**self.marker, **self.variables, **changes}, ROOT)
 
     def _web_port(self) -> int:
         wanted = self.options.port or WEB_PORT
