@@ -70,7 +70,11 @@ TEMPLATES = [
                 "django.contrib.messages.context_processors.messages",
                 "controlpanel.core.context.panel",
             ],
-            "builtins": ["controlpanel.core.templatetags.panel", "django_htmx.templatetags.django_htmx"],
+            "builtins": [
+                "controlpanel.core.templatetags.panel",
+                "django_htmx.templatetags.django_htmx",
+                "template_partials.templatetags.partials",
+            ],
         },
     }
 ]

@@ -92,9 +92,9 @@ def ends_of(environments: Iterable[Environment], releases: Iterable[Release]) ->
     """Read in one query how promotions to these environments ended."""
     keys = [environment.pk for environment in environments]
     ended = Promotion.objects.filter(environment__in=keys, state__in=TERMINAL)
-    here = ended.order_by("environment", "-finished_at").distinct("environment")
+    here = ended.order_by("environment_id", "-finished_at").distinct("environment_id")
     each = ended.filter(release__in=[release.pk for release in releases])
-    pairs = each.order_by("environment", "release", "-finished_at").distinct("environment", "release")
+    pairs = each.order_by("environment_id", "release_id", "-finished_at").distinct("environment_id", "release_id")
     chosen = Q(pk__in=here.values("pk")) | Q(pk__in=here.filter(state=State.SUCCEEDED).values("pk"))
     rows = ended.filter(chosen | Q(pk__in=pairs.values("pk"))).select_related("release", "requester")
     live: dict[int, Promotion] = {}

@@ -35,7 +35,7 @@ def places_of(releases: Sequence[Release], actor: Actor) -> dict[int, list[Promo
     """By release: its promotions that are live or open in environments that the actor may see, in two queries."""
     environments = [one for one in Environment.objects.filter(is_retired=False) if actor.may(Right.VIEW, one.name)]
     succeeded = Promotion.objects.filter(environment__in=environments, state=State.SUCCEEDED, release__isnull=False)
-    live = succeeded.order_by("environment", "-finished_at").distinct("environment")
+    live = succeeded.order_by("environment_id", "-finished_at").distinct("environment_id")
     rows = Promotion.objects.filter(Q(pk__in=live.values("pk")) | Q(environment__in=environments, state__in=OPEN))
     wanted = {release.pk for release in releases}
     found: dict[int, list[Promotion]] = {key: [] for key in wanted}

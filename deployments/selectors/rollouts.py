@@ -54,7 +54,7 @@ def is_ready(pod: Mapping[str, Any]) -> bool:
 def newest_done(environments: Collection[int]) -> QuerySet[PromotionComponent]:
     """The newest proved rollout of each component in each environment."""
     rows = PromotionComponent.objects.filter(promotion__environment__in=environments, state=Rollout.DONE)
-    places = ("promotion__environment", "component")
+    places = ("promotion__environment_id", "component")
     return rows.order_by(*places, "-promotion__number").distinct(*places)
 
 

@@ -1,0 +1,105 @@
+"""The pipeline board."""
+
+from __future__ import annotations
+
+import pytest
+from django.test import Client
+from pytest_django import DjangoAssertNumQueries
+
+from deployments.models import Application
+from tests import fixtures_deployments as make
+from tests.deployments.views.conftest import Stage
+
+
+def text(client: Client, address: str = "/", **headers: str) -> str:
+    response = client.get(address, headers=headers)
+    assert response.status_code == 200, response.content
+    return response.content.decode()
+
+
+def test_it_says_that_nothing_is_live_yet(client: Client) -> None:
+    page = text(client)
+    assert "Nothing is live here yet." in page
+    assert "Nothing in flight" in page
+
+
+def test_it_shows_what_is_live_and_what_may_go_next(client: Client, stage: Stage) -> None:
+    make.live(stage.old, stage.staging, by=stage.elif_)
+    make.live(stage.new, stage.staging, by=stage.elif_)
+    make.live(stage.old, stage.production, by=stage.elif_)
+    page = text(client)
+    assert "Elif Kaya" in page
+    assert "1 release behind staging" in page
+    assert 'href="/environments/production/promote?release=2026.11.3"' in page
+    assert "Verified in staging" in page
+    assert "In production" in page
+
+
+def test_a_release_that_staging_has_not_seen_is_blocked_with_the_reason(client: Client, stage: Stage) -> None:
+    make.live(stage.old, stage.staging, by=stage.elif_)
+    page = text(client)
+    assert "Blocked: not verified in staging yet." in page
+    assert 'href="/environments/production/promote?release=2026.11.3"' not in page
+
+
+def test_a_promotion_in_flight_shows_its_wave_and_makes_the_next_one_wait(client: Client, stage: Stage) -> None:
+    row = make.rolling_out_backend(make.promotion(stage.old, stage.staging, by=stage.elif_))
+    page = text(client)
+    assert "Wave 3 of 4: backend, 1 of 2 new pods ready" in page
+    assert f'href="/promotions/{row.number}"' in page
+    assert f"Will wait its turn: promotion {row.number} holds staging." in page
+
+
+def test_an_application_that_differs_while_nothing_is_in_flight_is_drift(client: Client) -> None:
+    Application.objects.filter(name="ai-staging").update(sync="OutOfSync")
+    assert "Drift: ai differs from Git." in text(client)
+
+
+def test_a_viewer_may_look_but_not_promote(stage: Stage) -> None:
+    page = text(stage.client(stage.vera))
+    assert "You may look but not promote: ask a release manager." in page
+    assert "/promote?release=" not in page
+    assert "/releases/new" not in page
+
+
+def test_an_environment_that_is_not_mine_is_absent_everywhere(stage: Stage) -> None:
+    make.live(stage.old, stage.production, by=stage.elif_)
+    browser = stage.client(stage.stan)
+    page = text(browser)
+    assert "staging" in page
+    assert "production" not in page
+    assert browser.get("/environments/production").status_code == 404
+    assert browser.get("/environments/production/promote?release=2026.11.3").status_code == 404
+
+
+def test_a_column_can_be_read_alone(client: Client) -> None:
+    page = text(client, **{"HX-Request": "true", "HX-Target": "environment-staging"})
+    assert page.strip().startswith('<section class="panel" id="environment-staging"')
+    assert "environment-production" not in page
+
+
+def test_the_strip_can_be_filtered(client: Client, stage: Stage) -> None:
+    make.live(stage.old, stage.staging, by=stage.elif_)
+    used = text(client, "/?releases=used", **{"HX-Request": "true", "HX-Target": "releases"})
+    assert "2026.11.2" in used
+    assert "2026.11.3" not in used
+
+
+def test_whoever_is_not_signed_in_is_sent_to_sign_in(db: None) -> None:
+    response = Client().get("/")
+    assert response.status_code == 302
+    assert response["Location"] == "/login?next=/"
+
+
+@pytest.mark.parametrize("promotions", [1, 6])
+def test_its_queries_do_not_grow(
+    client: Client, stage: Stage, promotions: int, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    for number in range(promotions):
+        new = make.release(f"2026.12.{number}")
+        make.live(new, stage.staging, by=stage.elif_)
+        make.live(new, stage.production, by=stage.elif_)
+    make.started(make.promotion(stage.new, stage.staging, by=stage.elif_))
+    client.get("/")
+    with django_assert_max_num_queries(12):
+        assert client.get("/").status_code == 200
