@@ -64,6 +64,19 @@ def print_token(arguments: list[str]) -> None:
     print(tokens.account_token(given.account, given.expires_in))
 
 
+class OneLine(logging.Formatter):
+    """Time, level, logger and message on one line, a traceback included."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return super().format(record).replace("\n", " | ")
+
+
+def _log_to_stderr() -> None:
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(OneLine("%(asctime)s level=%(levelname)s logger=%(name)s %(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
+
+
 def _leave(number: int, frame: FrameType | None) -> NoReturn:
     # uvicorn raises the signal again once it has stopped; asked to stop and stopped is no failure.
     sys.exit(0)
@@ -72,9 +85,7 @@ def _leave(number: int, frame: FrameType | None) -> NoReturn:
 def serve(arguments: list[str]) -> None:
     """Serve until SIGTERM or SIGINT."""
     given = _arguments().parse_args(arguments)
-    logging.basicConfig(
-        stream=sys.stderr, level=logging.INFO, format="%(asctime)s level=%(levelname)s logger=%(name)s %(message)s"
-    )
+    _log_to_stderr()
     cache = given.repository_cache or given.state / "repositories"
     app = create_app(Settings(given.state, cache, given.speed, given.admin_password_file))
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -17,7 +17,14 @@ from sandbox import (
     session_routes,
     stream_routes,
 )
-from sandbox.envelope import ApiError, ContentTypeCheck, answer_error, answer_not_found, answer_wrong_method
+from sandbox.envelope import (
+    ApiError,
+    ContentTypeCheck,
+    answer_error,
+    answer_not_found,
+    answer_panic,
+    answer_wrong_method,
+)
 from sandbox.faults import Faults
 from sandbox.streams import HEARTBEAT_SECONDS
 from sandbox.world import Settings, World
@@ -45,7 +52,12 @@ def create_app(settings: Settings, heartbeat: float = HEARTBEAT_SECONDS) -> Star
     app = Starlette(
         routes=[route for module in modules for route in module.ROUTES],
         middleware=[Middleware(Faults), Middleware(ContentTypeCheck)],
-        exception_handlers={ApiError: answer_error, 404: answer_not_found, 405: answer_wrong_method},
+        exception_handlers={
+            Exception: answer_panic,
+            ApiError: answer_error,
+            404: answer_not_found,
+            405: answer_wrong_method,
+        },
         lifespan=lifespan,
     )
     app.state.world = world

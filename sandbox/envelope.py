@@ -11,7 +11,17 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sandbox.documents import Document
 
-INVALID, NOT_FOUND, ALREADY_EXISTS, DENIED, PRECONDITION, ABORTED, UNKNOWN, UNAUTHENTICATED = 3, 5, 6, 7, 9, 10, 2, 16
+INVALID, NOT_FOUND, ALREADY_EXISTS, DENIED, PRECONDITION, ABORTED, UNKNOWN, INTERNAL, UNAUTHENTICATED = (
+    3,
+    5,
+    6,
+    7,
+    9,
+    10,
+    2,
+    13,
+    16,
+)
 STATUS = {1: 408, 2: 500, 3: 400, 4: 504, 5: 404, 6: 409, 7: 403, 8: 429, 9: 400, 10: 409, 11: 400, 12: 501, 13: 500,
           14: 503, 15: 500, 16: 401}  # fmt: skip
 REASON = {400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 409: "Conflict",
@@ -93,6 +103,22 @@ def flag(value: str | None, default: bool = False) -> bool:
     if value is None:
         return default
     return value in ("1", "t", "T", "true", "TRUE", "True")
+
+
+def number(value: Any) -> int:
+    """A whole number of a body or a query parameter (nothing is 0); ApiError 400 for anything else."""
+    if isinstance(value, str) and value.lstrip("-").isdigit():
+        return int(value)
+    if value in (None, ""):
+        return 0
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    raise ApiError(INVALID, f'strconv.ParseInt: parsing "{value}": invalid syntax')
+
+
+async def answer_panic(request: Request, error: Exception) -> Response:
+    """What the sandbox itself did wrong, in the shape of a panic of the server; the log has the details."""
+    return await answer_error(request, ApiError(INTERNAL, f"{type(error).__name__}"))
 
 
 class ContentTypeCheck:

@@ -9,7 +9,7 @@ from starlette.routing import Route
 from sandbox.access import visible_application, world_of
 from sandbox.applications import automated
 from sandbox.documents import Document, copied, look, without_empty
-from sandbox.envelope import DENIED, INVALID, PRECONDITION, ApiError, answer, read_body
+from sandbox.envelope import DENIED, INVALID, PRECONDITION, ApiError, answer, number, read_body
 from sandbox.permissions import enforce
 from sandbox.repositories import RepositoryError
 from sandbox.tokens import Subject
@@ -103,7 +103,7 @@ async def rollback(request: Request) -> Response:
     world, name = world_of(request), application["metadata"]["name"]
     if automated(application) is not None:
         raise ApiError(PRECONDITION, "rollback cannot be initiated when auto-sync is enabled")
-    wanted = int(body.get("id") or 0)
+    wanted = number(body.get("id"))
     entry = next((item for item in application["status"].get("history", []) if item["id"] == wanted), None)
     if entry is None:
         raise ApiError(INVALID, f"application argocd/{name} does not have deployment with id {wanted}")

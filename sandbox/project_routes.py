@@ -11,7 +11,7 @@ from starlette.routing import Route
 from sandbox.access import subject_of, world_of
 from sandbox.applications import IN_CLUSTER
 from sandbox.documents import Document, look, without_empty
-from sandbox.envelope import answer, denied, read_body
+from sandbox.envelope import answer, denied, number, read_body
 from sandbox.permissions import allows, enforce
 from sandbox.windows import is_active
 from sandbox.world import World
@@ -71,7 +71,7 @@ async def create_role_token(request: Request) -> Response:
     subject, world, body = subject_of(request), world_of(request), await read_body(request)
     name, role = request.path_params["project"], request.path_params["role"]
     enforce(subject, "projects", "update", name)
-    token = world.projects.create_token(name, role, int(body.get("expiresIn") or 0), str(body.get("id") or ""))
+    token = world.projects.create_token(name, role, number(body.get("expiresIn")), str(body.get("id") or ""))
     world.store.flush()
     return answer({"token": token})
 

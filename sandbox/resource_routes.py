@@ -13,7 +13,7 @@ from sandbox.access import visible_application, world_of
 from sandbox.clock import nanosecond_stamp, stamp
 from sandbox.cluster import LAST_APPLIED, public
 from sandbox.documents import Document, canonical, copied, look, without_empty
-from sandbox.envelope import INVALID, UNKNOWN, ApiError, answer, flag, read_body
+from sandbox.envelope import INVALID, UNKNOWN, ApiError, answer, flag, number, read_body
 from sandbox.events import events_about
 from sandbox.manifests import Key, key_of, place
 from sandbox.patches import PatchError, merge_patch
@@ -223,7 +223,7 @@ async def logs(request: Request) -> EventStream:
     wanted = request.path_params.get("pod") or query.get("podName", "")
     owned = world.cluster.of_application(name)
     pods = [item for item in owned if item["kind"] == "Pod" and wanted in ("", item["metadata"]["name"])]
-    tail = int(query.get("tailLines") or 5)
+    tail = number(query.get("tailLines")) or 5
     server_sent = request.headers.get("accept") == "text/event-stream"
 
     async def lines() -> AsyncIterator[str]:

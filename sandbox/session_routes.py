@@ -12,7 +12,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from sandbox.access import given_token, subject_of, world_of
-from sandbox.envelope import DENIED, NOT_FOUND, UNAUTHENTICATED, ApiError, answer, read_body
+from sandbox.envelope import DENIED, NOT_FOUND, UNAUTHENTICATED, ApiError, answer, number, read_body
 from sandbox.permissions import allows
 from sandbox.tokens import SESSION_SECONDS
 
@@ -85,7 +85,7 @@ async def create_account_token(request: Request) -> Response:
         raise ApiError(DENIED, "permission denied")
     if name not in world.store.read_all("account"):
         raise ApiError(NOT_FOUND, f"account '{name}' does not exist")
-    token = world.tokens.account_token(name, int(body.get("expiresIn") or 0), str(body.get("id") or ""))
+    token = world.tokens.account_token(name, number(body.get("expiresIn")), str(body.get("id") or ""))
     return answer({"token": token})
 
 

@@ -11,7 +11,7 @@ from starlette.routing import Route
 
 from sandbox.access import subject_of, visible_application, world_of
 from sandbox.documents import Document
-from sandbox.envelope import ApiError
+from sandbox.envelope import ApiError, number
 from sandbox.permissions import allows
 from sandbox.selectors import parse_selector
 from sandbox.streams import EventStream, Subscriber, encode, filtered
@@ -29,7 +29,7 @@ def _sees(request: Request) -> Callable[[Document], bool]:
     subject, query = subject_of(request), request.query_params
     projects = query.getlist("projects") or query.getlist("project")
     name, fits = query.get("name", ""), parse_selector(query.get("selector", ""))
-    since = int(query.get("resourceVersion") or 0)
+    since = number(query.get("resourceVersion"))
 
     def sees(application: Document) -> bool:
         metadata, project = application["metadata"], application["spec"]["project"]

@@ -141,3 +141,14 @@ def test_a_project_is_created_once_and_replaced_only_at_its_version(admin: Argo,
     fresh = {**other, "metadata": replaced["metadata"]}
     assert admin.send("PUT", "/api/v1/projects/hub", {"project": fresh}).status_code == 200
     assert refusal(admin.get("/api/v1/projects/absent")) == (404, 5, 'appprojects.argoproj.io "absent" not found')
+
+
+def test_a_number_that_is_none_is_refused(admin: Argo, project: Json) -> None:
+    answer = admin.post("/api/v1/projects/hub/roles/deployer/token", {"expiresIn": "soon"})
+    assert refusal(answer) == (400, 3, 'strconv.ParseInt: parsing "soon": invalid syntax')
+
+
+def test_the_speed_can_be_read_and_changed(admin: Argo) -> None:
+    assert admin.send("PUT", "/sandbox/settings", {"speed": 7}).json() == {"speed": 7.0}
+    assert admin.get("/sandbox/settings").json() == {"speed": 7.0}
+    assert admin.send("PUT", "/sandbox/settings", {"speed": 0}).status_code == 400

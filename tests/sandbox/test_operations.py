@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -202,22 +203,20 @@ def test_automated_sync_follows_the_branch_and_refuses_explicit_revisions(
     assert done["status"]["operationState"]["operation"]["info"] == [{"name": "promotion", "value": "p3"}]
 
 
-def test_drift_is_healed_by_a_selective_operation_without_history(deployer: Argo, repository: DeployRepository) -> None:
+def test_drift_is_healed_by_a_selective_operation_without_history(
+    admin: Argo, deployer: Argo, repository: DeployRepository
+) -> None:
     deployer.post("/api/v1/applications", automated(repository))
     deployer.wait(NAME, settled)
     query = {"namespace": NAME, "resourceName": "backend-config", "version": "v1", "kind": "ConfigMap", "group": ""}
-    patched = deployer.http.post(
-        f"{PATH}/resource", params=query, content='"{\\"data\\": {\\"LOG_LEVEL\\": \\"trace\\"}}"',
-        headers={"Content-Type": "application/json"},
-    )  # fmt: skip
-    assert patched.status_code == 403, "the role may not patch resources"
-    admin = Argo(str(deployer.http.base_url))
-    answer = admin.post("/api/v1/session", {"username": "admin", "password": "a-good-password"})
-    admin = Argo(str(deployer.http.base_url), answer.json()["token"])
-    assert admin.http.post(
-        f"{PATH}/resource", params=query, content='"{\\"data\\": {\\"LOG_LEVEL\\": \\"trace\\"}}"',
-        headers={"Content-Type": "application/json"},
-    ).status_code == 200  # fmt: skip
+    patch = json.dumps(json.dumps({"data": {"LOG_LEVEL": "trace"}}))
+
+    def change(argo: Argo) -> int:
+        headers = {"Content-Type": "application/json"}
+        return argo.http.post(f"{PATH}/resource", params=query, content=patch, headers=headers).status_code
+
+    assert change(deployer) == 403, "the role may not patch resources"
+    assert change(admin) == 200
 
     def healed(found: Json) -> bool:
         sync = found["status"].get("operationState", {}).get("operation", {}).get("sync", {})
