@@ -30,6 +30,7 @@ SANDBOX_PORT = 18080
 SEEDING_SPEED = 40.0
 SEEDING_TIMES = {"CONTROL_PANEL_SETTLE_SECONDS": "0.2", "CONTROL_PANEL_QUARANTINE_SECONDS": "2"}
 DATABASE = "control_panel"
+PREPARATION = ("migrate", "load_platform", "bootstrap")
 STOPPED_LAST = ("valkey", "postgres")
 
 
@@ -55,14 +56,13 @@ class Server:
         self.variables = environment.general(self.run, port, self.credentials)
         await _all(self._start_postgres(), self._start_valkey(), self._start_sandbox(), self._make_deploy_repository())
         environment.write(self.run / "environment", self.variables)
-        for command in ("migrate", "load_platform", "bootstrap"):
-            await self._manage(command)
+        await self._prepare()
         surrounding = {**self.marker, **self.variables}
-        await _all(self._seed(), self.supervisor.start(parts.web(port, surrounding)))
-        # After the demo, whose promotions settle faster than those of these two would.
-        await _all(
-            *(self.supervisor.start(program) for program in (parts.worker(surrounding), parts.watch(surrounding)))
-        )
+        programs = [parts.web(port, surrounding), parts.worker(surrounding), parts.watch(surrounding)]
+        if self._wants_demo():
+            # The worker and watch come after the demo, whose promotions settle faster than theirs would.
+            await _all(self._seed(), self.supervisor.start(programs.pop(0)))
+        await _all(*map(self.supervisor.start, programs))
         self.supervisor.settled = True
         self._announce(port)
 
@@ -117,25 +117,36 @@ class Server:
             await self.supervisor.run("git", command, {}, ROOT)
         self.variables["DEPLOY_REPO_URL"] = str(repository)
 
+    def _wants_demo(self) -> bool:
+        """The demo is made once; into a database that is not ours, again and again: it leaves alone what is there."""
+        return not self.options.no_demo and not (self._story.exists() and self.parts.postgres)
+
     async def _seed(self) -> None:
-        """Make the demo fleet once; its real promotions run on a faster cluster."""
-        story = self.run / "demo.txt"
-        if self.options.no_demo or (story.exists() and self.parts.postgres):
-            return
+        """Make the demo fleet; its real promotions run on a faster cluster."""
         self._say("Making the demo fleet ...")
         await self._set_speed(SEEDING_SPEED)
         # History is only made up where nothing real can be touched.
-        text = await self._manage("demo", *(["--history"] if self.parts.sandbox else []), **SEEDING_TIMES)
+        history = ["--history"] if self.parts.sandbox else []
+        text = await self._python("demo", "manage.py", "demo", *history, **SEEDING_TIMES)
         await self._set_speed(self.options.speed)
-        environment.write_private(story, f"{text}\n")
+        environment.write_private(self._story, f"{text}\n")
 
     async def _set_speed(self, speed: float) -> None:
         if self.parts.sandbox:
             await probes.set_sandbox_speed(self.variables["ARGOCD_SERVER"], speed)
 
-    async def _manage(self, command: str, *arguments: str, **changes: str) -> str:
-        manage = [sys.executable, "manage.py", command, *arguments]
-        return await self.supervisor.run(command, manage, {**self.marker, **self.variables, **changes}, ROOT)
+    async def _prepare(self) -> None:
+        await self._python("prepare", "-m", "script.development.preparation", *PREPARATION)
+
+    async def _python(self, name: str, *arguments: str, **changes: str) -> str:
+        """Run our own Python with the variables of the panel, and return what it writes to standard output."""
+        surrounding = {**self.marker, **self.variables, **changes}
+        return await self.supervisor.run(name, [sys.executable, *arguments], surrounding, ROOT)
+
+    @property
+    def _story(self) -> Path:
+        """What the demo told when it was made."""
+        return self.run / "demo.txt"
 
     def _web_port(self) -> int:
         wanted = self.options.port or WEB_PORT
@@ -151,8 +162,7 @@ class Server:
     def _announce(self, port: int) -> None:
         address = self.variables["PUBLIC_URL"]
         self.directory.describe({"process": os.getpid(), "url": address})
-        story = self.run / "demo.txt"
-        told = story.read_text().rstrip() if story.exists() else (
+        told = self._story.read_text().rstrip() if self._story.exists() else (
             "Nobody can sign in yet. Make an account: script/manage create_user NAME --role administrator"
         )  # fmt: skip
         seconds = time.monotonic() - self.began
