@@ -8,6 +8,7 @@ a read with `refresh` may block for ever on the server and therefore has a deadl
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any, Literal, NamedTuple, Self
 from urllib.parse import quote
 
@@ -78,9 +79,14 @@ class ArgoCD:
         answer = self._transport.get("read who the token belongs to", "/api/v1/session/userinfo")
         return UserInfo(answer.get("loggedIn") is True, text(answer, "username"))
 
+    def server_time(self) -> datetime | None:
+        """What the server's clock says, to the second; None where the answer has no date."""
+        return self._transport.date("read the version", "/api/version")
+
     def can_i(self, resource: str, action: str, project: str, name: str = "*") -> bool:
-        """Whether the token has the right, e.g. `can_i("applications", "sync", "hub", "backend-production")`."""
-        path = "/".join(quote(part, safe="*") for part in (resource, action, project, name))
+        """Whether the token has the right, e.g. `can_i("applications", "sync", "hub", "backend-production")`; of a project
+        itself with an empty `name`."""
+        path = "/".join(quote(part, safe="*") for part in (resource, action, project, name) if part)
         return (
             self._transport.get(f"ask for the right to {action} {resource}", f"/api/v1/account/can-i/{path}").get(
                 "value"

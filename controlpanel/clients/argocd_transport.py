@@ -7,6 +7,8 @@ import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 
 import httpx
 
@@ -90,6 +92,17 @@ class Transport:
         if not response.is_success:
             raise refused(response, received, what)
         return received
+
+    def date(self, what: str, path: str) -> datetime | None:
+        """The `Date` of an answer to a GET."""
+        try:
+            response = self.client.send(self.request("GET", path, {}, self.timeouts.read, {}))
+        except httpx.HTTPError as error:
+            raise errors.from_transport(error, system=SYSTEM, what=what) from None
+        try:
+            return parsedate_to_datetime(response.headers.get("Date", ""))
+        except ValueError:
+            return None
 
     def request(
         self,

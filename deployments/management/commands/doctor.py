@@ -1,0 +1,24 @@
+"""`doctor`: each connection, right, version and clock in one line; exit code 1 where something would stop a promotion."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from deployments.services.checkup import Level, checkup
+
+
+class Command(BaseCommand):
+    help = "Check everything that the panel needs; changes nothing."
+    requires_system_checks = ()
+
+    def handle(self, **_: Any) -> None:
+        """Print a line for each finding as it is found."""
+        failed = 0
+        for finding in checkup():
+            failed += finding.level == Level.FAIL
+            self.stdout.write(str(finding))
+            self.stdout.flush()
+        if failed:
+            raise CommandError(f"{failed} {'thing needs' if failed == 1 else 'things need'} attention, see above.")
