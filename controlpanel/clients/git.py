@@ -16,7 +16,7 @@ from controlpanel.clients.errors import GitError, GitRefNotFound, GitUnreachable
 from controlpanel.clients.git_command import GitCredentials, Output
 from controlpanel.clients.git_commit import Author, Files, commit_stream
 from controlpanel.clients.git_copy import GitCopy
-from controlpanel.clients.git_tree import Entry, parse_blobs, parse_entries, write_tree
+from controlpanel.clients.git_tree import Entry, parse_entries, write_tree
 
 __all__ = [
     "Author",
@@ -175,6 +175,14 @@ class GitRepository:
         self._copy.ensured(git_address.full_id(commit))
         return self._create(name, commit)
 
+    def rehearse_push(self, commit: str) -> None:
+        """Ask the remote whether it would take a new branch at `commit`, and change nothing. Raises why it would not."""
+        self._copy.ensured(commit)
+        name = f"refs/heads/panel-rehearsal-{commit[:12]}"
+        output = self._copy.push(["--dry-run", "--", self.address.url, f"{commit}:{name}"])
+        if output.code != 0:
+            raise self._copy.refusal(output)
+
     def bootstrap_branch(self, name: str, files: Files, message: str, at: datetime, author: Author) -> str:
         """Create the branch with exactly these files unless it exists; returns its tip either way. Overwrites nothing.
 
@@ -201,9 +209,8 @@ class GitRepository:
         listing = self._copy.read("ls-tree", "-r", "-l", "-z", "--full-tree", commit, *paths, needs=needs).stdout
         entries = parse_entries(listing)
         blobs = [entry for entry in entries if not entry.is_submodule]
-        wanted = "".join(f"{entry.id}\n" for entry in blobs).encode()
-        batch = self._copy.read("cat-file", "--batch", needs=needs, stdin=wanted).stdout
-        contents = dict(zip((entry.path for entry in blobs), parse_blobs(batch, len(blobs)), strict=True))
+        read = self._copy.blobs([entry.id for entry in blobs], needs=needs)
+        contents = dict(zip((entry.path for entry in blobs), read, strict=True))
         return ((entry, contents.get(entry.path, f"Subproject commit {entry.id}\n".encode())) for entry in entries)
 
     def _require(self, commit: str) -> None:

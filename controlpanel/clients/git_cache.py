@@ -1,7 +1,8 @@
 """A bare copy of one repository, shared by threads and processes, and worth nothing: whatever looks wrong is wiped.
 
 A file lock beside it is held shared while reading and exclusive while writing. Children inherit it, so a git that
-outlives its killed parent still keeps others out; therefore a `*.lock` seen under the exclusive lock is always stale.
+outlives its killed parent still keeps others out. So a `*.lock` of git's own that stops a writer was left by a killed git,
+and the copy is wiped like any other that fails.
 """
 
 from __future__ import annotations
@@ -46,11 +47,6 @@ class GitCache:
 
     def exists(self) -> bool:
         return (self.directory / "HEAD").is_file() and (self.directory / "objects").is_dir()
-
-    def has_leftovers(self) -> bool:
-        """Locks of a git that was killed. Ask only while writing."""
-        places = ("*.lock", "refs/**/*.lock", "objects/info/*.lock", "objects/info/**/*.lock", "objects/pack/*.lock")
-        return any(True for place in places for _ in self.directory.glob(place))
 
     def wipe(self) -> None:
         """Remove the copy. Only while writing."""

@@ -248,6 +248,7 @@ _UNREACHABLE = (
     "invalid index-pack output",
     "protocol error",
 )
+_CORRUPT = ("is corrupt", "bad object", "unable to read", "missing blob", "missing tree", "pack-objects died")
 _ABSENT = ("not our ref", "unadvertised object", "couldn't find remote ref", "unable to find remote ref")
 _LOCKED = re.compile(r"unable to create '([^']+\.lock)'|cannot lock ref", re.IGNORECASE)
 _REFUSED = ("remote rejected", "hook declined", "protected branch", "unable to migrate objects", "unpacker error")
@@ -256,6 +257,10 @@ _REFUSED = ("remote rejected", "hook declined", "protected branch", "unable to m
 def classified(output: Output, address: Address, verb: str) -> GitError:
     """Map git's words (always in English) to a class; a plain GitError is a fault of the local cache or of ours."""
     said, words = output.stderr.lower(), _words(output)
+    if any(phrase in said for phrase in _CORRUPT):
+        return GitError(
+            f"`git {verb}` met a broken object for {address}: {words}", "It is tried again with a fresh cache."
+        )
     if any(phrase in said for phrase in _ABSENT):
         return GitRefNotFound(f"{address} does not have it: {words}", "Push it, or choose another one.")
     if verb == "push" and _LOCKED.search(output.stderr):

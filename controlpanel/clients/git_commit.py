@@ -64,8 +64,7 @@ def commit_stream(
             parts += [f'M 100644 inline "{path}"\n'.encode(), _data(content)]
     body = b"".join(parts)
     scratch = f"refs/scratch/{hashlib.sha256(body).hexdigest()}"
-    # reset first, so that a ref left from an earlier run is no second parent
-    head = f"feature done\nreset {scratch}\n\ncommit {scratch}\nmark :1\n".encode()
+    head = f"feature done\ncommit {scratch}\nmark :1\n".encode()
     return head + body + b"\nget-mark :1\ndone\n"
 
 

@@ -5,14 +5,17 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from controlpanel.clients.errors import ClientError, GitError, GitRefNotFound
 from controlpanel.clients.git_address import Address, full_id
 from controlpanel.clients.git_cache import GitCache
 from controlpanel.clients.git_command import GitCommand, GitCredentials, Output, classified, write_configuration
+from controlpanel.clients.git_tree import parse_blobs
 
+Result = TypeVar("Result")
 _MIRRORED = ("+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*")
 _ANY_CODE = range(-64, 256)
 
@@ -69,11 +72,19 @@ class GitCopy:
         """Push from the copy; code 1 means that refs were refused."""
         options = ["--porcelain", "--no-verify", "--no-follow-tags", "--no-signed", "--recurse-submodules=no"]
         with self._cache.reading() as lock:
-            return self._run(lock, [self._directory, "push", *options, *arguments], allowed=(0, 1))
+            output = self._run(lock, [self._directory, "push", *options, *arguments], allowed=_ANY_CODE)
+        if output.code not in (0, 1):
+            raise self.refusal(output)
+        return output
 
     def refusal(self, output: Output) -> GitError:
-        """The error for a push that was refused for no reason that the leases explain."""
-        return classified(output, self.address, "push")
+        """The error for a push that failed for no reason that the leases explain. A fault of the copy costs the copy:
+        the caller makes its commit again, with the same id, in a new one."""
+        error = classified(output, self.address, "push")
+        if type(error) is GitError:
+            with self._cache.writing():
+                self._cache.wipe()
+        return error
 
     def fetch(self, *refspecs: str) -> None:
         """Bring branches and tags (or just these) up to date, in a new copy if the old one does not let it."""
@@ -126,31 +137,37 @@ class GitCopy:
             self._fetch_alone(commit)
         return commit
 
-    def read(
-        self, *arguments: str, needs: Sequence[str], stdin: bytes = b"", allowed: Collection[int] = (0,)
-    ) -> Output:
+    def read(self, *arguments: str, needs: Sequence[str], allowed: Collection[int] = (0,)) -> Output:
         """Run a command that reads the copy and the commits `needs`."""
-        for commit in needs:
-            self.ensured(commit)
-        try:
-            return self._read(arguments, stdin, allowed)
-        except _Broken:
-            self._renew(needs)
-        try:
-            return self._read(arguments, stdin, allowed)
-        except _Broken as broken:
-            raise broken.error from None
+        return self._healed(lambda: self._read(arguments, b"", allowed), needs)
+
+    def blobs(self, ids: Sequence[str], *, needs: Sequence[str]) -> list[bytes]:
+        """The contents of these files of the commits `needs`, in the same order."""
+        wanted = "".join(f"{blob}\n" for blob in ids).encode()
+
+        def read() -> list[bytes]:
+            batch = self._read(("cat-file", "--batch"), wanted, (0,))
+            try:
+                return list(parse_blobs(batch.stdout, len(ids)))
+            except GitError as error:
+                raise _Broken(error) from None
+
+        return self._healed(read, needs)
 
     def write(self, *arguments: str, needs: Sequence[str], stdin: bytes) -> Output:
         """Run a command that writes objects into the copy, alone."""
+        return self._healed(lambda: self._write(arguments, stdin), needs)
+
+    def _healed(self, attempt: Callable[[], Result], needs: Sequence[str]) -> Result:
+        """Attempt it with the commits at hand, and once more in a new copy if the old one is broken."""
         for commit in needs:
             self.ensured(commit)
         try:
-            return self._write(arguments, stdin)
+            return attempt()
         except _Broken:
             self._renew(needs)
         try:
-            return self._write(arguments, stdin)
+            return attempt()
         except _Broken as broken:
             raise broken.error from None
 
@@ -198,8 +215,8 @@ class GitCopy:
             self.ensured(commit)
 
     def _prepare(self, lock: int) -> None:
-        """Make an empty copy where there is none, or where a killed git left its locks. Only while writing."""
-        if self._cache.exists() and not self._cache.has_leftovers():
+        """Make an empty copy where there is none. Only while writing."""
+        if self._cache.exists():
             return
         self._cache.wipe()
         initial = ["init", "--quiet", "--bare", "--template=", "--initial-branch=main", str(self._cache.directory)]

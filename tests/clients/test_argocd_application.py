@@ -300,6 +300,13 @@ def test_a_retry_that_waits_is_not_an_end() -> None:
     assert not read.operation_done
 
 
+def test_an_operation_that_was_queued_hides_the_end_of_the_one_before() -> None:
+    queued = replace(DONE, operation_running=True)
+    assert not queued.operation_done
+    assert not queued.operation_succeeded_at(COMMIT)
+    assert queued.operation_in_progress
+
+
 def test_the_newest_trace_of_a_commit_in_the_history_is_found() -> None:
     history = [
         {"id": n, "revision": revision, "initiatedBy": {"automated": True}}

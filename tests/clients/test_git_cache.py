@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
+import zlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -44,6 +45,22 @@ def _garble_objects(cache: Path) -> None:
         path.write_bytes(path.read_bytes()[:-5] + b"12345")
 
 
+def _files(cache: Path) -> list[Path]:
+    """Loose objects that are files, not commits or directories."""
+    return [path for path in cache.glob("objects/??/*") if zlib.decompress(path.read_bytes()).startswith(b"blob")]
+
+
+def _truncate_files(cache: Path) -> None:
+    for path in _files(cache):
+        path.chmod(0o600)
+        path.write_bytes(b"")
+
+
+def _lose_files(cache: Path) -> None:
+    for path in _files(cache):
+        path.unlink()
+
+
 def _put_a_directory_where_a_ref_was(cache: Path) -> None:
     (cache / "refs/heads/main").unlink()
     (cache / "refs/heads/main").mkdir()
@@ -66,6 +83,8 @@ DAMAGES: dict[str, Callable[[Path], object]] = {
     "no objects": lambda cache: (cache / "objects").rename(cache / "away"),
     "objects of no length": _truncate_objects,
     "objects of other content": _garble_objects,
+    "files of no length": _truncate_files,
+    "files that are lost": _lose_files,
     "a broken ref": lambda cache: (cache / "refs/heads/main").write_bytes(b"garbage\n"),
     "a broken configuration": lambda cache: (cache / "config").write_bytes(b"[core\n"),
     "a directory where a ref was": _put_a_directory_where_a_ref_was,
@@ -103,11 +122,35 @@ def test_reading_heals_the_cache_without_a_fetch_by_the_caller(
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_committing_heals_the_cache(repository: GitRepository, cache: Path, damage: str) -> None:
+def test_a_commit_is_made_and_pushed_whole_from_a_damaged_cache(
+    repository: GitRepository, cache: Path, bare: Path, tmp_path: Path, git: Git, damage: str
+) -> None:
     parent = repository.resolve("main")
     DAMAGES[damage](cache)
     commit = repository.commit(parent=parent, replace=FILES, message="m", at=AT, author=AUTHOR)
-    assert "backend/one.yaml" in repository.files(commit)
+    assert repository.push(branch="main", expected=parent, commit=commit, claim=CLAIM) == Pushed(commit)
+    assert "backend/one.yaml" in GitRepository(str(bare), tmp_path / "other").files(commit)
+    git("fsck", "--strict")
+
+
+@pytest.mark.parametrize("damage", [_truncate_objects, _garble_objects, _truncate_files, _lose_files])
+def test_a_cache_damaged_before_the_push_costs_one_more_try_at_most(
+    repository: GitRepository, cache: Path, bare: Path, git: Git, damage: Callable[[Path], None]
+) -> None:
+    parent = repository.resolve("main")
+
+    def commit() -> str:
+        return repository.commit(parent=parent, replace=FILES, message="m", at=AT, author=AUTHOR)
+
+    made = commit()
+    damage(cache)
+    try:
+        outcome: object = repository.push(branch="main", expected=parent, commit=made, claim=CLAIM)
+    except GitError:
+        assert commit() == made
+        outcome = repository.push(branch="main", expected=parent, commit=made, claim=CLAIM)
+    assert outcome == Pushed(made)
+    git("fsck", "--strict")
 
 
 def test_a_fault_of_the_remote_does_not_cost_the_cache(repository: GitRepository, cache: Path, bare: Path) -> None:

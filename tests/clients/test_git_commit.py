@@ -47,6 +47,10 @@ def test_the_same_inputs_give_the_same_commit_in_another_cache(repository: GitRe
     assert make(repository) == make(other) == make(repository)
 
 
+def test_a_first_commit_made_twice_is_the_same(repository: GitRepository) -> None:
+    assert make(repository, parent=None) == make(repository, parent=None)
+
+
 def test_the_same_moment_in_another_zone_is_the_same_commit(repository: GitRepository) -> None:
     assert make(repository) == make(repository, at=AT.astimezone(timezone(timedelta(hours=5))))
 
