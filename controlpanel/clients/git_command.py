@@ -248,7 +248,15 @@ _UNREACHABLE = (
     "invalid index-pack output",
     "protocol error",
 )
-_CORRUPT = ("is corrupt", "bad object", "unable to read", "missing blob", "missing tree", "pack-objects died")
+_CORRUPT = (
+    "is corrupt",
+    "bad object",
+    "unable to read tree",
+    "unable to read sha1",
+    "missing blob",
+    "missing tree",
+    "pack-objects died",
+)
 _ABSENT = ("not our ref", "unadvertised object", "couldn't find remote ref", "unable to find remote ref")
 _LOCKED = re.compile(r"unable to create '([^']+\.lock)'|cannot lock ref", re.IGNORECASE)
 _REFUSED = ("remote rejected", "hook declined", "protected branch", "unable to migrate objects", "unpacker error")
