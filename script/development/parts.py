@@ -70,7 +70,10 @@ def web(port: int, environment: Environment) -> Program:
         "-m", "uvicorn", "controlpanel.asgi:application", "--host", "127.0.0.1", "--port", str(port),
         "--timeout-graceful-shutdown", "3", "--no-access-log", "--lifespan", "off", "--log-level", "warning",
     )  # fmt: skip
-    return Program("web", command, environment, ROOT, is_ready=partial(probes.answers_http, port, "/healthz"))
+    return Program(
+        "web", command, environment, ROOT, is_ready=partial(probes.answers_http, port, "/healthz"),
+        is_hidden=_warns_of_static_files,
+    )  # fmt: skip
 
 
 def worker(environment: Environment) -> Program:
@@ -80,6 +83,11 @@ def worker(environment: Environment) -> Program:
         "--without-gossip", "--without-mingle",
     )  # fmt: skip
     return Program("worker", command, environment, ROOT, is_hidden=_warns_of_root)
+
+
+def _warns_of_static_files(line: str) -> bool:
+    """Whether a line is of WhiteNoise's warning that no files were collected; in development it finds them itself."""
+    return "No directory at:" in line or "mw_instance = middleware" in line
 
 
 def _warns_of_root(line: str) -> bool:
