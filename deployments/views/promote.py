@@ -120,7 +120,7 @@ def _show(
         "reasons": _reasons(preflight, answers, may=may), "key": form["key"].value() or uuid.uuid4().hex,
         "here": f"{request.path}?{urlencode({'release': preflight.release.version})}",
         "topic": f"preflight.{preflight.pk}",
-        "live_url": f"{request.path}?{urlencode({'release': preflight.release.version, 'preflight': preflight.pk})}",
+        "preview_url": f"{request.path}?{urlencode({'release': preflight.release.version, 'preflight': preflight.pk})}",
     }  # fmt: skip
     return page(request, TEMPLATE, context, fragments=("preview", "decision"), status=status)
 
