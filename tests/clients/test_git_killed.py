@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import random
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -72,3 +75,43 @@ def test_nothing_is_lost_and_nothing_lands_twice(
     assert len(set(claims)) == PROMOTIONS
     assert set(claims) <= set(git("rev-list", f"refs/heads/{BRANCH}").split())
     git("fsck", "--strict")
+
+
+def test_a_git_that_outlives_its_killed_parent_keeps_the_cache_to_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    ssh = programs / "ssh"
+    ssh.write_text(f"#!/bin/sh\necho $$ > {tmp_path}/pid.new\nmv {tmp_path}/pid.new {tmp_path}/pid\nexec sleep 600\n")
+    ssh.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+    url, cache = "git@host.example.test:deploy.git", tmp_path / "cache"
+    program = f"from pathlib import Path; from controlpanel.clients.git import GitRepository; GitRepository({url!r}, Path({str(cache)!r})).fetch()"
+    writer = subprocess.Popen([sys.executable, "-c", program], stderr=subprocess.DEVNULL)
+    _until((tmp_path / "pid").exists)
+    gits = descendants(writer.pid)
+    writer.kill()
+    writer.wait()
+    (in_use,) = cache.glob("*.in-use")
+    with in_use.open() as lock:
+        with pytest.raises(BlockingIOError):
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        for pid in gits:
+            os.kill(pid, signal.SIGKILL)
+        _until(lambda: _is_free(lock))
+
+
+def _is_free(lock: IO[str]) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
