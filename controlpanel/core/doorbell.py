@@ -26,10 +26,8 @@ def ring(task: str, identifier: object) -> None:
 def ring_now(task: str, identifier: object) -> bool:
     """Ring at once; False where no broker took it."""
     try:
-        app.send_task(
-            f"panel.{task}", args=[str(identifier)], queue=QUEUES[task], retry=False, ignore_result=True
-        )
-    except Exception as error:  # kombu raises many types; every one means the same: nobody heard the bell
+        app.send_task(f"panel.{task}", args=[str(identifier)], queue=QUEUES[task], retry=False, ignore_result=True)
+    except Exception as error:  # noqa: BLE001  # kombu raises many types; every one means the same: nobody heard the bell
         log.warning("doorbell_unheard", task=task, identifier=str(identifier), error=type(error).__name__)
         return False
     return True

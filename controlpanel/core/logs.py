@@ -39,7 +39,10 @@ def logging_settings(log_format: str) -> dict[str, Any]:
         },
         "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
         "root": {"handlers": ["console"], "level": "INFO"},
-        "loggers": {name: {"level": "WARNING"} for name in ("httpx", "httpcore", "axes", "kombu", "celery.redirected", "django_structlog.celery")},
+        "loggers": {
+            name: {"level": "WARNING"}
+            for name in ("httpx", "httpcore", "axes", "kombu", "celery.redirected", "django_structlog.celery")
+        },
     }
     logging.config.dictConfig(settings)
     structlog.configure(

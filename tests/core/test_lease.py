@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from django.utils import timezone
 
@@ -33,7 +35,7 @@ def test_a_held_row_is_not_claimed_again(row: OutboxMessage) -> None:
 
 def test_a_row_whose_holder_died_is_claimed_after_the_lease_with_a_greater_number(row: OutboxMessage) -> None:
     first = claimed(row)
-    OutboxMessage.objects.filter(pk=row.pk).update(lease_until=timezone.now() - timezone.timedelta(seconds=1))
+    OutboxMessage.objects.filter(pk=row.pk).update(lease_until=timezone.now() - timedelta(seconds=1))
     second = claimed(row)
     assert second.fencing > first.fencing
     with pytest.raises(LeaseLost), lease.held(row, first):
