@@ -84,7 +84,7 @@ def _database() -> dict[str, Any]:
     """Django's form of `DATABASE_URL`; whatever libpq understands beyond the usual names goes to OPTIONS."""
     try:
         parts: dict[str, Any] = dict(conninfo_to_dict(CONFIGURATION.database_url))
-    except Exception:  # the text may hold a password: it is not repeated
+    except Exception:  # noqa: BLE001  # the text may hold a password: it is not repeated
         raise configuration.ConfigurationError(
             "DATABASE_URL is not understood. Set it to postgresql://user:password@host:5432/name."
         ) from None

@@ -15,8 +15,8 @@ from django.db import transaction
 from controlpanel.core import audit, doorbell, live, outbox
 from controlpanel.core.errors import ConflictError
 from controlpanel.core.lease import Lease, LeaseLost, StatementTime, wake
-from deployments.choices import IN_LANE, RUNNING, TERMINAL, Confidence, State
 from controlpanel.core.models import AuditEvent
+from deployments.choices import IN_LANE, RUNNING, TERMINAL, Confidence, State
 from deployments.models import GateResult, Promotion
 
 S = State

@@ -7,8 +7,8 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models.functions import Now
 
-from controlpanel.core.permissions import Role, Scope
 from controlpanel.core.models import uuid7
+from controlpanel.core.permissions import Role, Scope
 
 
 class User(AbstractUser):

@@ -18,7 +18,9 @@ class CatalogVersion(models.Model):
     class Meta:
         ordering = ["-pk"]
         constraints = [
-            models.UniqueConstraint(fields=["is_current"], condition=models.Q(is_current=True), name="one_current_catalog")
+            models.UniqueConstraint(
+                fields=["is_current"], condition=models.Q(is_current=True), name="one_current_catalog"
+            )
         ]
 
     def __str__(self) -> str:

@@ -109,14 +109,16 @@ def _places(environments: Collection[int]) -> dict[int, dict[str, Any]]:
     """When each environment last changed, when its Argo CD was last heard, and how many components there are."""
     committed = Promotion.objects.filter(environment=OuterRef("pk")).exclude(commit="").order_by().values("environment")
     heard = Observer.objects.filter(server_from=OuterRef("server_from")).values("heard_at")
-    count = Component.objects.filter(is_retired=False).order_by().values("is_retired").annotate(n=Count("pk")).values("n")
+    count = (
+        Component.objects.filter(is_retired=False).order_by().values("is_retired").annotate(n=Count("pk")).values("n")
+    )
     rows = Environment.objects.filter(pk__in=environments).values(
         "pk",
         committed_at=Subquery(committed.annotate(at=Max("committed_at")).values("at")),
         heard_at=Subquery(heard),
         component_count=Subquery(count),
     )
-    return {row.pop("pk"): {**row, "component_count": row["component_count"] or 0} for row in rows}
+    return {row["pk"]: {**row, "component_count": row["component_count"] or 0} for row in rows}
 
 
 def _succeeded(releases: Iterable[Release | None]) -> dict[tuple[str, int], Any]:

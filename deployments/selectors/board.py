@@ -211,7 +211,7 @@ def _outcome(
         last = live_in[-1]
         is_end = last.pk == shown[-1].environment.pk
         return "live", f"In {last.name}" if is_end else f"Verified in {last.name}"
-    ended = [row for lane in shown if (row := ends.newest.get((lane.environment.pk, release.pk)))]
+    ended = [end for lane in shown if (end := ends.newest.get((lane.environment.pk, release.pk)))]
     if not ended:
         return "waiting", "Not promoted yet"
     if ended[-1].state == State.SUCCEEDED:

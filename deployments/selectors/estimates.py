@@ -24,6 +24,8 @@ def usual_seconds(promotion: Promotion) -> dict[str, float]:
         rollouts[rollout.promotion_id].append(rollout)
     seen: defaultdict[str, list[float]] = defaultdict(list)
     for key, own in events.items():
+        if key is None:  # never: only events of these promotions were asked for
+            continue
         for step, seconds in seconds_of(spans_of(own, rollouts[key])).items():
             seen[step].append(seconds)
     return {step: median(values) for step, values in seen.items() if len(values) >= FEWEST}

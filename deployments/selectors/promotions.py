@@ -112,7 +112,9 @@ class Wave:
             return f"Done in {self.took}" if self.took else "Done"
         if self.state == Rollout.WAITING:
             return f"Waits for wave {self.number - 1}" if self.number > 1 else "Waits"
-        return "; ".join(card.rollout.message for card in self.cards if card.is_open and card.rollout.message) or "Running"
+        return (
+            "; ".join(card.rollout.message for card in self.cards if card.is_open and card.rollout.message) or "Running"
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,7 +159,9 @@ def promotion_of_page(identifier: str, *, actor: Actor, with_files: bool = False
     except ValidationError:  # neither a number nor a UUID
         found = None
     if found is None or not actor.may(Right.VIEW, found.environment.name):
-        raise AbsentError(f"There is no promotion {identifier[:50]}, or it is not yours to see.", "See the list of promotions.")
+        raise AbsentError(
+            f"There is no promotion {identifier[:50]}, or it is not yours to see.", "See the list of promotions."
+        )
     return found
 
 
@@ -229,5 +233,3 @@ def _pod_word(pod: Mapping[str, Any]) -> str:
         return "Running"
     said = str(pod.get("status") or "")
     return "Starting" if said in ("", "Progressing") else "Not ready" if said in ("Running", "Healthy") else said
-
-

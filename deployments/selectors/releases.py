@@ -39,7 +39,9 @@ def places_of(releases: Sequence[Release], actor: Actor) -> dict[int, list[Promo
     rows = Promotion.objects.filter(Q(pk__in=live.values("pk")) | Q(environment__in=environments, state__in=OPEN))
     wanted = {release.pk for release in releases}
     found: dict[int, list[Promotion]] = {key: [] for key in wanted}
-    for row in rows.filter(release__in=wanted).select_related("environment").order_by("environment__position", "number"):
+    for row in (
+        rows.filter(release__in=wanted).select_related("environment").order_by("environment__position", "number")
+    ):
         assert row.release_id is not None
         found[row.release_id].append(row)
     return found

@@ -11,7 +11,12 @@ from django.utils.cache import patch_vary_headers
 
 
 def page(
-    request: HttpRequest, template: str, context: Mapping[str, Any], *, fragments: Collection[str] = (), status: int = 200
+    request: HttpRequest,
+    template: str,
+    context: Mapping[str, Any],
+    *,
+    fragments: Collection[str] = (),
+    status: int = 200,
 ) -> HttpResponse:
     """The page, or the part of it that `HX-Target` names, if that is one of `fragments`."""
     target = fragment_of(request)

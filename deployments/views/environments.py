@@ -18,4 +18,14 @@ TEMPLATE = "deployments/environment.html"
 def environment(request: HttpRequest, name: str) -> HttpResponse:
     """What is live here, what is moving, what was before."""
     shown = environment_of_page(name, actor=of_request(request))
-    return page(request, TEMPLATE, {"lane": shown.lane, "environment": shown.lane.environment, "history": shown.history, "applications": shown.applications}, fragments=("environment",))
+    return page(
+        request,
+        TEMPLATE,
+        {
+            "lane": shown.lane,
+            "environment": shown.lane.environment,
+            "history": shown.history,
+            "applications": shown.applications,
+        },
+        fragments=("environment",),
+    )

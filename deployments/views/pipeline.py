@@ -59,4 +59,8 @@ def _board(actor: Actor, environments: list[Environment], wanted: str) -> dict[s
 
 def _column(lane: board.Lane, offered: list[Offer]) -> dict[str, Any]:
     name = lane.environment.name
-    return {"id": f"environment-{name}", "lane": lane, "offers": [one for one in offered if one.environment.name == name]}
+    return {
+        "id": f"environment-{name}",
+        "lane": lane,
+        "offers": [one for one in offered if one.environment.name == name],
+    }

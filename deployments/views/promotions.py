@@ -85,7 +85,9 @@ def promotions(request: HttpRequest) -> HttpResponse:
 def abort(request: HttpRequest, identifier: str) -> HttpResponse:
     """Stop it; nothing that is live is rolled back."""
     reason = request.POST.get("reason", "")[:2000]
-    return _act(request, identifier, lambda actor, row: services.promotion_abort(actor=actor, promotion=row, reason=reason))
+    return _act(
+        request, identifier, lambda actor, row: services.promotion_abort(actor=actor, promotion=row, reason=reason)
+    )
 
 
 @declares(Right.PROMOTION_RETRY)
@@ -107,7 +109,9 @@ def claim(request: HttpRequest, identifier: str) -> HttpResponse:
 def ignore(request: HttpRequest, identifier: str) -> HttpResponse:
     """Go on although a component is not proved."""
     reason = request.POST.get("reason", "")[:2000]
-    return _act(request, identifier, lambda actor, row: services.promotion_ignore(actor=actor, promotion=row, reason=reason))
+    return _act(
+        request, identifier, lambda actor, row: services.promotion_ignore(actor=actor, promotion=row, reason=reason)
+    )
 
 
 def _act(request: HttpRequest, identifier: str, act: Callable[[Actor, Promotion], Any]) -> HttpResponse:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from script.development import lint, overlays
+from script.development.paths import ROOT
 
 
 def test_a_check_that_fails_says_what_it_found() -> None:
@@ -27,7 +28,7 @@ def test_a_failure_is_printed_with_its_repair(capsys: pytest.CaptureFixture[str]
 
 
 def test_every_shell_script_is_checked() -> None:
-    names = {Path(path).name for path in lint.shell_scripts(lint.ROOT)}
+    names = {Path(path).name for path in lint.shell_scripts(ROOT)}
     assert {"server", "setup", "test", "lint", "lock", "manage", "run"} <= names
 
 

@@ -54,7 +54,7 @@ def test_the_socket_is_closed_to_other_accounts(cluster: postgres.Cluster) -> No
     assert cluster.sockets.stat().st_mode & 0o077 == 0
 
 
-@pytest.mark.parametrize("process", [os.getpid(), 2**22 + 1])
+@pytest.mark.parametrize("process", [os.getpid(), 2**22 + 1], ids=["of another program", "of none"])
 def test_a_lock_whose_process_is_no_postgresql_is_removed(tmp_path: Path, process: int) -> None:
     (tmp_path / "postmaster.pid").write_text(f"{process}\n{tmp_path}\n")
     assert postgres.served_by(tmp_path) is None

@@ -15,7 +15,7 @@ FORBIDDEN = [
     ("no mark_safe", "from django.utils.safestring import mark_safe"),
     ("no mark_safe", "safestring.mark_safe(text)"),
     ("no mark_safe", "SafeString(text)"),
-    ("one place streams", "StreamingHttpResponse(lines)"),
+    ("streams are few", "StreamingHttpResponse(lines)"),
     ("no import inside a function", "def view(request):\n    from deployments.models import Release"),
 ]
 FINE = [

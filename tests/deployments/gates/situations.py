@@ -18,7 +18,9 @@ RELEASE = Release(pk=3, version="2026.11.3")
 
 
 def application(component: str, health: str = "Healthy", environment: Environment = PRODUCTION) -> Application:
-    return Application(name=f"{component}-{environment.name}", component=component, environment=environment, health=health)
+    return Application(
+        name=f"{component}-{environment.name}", component=component, environment=environment, health=health
+    )
 
 
 def promotion(number: int, state: State = State.ROLLING_OUT, environment: Environment = PRODUCTION) -> Promotion:

@@ -18,7 +18,11 @@ def test_healthy_applications_pass() -> None:
 
 @pytest.mark.parametrize("health", ["Degraded", "Progressing", "Missing", "Suspended", "Unknown", ""])
 def test_an_unhealthy_one_that_the_release_leaves_alone_blocks(health: str) -> None:
-    answer = ask("applications-healthy", applications=(application("backend", health), application("ai")), changed=frozenset({"ai"}))
+    answer = ask(
+        "applications-healthy",
+        applications=(application("backend", health), application("ai")),
+        changed=frozenset({"ai"}),
+    )
     assert answer.verdict == Verdict.BLOCK
     assert "does not change backend" in answer.reason
 

@@ -28,4 +28,7 @@ def test_the_queue_is_first_come_first_served() -> None:
     first, second = promotion(1, State.QUEUED), promotion(2, State.QUEUED)
     lane = {"production": (first, second)}
     assert ask("lane-free", open=lane, promotion=first).verdict == Verdict.PASS
-    assert ask("lane-free", open=lane, promotion=second).reason == "Will wait its turn: promotion 1 waits before this one in production."
+    assert (
+        ask("lane-free", open=lane, promotion=second).reason
+        == "Will wait its turn: promotion 1 waits before this one in production."
+    )
