@@ -118,7 +118,14 @@ def _places(environments: Collection[int]) -> dict[int, dict[str, Any]]:
         heard_at=Subquery(heard),
         component_count=Subquery(count),
     )
-    return {row["pk"]: {**row, "component_count": row["component_count"] or 0} for row in rows}
+    return {
+        row["pk"]: {
+            "committed_at": row["committed_at"],
+            "heard_at": row["heard_at"],
+            "component_count": row["component_count"] or 0,
+        }
+        for row in rows
+    }
 
 
 def _succeeded(releases: Iterable[Release | None]) -> dict[tuple[str, int], Any]:
