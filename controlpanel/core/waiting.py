@@ -1,4 +1,4 @@
-"""Waiting for a change in an async view: no thread and no database connection is held meanwhile."""
+"""Waiting for a change in an async view: no database connection is held meanwhile, and nothing asks again and again."""
 
 from __future__ import annotations
 

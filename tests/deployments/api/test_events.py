@@ -36,7 +36,7 @@ async def follow(admin: Caller, promotion: Promotion, last: str = "") -> AsyncIt
     headers = {**admin.headers, **({"Last-Event-ID": last} if last else {})}
     response = await AsyncClient().get(f"/api/v1/promotions/{promotion.pk}/events", headers=headers)
     assert response.headers["Content-Type"] == "text/event-stream"
-    return cast(AsyncIterator[bytes], aiter(cast(StreamingHttpResponse, response)))
+    return aiter(cast(StreamingHttpResponse, response))
 
 
 def frame(sent: bytes) -> dict[str, Any]:

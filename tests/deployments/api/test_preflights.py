@@ -7,7 +7,7 @@ import uuid
 from typing import Any
 
 import pytest
-from asgiref.sync import sync_to_async
+from django.db import connections
 from django.test import AsyncClient
 
 from controlpanel.catalog.models import Environment
@@ -18,6 +18,7 @@ from deployments.choices import PreflightState
 from deployments.models import Preflight, Release
 from tests import fixtures_deployments as rows
 from tests.deployments.api.conftest import Caller, caller, problem
+from tests.world import until
 
 ASKED = {"release": "2026.11.1", "environment": "staging"}
 SHAPE = {"id", "state", "render_digest", "changes", "gates", "variables", "tenants", "waves"}
@@ -55,7 +56,7 @@ class TestReading:
 class TestWaiting:
     async def test_it_waits_for_the_worker_and_answers_200(self, admin: Caller, platform: Release, hub: Hub) -> None:
         asked = asyncio.create_task(_ask(admin))
-        await sync_to_async(_render)(await _started())
+        await asyncio.to_thread(_render_the_first)
         response = await asked
         assert response.status_code == 200
         assert response.json()["state"] == "ready"
@@ -83,13 +84,12 @@ async def _ask(admin: Caller, key: str = "") -> Any:
     return await AsyncClient().post("/api/v1/preflight", ASKED, content_type="application/json", headers=headers)
 
 
-async def _started() -> Preflight:
-    async with asyncio.timeout(5):
-        while (row := await Preflight.objects.afirst()) is None:
-            await asyncio.sleep(0.01)
-    return row
-
-
-def _render(row: Preflight) -> None:
-    Preflight.objects.filter(pk=row.pk).update(state=PreflightState.READY, render_digest=rows.DIGEST)
-    live.publish(f"preflight.{row.pk}")
+def _render_the_first() -> None:
+    """What a worker does, with a connection of its own."""
+    try:
+        until(Preflight.objects.exists, "a preflight is asked for", seconds=10)
+        row = Preflight.objects.get()
+        Preflight.objects.filter(pk=row.pk).update(state=PreflightState.READY, render_digest=rows.DIGEST)
+        live.publish(f"preflight.{row.pk}")
+    finally:
+        connections.close_all()
