@@ -96,14 +96,15 @@ class OfficialTransport:
 
     def __init__(self, path: Path) -> None:
         # late, because these imports take a third of a second that no other process should pay
-        from kubernetes import config
         from kubernetes.client.exceptions import ApiException
         from kubernetes.config.config_exception import ConfigException
         from urllib3.exceptions import HTTPError
 
+        from kubernetes import config
+
         self._errors = (ApiException, HTTPError, OSError)
         try:
-            self._client = config.new_client_from_config(config_file=str(path))
+            self._client = config.new_client_from_config(config_file=str(path))  # type: ignore[no-untyped-call]
         except (ConfigException, OSError, ValueError) as error:
             raise NotSent(
                 f"KUBECONFIG {path} is of no use: {error}", "Name a kubeconfig with a current context."
