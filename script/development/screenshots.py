@@ -8,7 +8,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page, ViewportSize, sync_playwright
 
 from script.development import environment
 from script.development.errors import CannotGoOn
@@ -17,7 +17,7 @@ from script.development.rundirectory import is_live
 from script.development.testing import CHROMIUM
 
 PERSON = "elif"
-SIZE = {"width": 1280, "height": 800}
+SIZE: ViewportSize = {"width": 1280, "height": 800}
 PICTURES = {"pipeline": "/"}
 
 
