@@ -8,8 +8,8 @@ from functools import wraps
 from typing import ParamSpec, TypeVar
 
 from asgiref.sync import sync_to_async
-from django.db import connections
 
+from controlpanel.core.database import give_back
 from controlpanel.core.live import Stream
 from controlpanel.core.views.events import hub_of_this_loop
 
@@ -36,12 +36,6 @@ async def read(question: Callable[Arguments, Result], *arguments: Arguments.args
         try:
             return question(*arguments, **named)
         finally:
-            _give_back()
+            give_back()
 
     return await sync_to_async(asked)()
-
-
-def _give_back() -> None:
-    for connection in connections.all(initialized_only=True):
-        if not connection.in_atomic_block:  # a caller's own transaction goes on
-            connection.close_if_unusable_or_obsolete()

@@ -18,13 +18,14 @@ from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.contrib.auth import HASH_SESSION_KEY, get_user_model
 from django.contrib.auth.decorators import login_not_required
-from django.db import DatabaseError, connections
+from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 from django.utils.module_loading import import_string
 from django.views.decorators.http import require_GET
 
+from controlpanel.core.database import give_back
 from controlpanel.core.live import RESYNC, TOPIC, Hub, Stream
 from controlpanel.core.permissions import Right, declares
 
@@ -78,7 +79,7 @@ def _authorised(request: HttpRequest, topics: Iterable[str]) -> Stream | None:
         allowed = [topic for topic in topics if may_listen()(user, topic)]
         return Stream(allowed, user_id=user.pk, session_key=request.session.session_key)
     finally:
-        connections.close_all()
+        give_back()
 
 
 async def _told(stream: Stream, *, resumed: bool) -> AsyncIterator[bytes]:
@@ -169,7 +170,7 @@ def _refused(streams: Iterable[Stream]) -> list[Stream]:
         }
         return [stream for stream in streams if not _holds(stream, people, sessions, answers)]
     finally:
-        connections.close_all()
+        give_back()
 
 
 def _sessions(keys: set[str]) -> dict[str, dict[str, Any]]:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from asgiref.sync import sync_to_async
+from django.db import connections
 from django.test import Client
 
 from controlpanel.accounts.actors import Actor, of_token
@@ -63,11 +67,15 @@ def platform(db: None) -> Release:
 
 
 @pytest.fixture
-async def hub() -> Any:
-    """The hub of this test's event loop, ended with the test."""
-    made: Hub = hub_of_this_loop()
+async def hub() -> AsyncIterator[Hub]:
+    """The hub of this test's event loop; it and the connections of the test's threads end with the test."""
+    made = hub_of_this_loop()
     yield made
     made.close()
+    await asyncio.gather(
+        *(task for task in asyncio.all_tasks() if task.get_name() == "live-listen"), return_exceptions=True
+    )
+    await sync_to_async(connections.close_all)()
 
 
 def problem(response: Any, status: int) -> dict[str, Any]:
