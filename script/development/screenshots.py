@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -37,6 +38,15 @@ def take(address: str, password: str, directory: Path) -> list[Path]:
     return files
 
 
+def _printed_password() -> str:
+    """The demo's, out of what `script/server` keeps of its announcement."""
+    story = RUN / "demo.txt"
+    found = re.search(r"password (\S+)", story.read_text()) if story.exists() else None
+    if found is None:
+        raise CannotGoOn("There is no demo fleet here. Give --password.")
+    return found[1]
+
+
 def _sign_in(page: Page, address: str, password: str) -> None:
     page.goto(f"{address}/login")
     page.fill("input[name=username]", PERSON)
@@ -57,14 +67,14 @@ def _take(page: Page, url: str, file: Path) -> Path:
 def main() -> int:
     """Take the pictures and return the exit status."""
     parser = argparse.ArgumentParser(prog="script/screenshots", description=__doc__)
-    parser.add_argument("--password", required=True, help=f"the demo's, which script/server prints for {PERSON}")
+    parser.add_argument("--password", help=f"of {PERSON} (default: what script/server printed)")
     parser.add_argument("--directory", type=Path, default=ROOT / "docs/pictures", help="where the pictures go")
     options = parser.parse_args()
     try:
         if not is_live(RUN):
             raise CannotGoOn("script/server is not running. Start it first.")
         address = environment.read(RUN / "environment")["PUBLIC_URL"]
-        for file in take(address, options.password, options.directory):
+        for file in take(address, options.password or _printed_password(), options.directory):
             print(file)
     except CannotGoOn as error:
         print(f"script/screenshots: {error.sentence}", file=sys.stderr)
