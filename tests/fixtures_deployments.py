@@ -65,7 +65,12 @@ def release(version: str, title: str = "") -> Release:
     """A complete release."""
     images = {name: f"registry.example/{name}@sha256:{'a' * 64}" for name in COMPONENTS}
     return Release.objects.create(
-        version=version, commit=COMMIT, images=images, title=title or f"Title of {version}", created_by="ci-main", changed_components=["backend"]
+        version=version,
+        commit=COMMIT,
+        images=images,
+        title=title or f"Title of {version}",
+        created_by="ci-main",
+        changed_components=["backend"],
     )
 
 
@@ -110,7 +115,13 @@ def started(row: Promotion) -> Promotion:
     )  # fmt: skip
     lifecycle.move(row, State.COMMITTING, actor=audit.SYSTEM, message="Rendered.", plan=plan, wave=1)
     lifecycle.move(
-        row, State.SYNCING, actor=audit.SYSTEM, message="Committed.", commit=COMMIT, committed_at=timezone.now(), git_revision=COMMIT
+        row,
+        State.SYNCING,
+        actor=audit.SYSTEM,
+        message="Committed.",
+        commit=COMMIT,
+        committed_at=timezone.now(),
+        git_revision=COMMIT,
     )
     lifecycle.move(row, State.ROLLING_OUT, actor=audit.SYSTEM, message="Wave 1: monitoring.")
     return row

@@ -16,6 +16,7 @@ from controlpanel.catalog.models import Component, Environment
 from deployments.choices import OPEN, Kind, PreflightState, State
 from deployments.gates.base import GateAnswer, Situation, gates
 from deployments.models import Application, Observer, Preflight, Promotion, Release
+from deployments.selectors.rollouts import in_catalog_order
 
 ALWAYS = ("lane-free", "digest-current")
 """Asked in every environment, whatever the catalog names: the engine relies on them."""
@@ -36,7 +37,7 @@ class Facts:
 def facts_of(environments: Iterable[Environment], releases: Iterable[Release | None]) -> Facts:
     """Read what the gates need of these environments and releases, in four queries."""
     keys = {environment.pk for environment in environments}
-    applications = Application.objects.filter(environment__in=keys)
+    applications = in_catalog_order(Application.objects.filter(environment__in=keys))
     open_promotions = Promotion.objects.filter(state__in=OPEN).select_related("environment", "release", "requester")
     return Facts(
         applications=_grouped(applications, "environment_id"),

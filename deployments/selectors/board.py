@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from django.db.models import Q
 
 from controlpanel.catalog.models import Environment
+from controlpanel.core.presentation.vocabulary import status_of
 from deployments.choices import IN_LANE, TERMINAL, State
 from deployments.models import Application, Promotion, Release
 from deployments.selectors.progress import Step, sentence_of, steps_of
@@ -206,7 +207,7 @@ def _outcome(
     if moving:
         lane, row = moving[-1]
         paused = row.state == State.PAUSED
-        return ("paused" if paused else "in_flight"), f"{State(row.state).label} in {lane.environment.name}"
+        return ("paused" if paused else "in_flight"), f"{_word(row)} in {lane.environment.name}"
     if live_in:
         last = live_in[-1]
         is_end = last.pk == shown[-1].environment.pk
@@ -217,5 +218,9 @@ def _outcome(
     if ended[-1].state == State.SUCCEEDED:
         return "replaced", "Replaced"
     place = next(lane.environment.name for lane in shown if lane.environment.pk == ended[-1].environment_id)
-    word = State(ended[-1].state)
-    return ("failed" if word in (State.FAILED, State.REJECTED) else "replaced"), f"{word.label} in {place}"
+    has_failed = ended[-1].state in (State.FAILED, State.REJECTED)
+    return ("failed" if has_failed else "replaced"), f"{_word(ended[-1])} in {place}"
+
+
+def _word(promotion: Promotion) -> str:
+    return status_of("promotion", promotion.state).word

@@ -11,6 +11,7 @@ from controlpanel.core.permissions import Right
 from deployments.choices import OPEN
 from deployments.models import Application, Promotion
 from deployments.selectors.board import Lane, ends_of, lanes
+from deployments.selectors.rollouts import in_catalog_order
 
 HISTORY = 20
 
@@ -32,6 +33,6 @@ def environment_of_page(name: str, *, actor: Actor) -> EnvironmentPage:
     rows = Promotion.objects.filter(environment=place).select_related("environment", "release", "requester")
     history = tuple(rows.order_by("-number")[:HISTORY])
     opened = tuple(rows.filter(state__in=OPEN).order_by("number"))
-    applications = tuple(Application.objects.filter(environment=place))
+    applications = tuple(in_catalog_order(Application.objects.filter(environment=place)))
     shown = lanes([place], (), ends_of([place], ()), {place.pk: applications}, {name: opened}, {})
     return EnvironmentPage(lane=shown[0], applications=applications, history=history)

@@ -144,7 +144,7 @@ def _step(
     state = _state(promotion, index, reached)
     is_running = state in ("running", "failed") and not promotion.is_terminal
     done = duration(end - start) if state == "done" and start and end else ""
-    about = f"about {duration(usual)}" if usual is not None and state in ("running", "waiting") else ""
+    about = f"about {duration(usual)}" if usual and usual >= 1 and state in ("running", "waiting") else ""
     return Step(
         key=key, name=words[0], state=state, detail=words[1], took=done,
         started_at=start if is_running and key != "gates" else None,

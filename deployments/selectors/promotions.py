@@ -9,6 +9,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.db.models.expressions import RawSQL
+from django.utils import timezone
 
 from controlpanel.accounts.actors import Actor
 from controlpanel.accounts.models import User
@@ -81,7 +82,7 @@ class Card:
             return f"done in wave {self.rollout.wave}" if self.rollout.is_changed else "unchanged"
         if self.rollout.state == Rollout.WAITING:
             return "not touched"
-        return self.rollout.message or self.rollout.get_state_display().lower()
+        return self.rollout.message or self.rollout.state.replace("_", " ")
 
     @property
     def _pods(self) -> list[dict[str, Any]]:
@@ -128,6 +129,7 @@ class Followed:
     gates: tuple[GateResult, ...]
     events: tuple[AuditEvent, ...]
     left: str
+    has_estimates: bool
 
     @property
     def done(self) -> int:
@@ -177,7 +179,7 @@ def follow(promotion: Promotion) -> Followed:
     steps = tuple(steps_of(promotion, rollouts, events, usual, passed))
     return Followed(
         promotion=promotion, steps=steps, waves=_waves(promotion, rollouts, events), gates=gates, events=events,
-        planned=tuple(tuple(names) for names in waves_of(promotion, rollouts).values()), left=_left(steps, usual),
+        planned=tuple(tuple(names) for names in waves_of(promotion, rollouts).values()), left=_left(steps, usual), has_estimates=bool(usual),
     )  # fmt: skip
 
 
@@ -221,10 +223,15 @@ def _before(promotion: Promotion) -> dict[str, str]:
 
 
 def _left(steps: Sequence[Step], usual: dict[str, float]) -> str:
-    keys = [step.key for step in steps if step.state == "waiting"]
-    current = next((step for step in steps if step.state == "running"), None)
-    seconds = remaining_seconds(usual, [*keys, *([current.key] if current else [])])
-    return "" if seconds is None else duration(seconds)
+    """About how long it still takes; empty where a step has no estimate, or where it takes longer than usual."""
+    keys = [step.key for step in steps if step.state in ("running", "waiting")]
+    seconds = remaining_seconds(usual, keys)
+    current = next((step for step in steps if step.state == "running" and step.started_at), None)
+    if seconds is None or current is None or current.started_at is None:
+        return ""
+    spent = (timezone.now() - current.started_at).total_seconds()
+    left = seconds - min(spent, usual[current.key])
+    return duration(left) if left >= 1 else ""
 
 
 def _pod_word(pod: Mapping[str, Any]) -> str:

@@ -6,8 +6,9 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import OuterRef, Q, QuerySet, Subquery
 
+from controlpanel.catalog.models import Component
 from deployments.choices import Rollout
 from deployments.models import Application, Promotion, PromotionComponent
 
@@ -51,6 +52,12 @@ def is_ready(pod: Mapping[str, Any]) -> bool:
     return bool(pod["total"]) and pod["ready"] == pod["total"]
 
 
+def in_catalog_order(applications: QuerySet[Application]) -> QuerySet[Application]:
+    """In the order in which the catalog names their components."""
+    position = Component.objects.filter(name=OuterRef("component")).values("position")
+    return applications.order_by(Subquery(position[:1]), "name")
+
+
 def newest_done(environments: Collection[int]) -> QuerySet[PromotionComponent]:
     """The newest proved rollout of each component in each environment."""
     rows = PromotionComponent.objects.filter(promotion__environment__in=environments, state=Rollout.DONE)
@@ -82,10 +89,10 @@ def component_rows(
     active: Promotion | None,
     rollouts: Iterable[PromotionComponent],
 ) -> tuple[ComponentRow, ...]:
-    """The table of an environment, in the order of the waves where one is known."""
+    """The table of an environment, in the order of its Applications."""
     by_component = {row.component: row for row in rollouts}
     target = active.release.version if active and active.release else ""
-    rows = [
+    return tuple(
         ComponentRow(
             component=one.component,
             version=versions.get((one.environment_id, one.component), ""),
@@ -93,13 +100,8 @@ def component_rows(
             application=one,
         )
         for one in applications
-    ]
-    return tuple(sorted(rows, key=lambda row: _place(by_component.get(row.component), row.component)))
+    )
 
 
 def _is_moving(rollout: PromotionComponent | None) -> bool:
     return rollout is not None and rollout.is_changed and rollout.state != Rollout.DONE
-
-
-def _place(rollout: PromotionComponent | None, component: str) -> tuple[int, str]:
-    return (rollout.wave if rollout else 99, component)

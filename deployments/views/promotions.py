@@ -16,6 +16,7 @@ from controlpanel.core.errors import ConflictError, InvalidError
 from controlpanel.core.keyset import portion
 from controlpanel.core.models import AuditEvent
 from controlpanel.core.permissions import Right, declares
+from controlpanel.core.presentation.vocabulary import status_of
 from deployments.choices import RUNNING, WAITING, State
 from deployments.models import Promotion
 from deployments.selectors.promotions import Followed, follow, promotion_of_page, promotions_listed
@@ -45,7 +46,7 @@ def promotion(request: HttpRequest, identifier: str) -> HttpResponse:
     context = {
         "followed": followed, "promotion": row, "environment": row.environment, "tab": tab,
         "tabs": [{"label": name.capitalize(), "href": f"?tab={name}", "current": name == tab} for name in TABS],
-        "entries": _entries(followed.events), "choices": _choices(actor, row), "head_title": _title(followed),
+        "entries": _entries(row, followed.events), "choices": _choices(actor, row), "head_title": _title(followed),
         "icon": _icon(row), "badge_word": _badge(followed), "abort_reason": _abort_reason(actor, row),
         "is_mine": row.claimed_by == actor.name, "is_moving": row.state in (*WAITING, *RUNNING, State.CANCELING),
         "trailers": _trailers(row), "result": _result(followed), "topics": f"promotion.{row.pk} environment.{row.environment.name}",
@@ -54,7 +55,7 @@ def promotion(request: HttpRequest, identifier: str) -> HttpResponse:
         "abort_label": "Abort after commit…" if row.commit else "Abort…",
         "abort_title": f"Abort promotion {row.number}?", "abort_button": "Abort after commit" if row.commit else "Abort promotion",
     }  # fmt: skip
-    return page(request, TEMPLATE, context, fragments=("promotion",))
+    return page(request, TEMPLATE, context, fragments=("promotion", "dialogs"))
 
 
 @declares(Right.VIEW)
@@ -68,7 +69,12 @@ def promotions(request: HttpRequest) -> HttpResponse:
     rows = promotions_listed(actor, environment=environment, state=state)
     found, following = portion(rows, by="number", cursor=cursor, limit=LISTED)
     names = actor.environments(list(Environment.objects.values_list("name", flat=True)))
-    states = [("", "all"), ("open", "open"), ("ended", "ended"), *((one.value, one.label.lower()) for one in State)]
+    states = [
+        ("", "all"),
+        ("open", "open"),
+        ("ended", "ended"),
+        *((one.value, status_of("promotion", one.value).word.lower()) for one in State),
+    ]
     context = {
         "promotions": found, **pages(request, following), "is_filtered": bool(environment or state),
         "selects": [
@@ -167,12 +173,12 @@ def _abort_reason(actor: Actor, row: Promotion) -> str:
 def _result(followed: Followed) -> str:
     """What its last move said."""
     last = next((event for event in reversed(followed.events) if "to" in event.details), None)
-    return last.message if last and last.message else State(followed.promotion.state).label
+    return last.message if last and last.message else status_of("promotion", followed.promotion.state).word
 
 
 def _badge(followed: Followed) -> str:
     row = followed.promotion
-    word = State(row.state).label
+    word = status_of("promotion", row.state).word
     if row.state == State.PAUSED:
         return f"{word}, needs a person"
     if row.state in (State.SYNCING, State.ROLLING_OUT) and followed.waves:
@@ -200,20 +206,37 @@ def _title(followed: Followed) -> str:
 TONES = {
     "succeeded": "ok", "component_done": "ok", "failed": "bad", "paused": "bad", "rejected": "bad", "canceled": "mute",
     "canceling": "warn", "superseded": "mute", "expired": "mute", "requested": "mute", "awaiting_approval": "mute", "queued": "mute",
+    "claimed": "mute",
 }  # fmt: skip
 
 
-def _entries(events: tuple[AuditEvent, ...]) -> list[dict[str, Any]]:
-    """The timeline, newest first; the same text in a row is folded."""
+def _entries(row: Promotion, events: tuple[AuditEvent, ...]) -> list[dict[str, Any]]:
+    """The timeline, newest first; the same text in a row is folded. Only what goes on right now turns."""
     found: list[dict[str, Any]] = []
     for event in events:
         text = event.message or event.action
         if found and found[-1]["text"] == text:
             found[-1] |= {"times": found[-1]["times"] + 1, "at": event.at}
             continue
-        tone = TONES.get(event.action.removeprefix("promotion."), "run")
-        found.append({"at": event.at, "tone": tone, "text": text, "times": 1, "key": f"event-{event.sequence}"})
+        is_last = event is events[-1] and not row.is_terminal
+        tone, shape = _look(event, is_last=is_last)
+        found.append(
+            {"at": event.at, "tone": tone, "shape": shape, "text": text, "times": 1, "key": f"event-{event.sequence}"}
+        )
     return found[::-1]
+
+
+def _look(event: AuditEvent, *, is_last: bool) -> tuple[str, str]:
+    """Tone and icon of an entry ("" for the tone's own icon)."""
+    action = event.action.removeprefix("promotion.")
+    if action in (State.SYNCING, State.VERIFYING) and event.details.get("from") != State.PAUSED:
+        return "ok", "ring-check"  # committed, or a wave that is done
+    tone = TONES.get(action, "run")
+    return (
+        (tone, "arrow")
+        if tone == "run" and not is_last
+        else (tone, "person" if action in ("requested", "claimed") else "")
+    )
 
 
 def _trailers(row: Promotion) -> list[tuple[str, str]]:

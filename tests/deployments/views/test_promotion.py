@@ -1,0 +1,154 @@
+"""One promotion: follow, decide, prove."""
+
+from __future__ import annotations
+
+import pytest
+from django.test import Client
+from pytest_django import DjangoAssertNumQueries
+
+from deployments.choices import State
+from deployments.models import Promotion
+from tests import fixtures_deployments as make
+from tests.deployments.views.conftest import Stage
+
+
+def text(client: Client, row: Promotion, query: str = "", **headers: str) -> str:
+    response = client.get(f"/promotions/{row.number}{query}", headers=headers)
+    assert response.status_code == 200
+    return response.content.decode()
+
+
+@pytest.fixture
+def running(stage: Stage) -> Promotion:
+    return make.rolling_out_backend(make.promotion(stage.new, stage.staging, by=stage.elif_))
+
+
+@pytest.fixture
+def stuck(stage: Stage) -> Promotion:
+    return make.paused(make.promotion(stage.new, stage.staging, by=stage.elif_))
+
+
+def test_it_follows_the_rollout_and_names_what_is_waited_for(client: Client, running: Promotion) -> None:
+    page = text(client, running)
+    assert "Rolling out, wave 3 of 4" in page
+    assert "Waiting for Pod backend-new-a" in page
+    assert "Readiness probe failed: HTTP 503" in page
+    assert "1 old pod still serving" in page
+    assert "no estimate yet" in page
+    assert f'data-live="promotion.{running.pk} environment.staging"' in page
+    assert "<noscript><meta" in page
+
+
+def test_its_id_leads_to_its_number(client: Client, running: Promotion) -> None:
+    response = client.get(f"/promotions/{running.pk}")
+    assert (response.status_code, response["Location"]) == (303, f"/promotions/{running.number}")
+
+
+@pytest.mark.parametrize("part", ["promotion", "dialogs"])
+def test_a_part_can_be_read_alone(client: Client, running: Promotion, part: str) -> None:
+    page = text(client, running, **{"HX-Request": "true", "HX-Target": part})
+    assert f'id="{part}"' in page
+    assert "<html" not in page
+
+
+def test_a_pause_says_cause_effect_and_choices(client: Client, stuck: Promotion) -> None:
+    page = text(client, stuck)
+    assert "Deployment backend does not start: Pod backend-new-a is in ImagePullBackOff." in page
+    assert "later waves have not started" in page
+    assert "manifest unknown" in page
+    assert "Push the image, then retry." in page
+    for label in ("Retry step", "Abort after commit", "Ignore and go on", "Assign to me"):
+        assert label in page
+    assert "✕ Paused: backend-production" in page
+
+
+def test_a_viewer_sees_the_choices_shut_with_the_reason(stage: Stage, stuck: Promotion) -> None:
+    browser = stage.client(stage.vera)
+    page = text(browser, stuck)
+    assert "It needs the role operator or release manager here." in page
+    assert "<form method=" not in page.split('id="promotion"')[1].split("</main>")[0]
+    for act in ("abort", "retry", "claim", "ignore"):
+        assert browser.post(f"/promotions/{stuck.number}/{act}").status_code == 403
+    stuck.refresh_from_db()
+    assert (stuck.state, stuck.claimed_by) == (State.PAUSED, "")
+
+
+@pytest.mark.parametrize(
+    ("act", "state"), [("retry", State.ROLLING_OUT), ("abort", State.CANCELING), ("claim", State.PAUSED)]
+)
+def test_an_act_moves_it_and_comes_back(client: Client, stuck: Promotion, act: str, state: State) -> None:
+    response = client.post(f"/promotions/{stuck.number}/{act}", {"reason": "It is known."})
+    assert (response.status_code, response["Location"]) == (303, f"/promotions/{stuck.number}")
+    stuck.refresh_from_db()
+    assert stuck.state == state
+    if act == "claim":
+        assert "You are on it since" in text(client, stuck)
+
+
+def test_who_took_the_decision_is_told_to_others(stage: Stage, client: Client, stuck: Promotion) -> None:
+    client.post(f"/promotions/{stuck.number}/claim")
+    assert "Elif Kaya is on it since" in text(stage.client(stage.vera), stuck)
+
+
+def test_ignoring_without_a_reason_is_refused_in_words(client: Client, stuck: Promotion) -> None:
+    response = client.post(f"/promotions/{stuck.number}/ignore", {"reason": "no"}, follow=True)
+    assert "Ignoring needs a reason of at least 10 characters." in response.content.decode()
+
+
+def test_an_act_that_comes_too_late_says_so(client: Client, stage: Stage) -> None:
+    row = make.live(stage.new, stage.staging, by=stage.elif_)
+    response = client.post(f"/promotions/{row.number}/abort", follow=True)
+    assert f"Promotion {row.number} is succeeded." in response.content.decode()
+
+
+def test_an_end_says_what_is_live_and_how_sure_and_stops_listening(client: Client, stage: Stage) -> None:
+    row = make.live(stage.new, stage.staging, by=stage.elif_)
+    page = text(client, row)
+    assert "2026.11.3 is live in staging." in page
+    assert "Live revision <code>ccccccc</code>, observed." in page
+    assert "data-live" not in page
+    assert "abort-dialog" not in page
+
+
+def test_the_commit_tab_shows_the_trailers(client: Client, running: Promotion) -> None:
+    page = text(client, running, "?tab=commit")
+    for word in (make.COMMIT, str(running.pk), make.DIGEST, "env/staging", "Audit-Head"):
+        assert word in page
+
+
+def test_the_audit_tab_shows_every_entry_with_its_hash(client: Client, running: Promotion) -> None:
+    assert "promotion.rolling_out" in text(client, running, "?tab=audit")
+
+
+def test_steps_are_estimated_after_three_successes(client: Client, stage: Stage) -> None:
+    for version in ("2026.10.1", "2026.10.2", "2026.10.3"):
+        make.live(make.release(version), stage.staging, by=stage.elif_)
+    row = make.started(make.promotion(stage.new, stage.staging, by=stage.elif_))
+    assert "no estimate yet" not in text(client, row)
+
+
+@pytest.mark.parametrize("identifier", ["1", "nonsense", "018f0000-0000-7000-8000-000000000000", "9" * 30, "٣"])
+def test_what_does_not_exist_is_not_found(client: Client, identifier: str) -> None:
+    assert client.get(f"/promotions/{identifier}").status_code == 404
+    assert client.post(f"/promotions/{identifier}/abort").status_code == 404
+
+
+def test_a_promotion_to_an_environment_that_is_not_mine_is_not_found(stage: Stage) -> None:
+    row = make.promotion(stage.new, stage.production, by=stage.elif_)
+    browser = stage.client(stage.stan)
+    assert browser.get(f"/promotions/{row.number}").status_code == 404
+    assert browser.post(f"/promotions/{row.number}/abort").status_code == 404
+    assert str(row.number) not in browser.get("/promotions").content.decode()
+
+
+@pytest.mark.parametrize("tab", ["events", "commit", "audit"])
+@pytest.mark.parametrize("before", [3, 12])
+def test_its_queries_do_not_grow(
+    client: Client, stage: Stage, before: int, tab: str, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    for number in range(before):
+        make.live(make.release(f"2026.10.{number}"), stage.staging, by=stage.elif_)
+    row = make.paused(make.promotion(stage.new, stage.staging, by=stage.elif_))
+    client.get("/")
+    with django_assert_max_num_queries(12):
+        text(client, row, f"?tab={tab}")
