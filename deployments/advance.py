@@ -6,18 +6,30 @@ from typing import Any
 
 import structlog
 
-from controlpanel.clients.errors import ClientError, CredentialsRefused, GitCredentialsRefused, PermissionRefused
+from controlpanel.clients.errors import (
+    ClientError,
+    CredentialsRefused,
+    GitCredentialsRefused,
+    GitRejected,
+    PermissionRefused,
+    RateLimited,
+)
 from controlpanel.core import audit, doorbell, lease
 from controlpanel.core.lease import Lease
 from deployments import lifecycle
 from deployments.choices import RUNNING, TERMINAL, State
 from deployments.models import Promotion
 from deployments.steps import STEPS, Context, Outcome
-from deployments.steps.base import pause
+from deployments.steps.base import move_to, pause
+from deployments.steps.deadlines import overdue
 
 log = structlog.get_logger(__name__)
+AGAIN_SECONDS = 5.0
 POISONED_AFTER = 8
 """Claims in a row that ended without any result: the step kills its worker, so a person must look."""
+REFUSALS = (CredentialsRefused, PermissionRefused, GitCredentialsRefused, GitRejected)
+"""Trying again changes nothing until a person has mended it."""
+HAVE_A_DEADLINE = (*RUNNING, State.CANCELING)
 
 
 def advance(pk: Any) -> bool:
@@ -35,24 +47,27 @@ def _step(promotion: Promotion, held: Lease) -> float | None:
     )
     step = STEPS.get(State(promotion.state))
     if step is None:
-        return None
+        return _rest(promotion)
     context = Context(promotion=promotion, lease=held)
     outcome = _guarded(step, context)
     return _apply(context, outcome)
 
 
+def _rest(promotion: Promotion) -> None:
+    """Someone ended it while a worker held it, whose giving back made it due: let it rest. An end keeps its fencing
+    number, so the usual way of giving back does not find it."""
+    Promotion.objects.filter(pk=promotion.pk, state__in=TERMINAL).update(lease_until=None, next_run_at=None)
+
+
 def _guarded(step: Any, context: Context) -> Outcome:
-    """Run the step; an outside system's error becomes waiting with growing intervals, a refusal becomes a question."""
+    """Run the step; an outside system's error becomes waiting, a refusal or a deadline that has passed a question."""
     promotion = context.promotion
-    if promotion.attempts > POISONED_AFTER and promotion.state in RUNNING:
-        return pause(
-            "no_progress",
-            f"{State(promotion.state).label} was tried {promotion.attempts - 1} times without a result.",
-            advice="See the log of the worker for this promotion, then retry.",
-        )
+    if promotion.attempts > POISONED_AFTER and (given_up := _poisoned(context)) is not None:
+        return given_up
+    came_from = promotion.state
     try:
         outcome: Outcome = step(context)
-    except (CredentialsRefused, PermissionRefused, GitCredentialsRefused) as error:
+    except REFUSALS as error:
         if promotion.state in RUNNING:
             return pause(
                 "credentials", error.sentence, advice=error.remedy, effect="Nothing more happens until it is mended."
@@ -61,7 +76,20 @@ def _guarded(step: Any, context: Context) -> Outcome:
     except ClientError as error:
         return _later(context, error)
     Promotion.objects.filter(pk=promotion.pk, fencing=context.lease.fencing).update(attempts=0)
+    only_waits = outcome.to is None and outcome.issue is None and promotion.state == came_from
+    if only_waits and came_from in HAVE_A_DEADLINE and came_from != State.ROLLING_OUT:  # its components have their own
+        return overdue(context, outcome.message) or outcome
     return outcome
+
+
+def _poisoned(context: Context) -> Outcome | None:
+    promotion = context.promotion
+    said = f"{State(promotion.state).label} was tried {promotion.attempts - 1} times without a result."
+    if promotion.state in RUNNING:
+        return pause("no_progress", said, advice="See the log of the worker for this promotion, then retry.")
+    if promotion.state == State.REQUESTED:
+        return move_to(State.FAILED, f"{said} See the log of the worker.")
+    return overdue(context, said) if promotion.state == State.CANCELING else None
 
 
 def _later(context: Context, error: ClientError) -> Outcome:
@@ -69,7 +97,9 @@ def _later(context: Context, error: ClientError) -> Outcome:
     promotion = context.promotion
     log.warning("step_waits", state=promotion.state, error=str(error))
     Promotion.objects.filter(pk=promotion.pk, fencing=context.lease.fencing).update(attempts=0)
-    return Outcome(again=5.0, message=f"{error.sentence} Trying again.")
+    late = overdue(context, str(error)) if promotion.state in HAVE_A_DEADLINE else None
+    asked_for = error.retry_after if isinstance(error, RateLimited) else None
+    return late or Outcome(again=asked_for or AGAIN_SECONDS, message=f"{error.sentence} Trying again.")
 
 
 def _apply(context: Context, outcome: Outcome) -> float | None:

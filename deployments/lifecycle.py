@@ -37,6 +37,8 @@ MOVES: dict[State, frozenset[State]] = {
 
 ANNOUNCED = (*TERMINAL, State.PAUSED)
 """States whose reaching is told to the requester."""
+PAUSE_SECONDS = 7 * 24 * 3600.0
+"""A pause that lasts longer ends by itself."""
 
 
 class StaleMove(ConflictError):
@@ -123,7 +125,7 @@ def publish(promotion: Promotion) -> None:
 def pause(promotion: Promotion, *, actor: audit.Author, lease: Lease | None, issue: dict[str, Any]) -> None:
     """Pause for a person. `issue` has `cause`, `sentence`, `effect`, `advice` and perhaps `kind`, `namespace`, `name`."""
     move(
-        promotion, State.PAUSED, actor=actor, lease=lease, message=issue["sentence"], due_in=None,
+        promotion, State.PAUSED, actor=actor, lease=lease, message=issue["sentence"], due_in=PAUSE_SECONDS,
         details={"cause": issue.get("cause", "")}, paused_from=promotion.state, issue=issue, claimed_by="", claimed_at=None,
     )  # fmt: skip
 
@@ -159,7 +161,7 @@ def _lock_as_seen(promotion: Promotion, came_from: State, lease: Lease | None) -
 
 def _write(promotion: Promotion, to: State, fields: dict[str, Any]) -> None:
     promotion.state = to
-    values: dict[str, Any] = {"state": to, "state_since": StatementTime(), **fields}
+    values: dict[str, Any] = {"state": to, "state_since": StatementTime(), "attempts": 0, **fields}
     if to == State.RENDERING and promotion.started_at is None:
         values["started_at"] = StatementTime()
     if to in TERMINAL:

@@ -1,7 +1,7 @@
 """One file for each step, one signature: `run(context) -> Outcome`. A step is safe to run again from its start."""
 
 from deployments.choices import State
-from deployments.steps import cancel, commit, judge, observe, render, start, sync, verify
+from deployments.steps import cancel, commit, expire, judge, observe, render, start, sync, verify
 from deployments.steps.base import Context, Outcome, Step
 
 STEPS: dict[State, Step] = {
@@ -12,6 +12,7 @@ STEPS: dict[State, Step] = {
     State.SYNCING: sync.run,
     State.ROLLING_OUT: observe.run,
     State.VERIFYING: verify.run,
+    State.PAUSED: expire.run,
     State.CANCELING: cancel.run,
 }
 

@@ -46,9 +46,8 @@ def wait(seconds: float | None, note: str = "") -> Outcome:
 
 def pause(cause: str, sentence: str, *, effect: str = "", advice: str = "", **facts: Any) -> Outcome:
     """Stop and ask a person: what happened, what it means, what usually helps."""
-    return Outcome(
-        again=None, issue={"cause": cause, "sentence": sentence, "effect": effect, "advice": advice, **facts}
-    )
+    issue = {"cause": cause, "sentence": sentence, "effect": effect, "advice": advice, **facts}
+    return Outcome(again=lifecycle.PAUSE_SECONDS, issue=issue)
 
 
 @dataclass
