@@ -35,6 +35,12 @@ class Lane:
     candidates: tuple[Release, ...]
     behind: int
     before: Environment | None
+    committed: Promotion | None
+
+    @property
+    def unproved(self) -> Promotion | None:
+        """The promotion that committed after the live one and was not proved: what is live is only partly known."""
+        return None if self.active or self.committed is None or self.committed == self.live else self.committed
 
     @property
     def state(self) -> str:
@@ -77,9 +83,10 @@ class Placed:
 
 @dataclass(frozen=True, kw_only=True)
 class Ends:
-    """How promotions ended: the live one and the last one by environment, the newest by (environment, release)."""
+    """How promotions ended: the live, the last committed and the last one by environment, the newest by (environment, release)."""
 
     live: Mapping[int, Promotion]
+    committed: Mapping[int, Promotion]
     last: Mapping[int, Promotion]
     newest: Mapping[tuple[int, int], Promotion]
 
@@ -97,17 +104,21 @@ def ends_of(environments: Iterable[Environment], releases: Iterable[Release]) ->
     each = ended.filter(release__in=[release.pk for release in releases])
     pairs = each.order_by("environment_id", "release_id", "-finished_at").distinct("environment_id", "release_id")
     chosen = Q(pk__in=here.values("pk")) | Q(pk__in=here.filter(state=State.SUCCEEDED).values("pk"))
+    chosen |= Q(pk__in=here.exclude(commit="").values("pk"))
     rows = ended.filter(chosen | Q(pk__in=pairs.values("pk"))).select_related("release", "requester")
     live: dict[int, Promotion] = {}
+    committed: dict[int, Promotion] = {}
     last: dict[int, Promotion] = {}
     newest: dict[tuple[int, int], Promotion] = {}
     for row in rows.order_by("finished_at"):
         last[row.environment_id] = row
+        if row.commit:
+            committed[row.environment_id] = row
         if row.state == State.SUCCEEDED:
             live[row.environment_id] = row
         if row.release_id is not None:
             newest[row.environment_id, row.release_id] = row
-    return Ends(live=live, last=last, newest=newest)
+    return Ends(live=live, committed=committed, last=last, newest=newest)
 
 
 def lanes(
@@ -131,7 +142,7 @@ def lanes(
         open_here = open_promotions.get(one.name, ())
         shown.append(
             Lane(
-                environment=one, live=live, active=holder, last=ends.last.get(one.pk), before=before,
+                environment=one, live=live, active=holder, last=ends.last.get(one.pk), before=before, committed=ends.committed.get(one.pk),
                 waiting=tuple(row for row in open_here if row is not holder),
                 rows=component_rows(applications.get(one.pk, ()), versions, holder, own),
                 steps=tuple(steps_of(holder, own)) if holder else (),

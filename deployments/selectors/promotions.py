@@ -40,8 +40,12 @@ class Card:
 
     @property
     def is_open(self) -> bool:
-        """Shown in full while it runs or is stuck."""
-        return self.rollout.state in (Rollout.SYNCING, Rollout.ROLLING_OUT, Rollout.STUCK)
+        """Shown in full while it runs or is stuck; of an ended promotion nothing is shown as it is now."""
+        return not self.rollout.promotion.is_terminal and self.rollout.state in (
+            Rollout.SYNCING,
+            Rollout.ROLLING_OUT,
+            Rollout.STUCK,
+        )
 
     @property
     def is_stuck(self) -> bool:
@@ -53,6 +57,8 @@ class Card:
         """What stands beside its name: pods, unchanged, or what still runs."""
         if not self.rollout.is_changed:
             return "unchanged"
+        if self.rollout.promotion.is_terminal:
+            return ""
         if self.rollout.state == Rollout.WAITING:
             return f"on {self.before}" if self.before else "not started"
         return f"{pods} pods" if (pods := pods_ready(self.application)) else ""
@@ -111,10 +117,17 @@ class Wave:
         """What stands beside "Wave 3"."""
         if self.state == Rollout.DONE:
             return f"Done in {self.took}" if self.took else "Done"
+        if self.state == Rollout.WAITING and self.cards[0].rollout.promotion.is_terminal:
+            return "Not started"
         if self.state == Rollout.WAITING:
             return f"Waits for wave {self.number - 1}" if self.number > 1 else "Waits"
         return (
-            "; ".join(card.rollout.message for card in self.cards if card.is_open and card.rollout.message) or "Running"
+            "; ".join(
+                card.rollout.message
+                for card in self.cards
+                if card.rollout.state != Rollout.DONE and card.rollout.message
+            )
+            or "Running"
         )
 
 

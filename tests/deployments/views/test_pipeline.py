@@ -6,6 +6,9 @@ import pytest
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
+from controlpanel.core import audit
+from deployments import lifecycle
+from deployments.choices import State
 from deployments.models import Application
 from tests import fixtures_deployments as make
 from tests.deployments.views.conftest import Stage
@@ -103,3 +106,13 @@ def test_its_queries_do_not_grow(
     client.get("/")
     with django_assert_max_num_queries(12):
         assert client.get("/").status_code == 200
+
+
+def test_a_promotion_that_ended_after_its_commit_makes_what_is_live_uncertain(client: Client, stage: Stage) -> None:
+    make.live(stage.old, stage.staging, by=stage.elif_)
+    row = make.paused(make.promotion(stage.new, stage.staging, by=stage.elif_))
+    lifecycle.move(row, State.CANCELING, actor=audit.SYSTEM, message="Abort asked for.")
+    lifecycle.end(row, State.CANCELED, actor=audit.SYSTEM, message="Aborted after commit.")
+    page = text(client)
+    assert "Git holds 2026.11.3:" in page
+    assert "was canceled after its commit. Part of it may be live." in page
