@@ -266,7 +266,7 @@ def main() -> int:
     options = _options()
     os.umask(0o077)  # what is kept in .run is nobody else's business
     try:
-        directory = RunDirectory(Path(os.environ.get("CONTROL_PANEL_RUN_DIRECTORY", RUN)))
+        directory = RunDirectory(RUN)
         said = _prepare(options, directory)
         logbook = Logbook(directory.path / "logs")
         for sentence in said:
