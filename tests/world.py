@@ -112,6 +112,20 @@ class World:
         """Start `watch`, which runs due rows itself where no broker is."""
         return self.spawn("watch", **environment)
 
+    def serve(self, port: int) -> None:
+        """Start the web process and wait until it answers."""
+        arguments = [
+            "controlpanel.asgi:application",
+            "--host",
+            "127.0.0.1",
+            "--port",
+            str(port),
+            "--timeout-graceful-shutdown",
+            "1",
+        ]
+        self._spawn("-m", "uvicorn", *arguments, environment=self.environment)
+        until(lambda: _answers(f"http://127.0.0.1:{port}/healthz"), "the panel answers")
+
     def operations(self) -> list[dict[str, Any]]:
         """The sandbox's own log of accepted syncs and terminations."""
         path = self.directory / "sandbox" / "operations.jsonl"

@@ -1,0 +1,157 @@
+"""In Chromium, against real processes: a release reaches production, another one gets stuck, with and without script.
+
+The web process, `watch` and the sandbox run as they do for people; the pages are only looked at and clicked.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect
+
+from tests.world import World, running_world, until
+
+PASSWORD = "promote-with-care"
+ROLLOUT_MS = 60_000
+SHIFT = """
+window.shift = 0;
+new PerformanceObserver(list => { for (const entry of list.getEntries()) if (!entry.hadRecentInput) window.shift += entry.value })
+  .observe({type: "layout-shift", buffered: true});
+"""
+
+
+@dataclass
+class Panel:
+    """A world with a web process."""
+
+    world: World
+    url: str
+    complaints: list[str] = field(default_factory=list)
+
+
+@pytest.fixture(scope="module")
+def panel(tmp_path_factory: pytest.TempPathFactory, committed_database: str) -> Iterator[Panel]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with running_world(tmp_path_factory.mktemp("world"), committed_database, speed=20.0) as world:
+        world.environment["PUBLIC_URL"] = f"http://127.0.0.1:{port}"
+        world.manage("demo")
+        world.watch()
+        world.serve(port)
+        yield Panel(world, f"http://127.0.0.1:{port}")
+
+
+def signed_in(page: Page, panel: Panel, name: str = "elif") -> Page:
+    """The page after signing in, with everything noted that a browser complains of."""
+    page.on("console", lambda message: panel.complaints.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: panel.complaints.append(str(error)))
+    page.add_init_script(SHIFT)
+    page.goto(f"{panel.url}/login")
+    page.get_by_label("Name").fill(name)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"{panel.url}/")
+    return page
+
+
+def promote(page: Page, panel: Panel, version: str, environment: str) -> str:
+    """Look, decide, confirm; returns the digest that the page showed."""
+    page.goto(f"{panel.url}/environments/{environment}/promote?release={version}")
+    button = page.get_by_role("button", name=f"Promote to {environment}")
+    digest = page.locator("[name=render_digest]")
+    until(lambda: digest.input_value() != "" or page.wait_for_timeout(200), "the diff is rendered")
+    page.get_by_label("Reason").fill("A browser test.")
+    if environment == "production":
+        page.locator("[name=confirm]").fill(environment)
+    shown = digest.input_value()
+    button.click()
+    page.wait_for_url(re.compile("/promotions/"))
+    return shown
+
+
+def digest_in_git(world: World, branch: str) -> str:
+    """The render digest recomputed from the branch's files, as the documentation says."""
+    paths = world.git("ls-tree", "-r", "--name-only", branch).splitlines()
+    lines = [
+        f"{hashlib.sha256(world.git('show', f'{branch}:{path}').encode()).hexdigest()}  {path}\n"
+        for path in sorted(paths, key=str.encode)
+        if "/" in path
+    ]
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def test_a_release_goes_to_production_live_and_git_holds_what_the_page_showed(page: Page, panel: Panel) -> None:
+    signed_in(page, panel)
+    for environment in ("staging", "production"):
+        shown = promote(page, panel, "2026.11.0", environment)
+        page.evaluate("window.sameDocument = true")
+        expect(page.locator("h1")).to_contain_text("Succeeded", timeout=ROLLOUT_MS)
+        assert page.evaluate("window.sameDocument") is True, "the page was reloaded"
+        assert page.evaluate("window.shift") <= 0.02
+        assert digest_in_git(panel.world, f"env/{environment}") == shown
+        log = panel.world.git("log", "--format=%(trailers:key=Render-Digest,valueonly)", f"env/{environment}")
+        assert log.split() == [shown]
+    assert page.title().startswith("✓")
+    assert panel.complaints == []
+
+
+def test_a_release_that_is_stuck_says_where_why_and_what_to_do_and_can_be_aborted(page: Page, panel: Panel) -> None:
+    signed_in(page, panel)
+    promote(page, panel, "2026.11.4", "staging")
+    expect(page.locator("h1")).to_contain_text("Paused", timeout=ROLLOUT_MS)
+    main = page.locator("main")
+    for words in ("Deployment backend", "Pod backend-", "ImagePullBackOff", "Check that the image exists"):
+        expect(main).to_contain_text(words)
+    page.get_by_role("button", name=re.compile("Retry")).first.click()
+    expect(page.locator("h1")).not_to_contain_text("Paused", timeout=ROLLOUT_MS)
+    expect(page.locator("h1")).to_contain_text("Paused", timeout=ROLLOUT_MS)
+    page.goto(f"{panel.url}/promotions?environment=staging&state=paused")
+    page.locator("main table a").first.click()
+    page.get_by_role("button", name=re.compile("Abort")).first.click()
+    page.get_by_role("dialog").get_by_role("button", name="Abort promotion").click()
+    expect(page.locator("h1")).to_contain_text("Canceled", timeout=ROLLOUT_MS)
+    assert panel.complaints == []
+
+
+def test_without_script_a_promotion_is_asked_for_and_followed(browser: Browser, panel: Panel) -> None:
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(f"{panel.url}/login")
+    page.locator("[name=username]").fill("elif")
+    page.locator("[name=password]").fill(PASSWORD)
+    page.locator("main button[type=submit], form button").last.click()
+    page.goto(f"{panel.url}/environments/staging/promote?release=2026.11.2")
+    until(
+        lambda: page.locator("[name=render_digest]").get_attribute("value") or page.reload() is None,
+        "the diff is rendered",
+    )
+    page.locator("[name=reason]").fill("Without script.")
+    page.get_by_role("button", name="Promote to staging").click()
+    page.wait_for_url(re.compile("/promotions/"))
+    until(lambda: "Succeeded" in page.locator("h1").inner_text() or page.reload() is None, "it succeeds")
+    context.close()
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1440, 390])
+def test_no_page_keeps_anyone_out(browser: Browser, panel: Panel, width: int, theme: str) -> None:
+    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=theme)  # type: ignore[arg-type]
+    page = signed_in(context.new_page(), panel)
+    pages = ("/", "/promotions", "/releases", "/releases/new", "/releases/2026.11.0", "/environments/staging", "/audit",
+             "/environments/staging/promote?release=2026.11.3", "/promotions/1001")  # fmt: skip
+    for path in pages:
+        page.goto(f"{panel.url}{path}")
+        serious = [one for one in Axe().run(page).response["violations"] if one["impact"] in ("serious", "critical")]
+        assert serious == [], (
+            f"{path}: {[(one['id'], [node['html'][:120] for node in one['nodes']]) for one in serious]}"
+        )
+        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), f"{path} scrolls sideways"
+    context.close()
+    assert panel.complaints == []
