@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from django.db import transaction
@@ -76,7 +77,7 @@ def move(
             _schedule(promotion, None if to in TERMINAL else due_in)
         publish(promotion)
     if to in TERMINAL or to == State.CANCELING:
-        wake(Promotion.objects.filter(environment=promotion.environment_id, state=State.QUEUED))
+        transaction.on_commit(partial(_wake_queue, promotion.environment_id), robust=True)
 
 
 def begin(promotion: Promotion, *, actor: audit.Author) -> None:
@@ -179,6 +180,12 @@ def _schedule(promotion: Promotion, due_in: float | None) -> None:
     Promotion.objects.filter(pk=promotion.pk).update(next_run_at=again)
     if due_in == 0.0:
         doorbell.ring("advance_promotion", promotion.pk)
+
+
+def _wake_queue(environment_id: int) -> None:
+    """Outside of any transaction, row by row: whoever holds one of these rows may be waiting for the audit's head."""
+    for pk in Promotion.objects.filter(environment=environment_id, state=State.QUEUED).values_list("pk", flat=True):
+        wake(Promotion.objects.filter(pk=pk))
 
 
 def _announce(promotion: Promotion, event: AuditEvent) -> None:

@@ -47,7 +47,7 @@ def promotion_request(
     chosen = find_release(release or "")
     names = sorted(set(components))
     with transaction.atomic():
-        Environment.objects.select_for_update().get(pk=place.pk)
+        Environment.objects.select_for_update(no_key=True).get(pk=place.pk)  # rows that name it may still be added
         existing = _open_equal(actor, place, chosen, names, render_digest)
         if existing is not None:
             return existing

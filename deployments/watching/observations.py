@@ -50,19 +50,19 @@ def observe(directory: Directory, reads: Iterable[Read]) -> set[str]:
     """Store what was read, newer versions only. Returns the names whose shown facts changed."""
     wanted = {read.name: read for read in reads if read.name in directory.places}
     with transaction.atomic():
-        known = {row.name: row for row in Application.objects.select_for_update().filter(name__in=wanted)}
-        changed = {name for name, read in wanted.items() if _store(directory, known.get(name), read)}
-        _wake(directory, changed)
+        rows = Application.objects.select_for_update().filter(name__in=wanted).order_by("name")
+        known = {row.name: row for row in rows}
+        changed = {name for name in sorted(wanted) if _store(directory, known.get(name), wanted[name])}
+    _wake(directory, changed)
     return changed
 
 
 def missing(directory: Directory, seen: set[str]) -> None:
     """Mark Applications of this Argo CD that a whole list did not show."""
     names = [name for name in directory.places if name not in seen]
-    with transaction.atomic():
-        gone = Application.objects.filter(name__in=names, is_missing=False)
-        if gone.update(is_missing=True, observed_at=StatementTime(), changed_at=StatementTime()):
-            _wake(directory, set(names))
+    gone = Application.objects.filter(name__in=names, is_missing=False)
+    if gone.update(is_missing=True, observed_at=StatementTime(), changed_at=StatementTime()):
+        _wake(directory, set(names))
 
 
 def heard(server_from: str, **facts: Any) -> None:
@@ -105,6 +105,7 @@ def _facts(read: Read) -> dict[str, Any]:
 
 
 def _wake(directory: Directory, names: set[str]) -> None:
+    """After the observation is stored, not with it: a step locks its promotion first and an Application's row then."""
     environments = {directory.places[name][0] for name in names}
     for environment in environments:
         live.publish(f"environment.{environment.name}")
