@@ -11,6 +11,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+RETITLED = ("valkey-server",)
+"""Programs that write their title over the environment that the kernel shows; they are known by where they work."""
+
 MARKER = "CONTROL_PANEL_RUN"
 """Environment variable of every process that `script/server` starts: the run directory that it belongs to."""
 
@@ -47,7 +50,11 @@ def as_account(command: Sequence[str], account: Account | None, options: Sequenc
 def marked(run: Path) -> list[int]:
     """Return the ids of the processes that belong to this run directory, ourselves left out."""
     needle = f"{MARKER}={run}".encode()
-    return [pid for pid in _process_ids() if pid != os.getpid() and needle in _read(pid, "environ").split(b"\0")]
+    return [
+        pid
+        for pid in _process_ids()
+        if pid != os.getpid() and (needle in _read(pid, "environ").split(b"\0") or _is_retitled(pid, run))
+    ]
 
 
 def is_alive(pid: int) -> bool:
@@ -122,6 +129,15 @@ def _open_sockets(pid: int) -> Iterator[str]:
             yield str(descriptor.readlink())
     except OSError:  # not ours to see, or gone meanwhile
         return
+
+
+def _is_retitled(pid: int, run: Path) -> bool:
+    if name_of(pid) not in RETITLED:
+        return False
+    try:
+        return (PROC / str(pid) / "cwd").readlink().is_relative_to(run)
+    except OSError:  # not ours to see, or gone meanwhile
+        return False
 
 
 def _process_ids() -> Iterator[int]:
