@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -10,7 +10,7 @@ from django.http import HttpRequest
 
 from controlpanel.accounts.models import ApiToken, RoleBinding, User
 from controlpanel.core.errors import AbsentError, RefusedError
-from controlpanel.core.permissions import RIGHTS, ROLES_WITH, SCOPES, Right, Role, Scope
+from controlpanel.core.permissions import OF_TENANTS, RIGHTS, ROLES_WITH, SCOPES, Right, Role, Scope
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,9 @@ class Actor:
         if self.user is None:
             return self.token is not None
         return right == Right.SIGNED_IN or any(
-            right in RIGHTS[Role(binding.role)] and _covers(binding.environment, environment)
+            right in RIGHTS[Role(binding.role)]
+            and _covers(binding.environment, environment)
+            and _reaches(binding.tenant, right)
             for binding in self.bindings
         )
 
@@ -55,18 +57,22 @@ class Actor:
 
     def role_in(self, environment: str) -> str:
         """The actor's highest role there in words."""
-        roles = [Role(binding.role) for binding in self.bindings if _covers(binding.environment, environment)]
+        roles = [Role(row.role) for row in self.bindings if _covers(row.environment, environment) and not row.tenant]
         return max(roles, key=lambda role: len(RIGHTS[role])).value if roles else "nobody"
 
     def _token_may(self, token: ApiToken, right: Right, environment: str | None) -> bool:
-        scoped = right == Right.SIGNED_IN or any(right in SCOPES[Scope(scope)] for scope in token.scopes)
+        if right == Right.SIGNED_IN:
+            return True
+        scoped = any(right in SCOPES[Scope(scope)] for scope in token.scopes) and _reaches(token.tenants, right)
         return scoped and (environment is None or not token.environments or environment in token.environments)
 
     def _refusal(self, right: Right, environment: str | None) -> tuple[str, str]:
         where = f" in {environment}" if environment else ""
         if self.token is not None:
             scopes = " or ".join(scope.value for scope in Scope if right in SCOPES[scope])
-            return f"This token may not do this{where}.", f"It needs the scope {scopes}."
+            narrowed = ", without being narrowed to tenants" if self.token.tenants else ""
+            person = f", and {self.user.username} a role that may" if self.user else ""
+            return f"This token may not do this{where}.", f"It needs the scope {scopes}{narrowed}{person}."
         roles = " or ".join(role.value for role in ROLES_WITH[right])
         return (
             f"You may not do this{where}: you are {self.role_in(environment or '')} there.",
@@ -79,6 +85,11 @@ SYSTEM = Actor(name="panel", door="system", is_system=True)
 
 def _covers(bound: str, asked: str | None) -> bool:
     return asked is None or not bound or bound == asked
+
+
+def _reaches(narrowed: Collection[str], right: Right) -> bool:
+    """Whoever is bound to some tenants has no right beyond what is theirs: environments and releases are everybody's."""
+    return not narrowed or right in OF_TENANTS
 
 
 def of_request(request: HttpRequest) -> Actor:

@@ -61,6 +61,10 @@ RIGHTS: dict[Role, frozenset[Right]] = {
 }
 
 
+OF_TENANTS = frozenset({Right.TENANT_VIEW})
+"""Rights that a binding or a token for some tenants can give; all others would reach beyond these tenants."""
+
+
 class Scope(StrEnum):
     """What a token was made for."""
 
