@@ -47,7 +47,8 @@ def _step(promotion: Promotion, held: Lease) -> float | None:
     )
     step = STEPS.get(State(promotion.state))
     if step is None:
-        return _rest(promotion)
+        _rest(promotion)
+        return None
     context = Context(promotion=promotion, lease=held)
     outcome = _guarded(step, context)
     return _apply(context, outcome)

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
+import structlog
 from django.conf import settings
-from django.db import connection, models, transaction
+from django.db import DatabaseError, connection, models, transaction
 from django.db.models.functions import Coalesce, Least, Now
 
 from controlpanel.core.models import Leased
 
+log = structlog.get_logger(__name__)
 Row = TypeVar("Row", bound=Leased)
 
 
@@ -36,9 +39,35 @@ class StatementTime(Now):
         return self.as_sql(compiler, connection, **extra)
 
 
-@dataclass(frozen=True, kw_only=True)
+class Clock:
+    """The database's time, asked once and carried on by this process's monotonic clock."""
+
+    def __init__(self) -> None:
+        self._asked: tuple[datetime, float] | None = None
+
+    def __call__(self) -> datetime:
+        """The time now."""
+        if self._asked is None:
+            self._asked = (_database_time(), time.monotonic())
+        at, since = self._asked
+        return at + timedelta(seconds=time.monotonic() - since)
+
+
+def _database_time() -> datetime:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        row = cursor.fetchone()
+    assert row is not None
+    at: datetime = row[0]
+    return at
+
+
+@dataclass(kw_only=True)
 class Lease:
-    """What a claim gives: the number to show on each write, and the moment (monotonic seconds) at which it ends."""
+    """What a claim gives: the number to show on each write, and the moment (monotonic seconds) at which it ends.
+
+    A thread beside the work prolongs it, so `ends_at` moves on while the process lives.
+    """
 
     fencing: int
     ends_at: float
@@ -120,6 +149,40 @@ def _next_fencing() -> int:
     return int(row[0])
 
 
+MOST_PROLONGATIONS = 6
+"""Times a third of a lease. Work that takes longer hangs: the row is left to whoever claims it next."""
+
+
+@contextlib.contextmanager
+def prolonged(row: Leased, lease: Lease) -> Iterator[None]:
+    """Prolong the lease three times within its length while the work goes on; a dead or stopped process does not."""
+    done = threading.Event()
+    thread = threading.Thread(target=_prolong, args=(row, lease, done), name="lease", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+
+
+def _prolong(row: Leased, lease: Lease, done: threading.Event) -> None:
+    seconds = settings.TIMINGS.lease_seconds
+    try:
+        for _ in range(MOST_PROLONGATIONS):
+            if done.wait(seconds / 3):
+                return
+            started = time.monotonic()
+            rows = type(row)._default_manager.filter(pk=row.pk, fencing=lease.fencing)
+            if not rows.filter(lease_until__gt=StatementTime()).update(lease_until=_after(seconds)):
+                return
+            lease.ends_at = started + seconds
+    except DatabaseError as error:  # the work finds out by itself when the lease ends
+        log.warning("lease_not_prolonged", row=str(row.pk), error=type(error).__name__)
+    finally:
+        connection.close()
+
+
 def run_claimed(model: type[Row], pk: Any, work: Callable[[Row, Lease], float | None]) -> bool:
     """Claim, work, give back. `work` returns the seconds until the row is due again (None: not by time).
 
@@ -131,7 +194,8 @@ def run_claimed(model: type[Row], pk: Any, work: Callable[[Row, Lease], float | 
     row, lease = claimed
     again: float | None = 5.0
     try:
-        again = work(row, lease)
+        with prolonged(row, lease):
+            again = work(row, lease)
     except (LeaseLost, LeaseTooShort):
         again = 0.0
     finally:

@@ -5,16 +5,15 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.utils import timezone
 
 from controlpanel.catalog import connections
 from controlpanel.clients.argocd import ArgoCD
 from controlpanel.core import audit, lease
-from controlpanel.core.lease import Lease
+from controlpanel.core.lease import Clock, Lease
 from deployments import lifecycle
 from deployments.choices import State
 from deployments.models import Promotion, PromotionComponent
@@ -57,6 +56,7 @@ class Context:
     promotion: Promotion
     lease: Lease
     timings: Any = field(default_factory=lambda: settings.TIMINGS)
+    clock: Callable[[], datetime] = field(default_factory=Clock)
 
     def guard(self, seconds: float = CALL_SECONDS) -> None:
         """Self-fence: raise `LeaseTooShort` unless a call of so many seconds fits into the lease."""
@@ -101,13 +101,13 @@ class Context:
         """The environment's Argo CD. Raises `NotConfigured`."""
         return connections.argocd_for(self.promotion.environment)
 
-    def now(self) -> Any:
-        """This process's time; only ever compared with times that the same clock wrote some seconds ago."""
-        return timezone.now()
+    def now(self) -> datetime:
+        """The database's time: the next worker may run on a machine whose clock is wrong."""
+        return self.clock()
 
-    def later(self, seconds: float) -> Any:
+    def later(self, seconds: float) -> datetime:
         """So many seconds from now."""
-        return timezone.now() + timedelta(seconds=seconds)
+        return self.now() + timedelta(seconds=seconds)
 
     @property
     def claim(self) -> str:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import timedelta
 
 import pytest
 from django.utils import timezone
+from pytest_django.fixtures import SettingsWrapper
 
 from controlpanel.core import audit, lease
 from controlpanel.core.lease import LeaseLost, LeaseTooShort
 from controlpanel.core.models import OutboxMessage
+from tests.world import until
 
 pytestmark = pytest.mark.django_db
 
@@ -72,3 +75,28 @@ def test_a_stale_holder_gives_nothing_back(row: OutboxMessage) -> None:
 def test_no_call_begins_that_the_lease_would_not_outlive() -> None:
     with pytest.raises(LeaseTooShort):
         lease.Lease(fencing=1, ends_at=0.0).guard(1.0)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_work_that_outlasts_a_lease_keeps_its_row(row: OutboxMessage, settings: SettingsWrapper) -> None:
+    settings.TIMINGS = settings.TIMINGS.model_copy(update={"lease_seconds": 0.6})
+
+    def work(_: OutboxMessage, held: lease.Lease) -> float | None:
+        first = held.ends_at
+        until(lambda: held.ends_at > first + 0.5, "the lease is prolonged past its first length", 10.0)
+        assert lease.claim(OutboxMessage, row.pk) is None
+        return None
+
+    assert lease.run_claimed(OutboxMessage, row.pk, work) is True
+    row.refresh_from_db()
+    assert (row.lease_until, row.attempts) == (None, 1)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_lease_that_ended_is_not_revived(row: OutboxMessage, settings: SettingsWrapper) -> None:
+    settings.TIMINGS = settings.TIMINGS.model_copy(update={"lease_seconds": 0.3})
+    held = claimed(row)
+    OutboxMessage.objects.filter(pk=row.pk).update(lease_until=timezone.now() - timedelta(seconds=1))
+    with lease.prolonged(row, held):
+        until(lambda: "lease" not in {thread.name for thread in threading.enumerate()}, "it gives up", 10.0)
+    assert lease.due(OutboxMessage).exists()
