@@ -5,14 +5,15 @@ from __future__ import annotations
 from controlpanel.catalog import connections
 from controlpanel.clients.argocd import ArgoCD
 from controlpanel.clients.argocd_models import Application as Read
-from controlpanel.clients.errors import NotFound, NothingRunning
+from controlpanel.clients.errors import GitRefNotFound, NotFound, NothingRunning
 from controlpanel.clients.git import Claimed
 from controlpanel.core.crashpoints import crashpoint
 from controlpanel.core.lease import StatementTime
 from deployments.choices import Confidence, State
 from deployments.models import Promotion, PromotionComponent
 from deployments.steps.base import Context, Outcome, move_to, wait
-from deployments.steps.sync import in_the_air
+from deployments.steps.commit import is_of
+from deployments.steps.sync import in_the_air, is_ours
 
 POLL_SECONDS = 3.0
 
@@ -36,12 +37,12 @@ def _call_off(context: Context) -> bool:
     if not promotion.intended_commit:
         return False
     context.guard()
-    stone = promotion.commit_parent or repository.tip(promotion.environment.branch)
+    stone = promotion.commit_parent or repository.tip(promotion.environment.branch) or repository.tip("HEAD")
     if stone is None:
-        return False
+        raise GitRefNotFound("The deploy repository has no branch to call the commit off with.", "Run `manage.py bootstrap`.")
     repository.fetch()
     result = repository.reserve(context.claim, stone)
-    if not isinstance(result, Claimed) or result.commit == stone:
+    if not isinstance(result, Claimed) or not is_of(promotion, repository, result.commit):
         return False
     with context.held():
         Promotion.objects.filter(pk=promotion.pk).update(
@@ -56,7 +57,7 @@ def _stop(context: Context, argocd: ArgoCD, rollout: PromotionComponent) -> Outc
         read = argocd.get_application(rollout.application, context.project)
     except NotFound:
         return None
-    if not read.carries(context.marker):
+    if not is_ours(context, read, rollout):
         left = in_the_air(context, rollout) if rollout.state == "syncing" else 0.0
         return (
             wait(min(left, POLL_SECONDS), f"A sync of {rollout.application} may still be on its way.")
@@ -99,8 +100,6 @@ def _applied(context: Context, argocd: ArgoCD, rollout: PromotionComponent) -> s
         read: Read = argocd.get_application(rollout.application, context.project)
     except NotFound:
         return ""
-    return (
-        rollout.component
-        if read.carries(context.marker) and read.sync_result_revision == context.promotion.commit
-        else ""
-    )
+    commit = context.promotion.commit
+    is_last = read.carries(context.marker) and read.sync_result_revision == commit
+    return rollout.component if is_last or read.deployed(commit) else ""

@@ -97,12 +97,18 @@ def _message(promotion: Promotion, head: str) -> str:
 def _adopt(context: Context, repository: GitRepository, landed: str) -> Outcome:
     """The claim exists: our push landed (its message names us), or the claim was taken to call the promotion off."""
     repository.fetch()
-    if f"Promotion-Id: {context.promotion.pk}" in repository.message(landed).splitlines():
+    if is_of(context.promotion, repository, landed):
         return _landed(context, landed)
     return pause(
         "claim_taken", "The claim of this promotion is taken by a commit that is not its own.",
         advice="Abort it and ask again: a promotion whose claim was taken never commits.", effect="Nothing was committed.", raw=landed,
     )  # fmt: skip
+
+
+def is_of(promotion: Promotion, repository: GitRepository, commit: str) -> bool:
+    """Whether the commit names this promotion in its last trailers."""
+    trailers = repository.message(commit).rstrip().rpartition("\n\n")[2]
+    return f"Promotion-Id: {promotion.pk}" in trailers.splitlines()
 
 
 def _landed(context: Context, commit: str) -> Outcome:

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from controlpanel.clients.argocd import ArgoCD, Refresh
 from controlpanel.clients.argocd_models import Application as Read
+from controlpanel.clients.argocd_rollout import Verdict
 from controlpanel.core.crashpoints import crashpoint
 from deployments.choices import Rollout, State
 from deployments.models import Application, PromotionComponent
 from deployments.steps import trees
 from deployments.steps.base import Context, Outcome, move_to, wait
 from deployments.steps.causes import failed_operation, foreign_operation, timed_out, unhealthy
+from deployments.steps.equivalence import equivalent
 
-LOOK_SECONDS = 15.0
+LOOK_SECONDS = 30.0
 """How often a step looks by itself; `watch` wakes it when an observation changes."""
 
 
@@ -51,7 +53,8 @@ def _next_wave(context: Context) -> Outcome:
 def _follow(context: Context, argocd: ArgoCD, rollout: PromotionComponent, seen: Application | None) -> Outcome:
     if _may_be_decided(context, seen, rollout):
         return _decide(context, argocd, rollout)
-    rollout.good_since = None
+    if rollout.good_since is not None:  # it was good and is no longer: proving begins anew
+        context.save(rollout, good_since=None)
     issue = trees.look(context, argocd, rollout, seen)
     return issue or _overdue(context, rollout, seen) or wait(_patience(context, rollout))
 
@@ -83,15 +86,29 @@ def _decide(context: Context, argocd: ArgoCD, rollout: PromotionComponent) -> Ou
     crashpoint("observe.before_read")
     refresh: Refresh | None = "normal" if rollout.good_since else None
     read = argocd.get_application(rollout.application, context.project, refresh=refresh)
-    verdict = read.rolled_out_at(context.promotion.commit, context.marker)
+    verdict = _verdict(context, rollout, read)
     if verdict.standing == "stale" and refresh is None:
         context.guard()
         read = argocd.get_application(rollout.application, context.project, refresh="normal")
-        verdict = read.rolled_out_at(context.promotion.commit, context.marker)
+        verdict = _verdict(context, rollout, read)
     crashpoint("observe.after_read")
     if verdict:
         return _proved(context, argocd, rollout, settle)
     return _not_proved(context, argocd, rollout, read, verdict.standing, verdict.reason)
+
+
+def _verdict(context: Context, rollout: PromotionComponent, read: Read) -> Verdict:
+    """What the read proves. The history proves an operation of ours that a later one replaced; a later commit of
+    another writer counts as ours where it leaves the component's files alone."""
+    commit = context.promotion.commit
+    marker: str | None = context.marker
+    verdict = read.rolled_out_at(commit, marker)
+    if verdict.standing == "superseded" and read.deployed(commit):
+        marker = None
+        verdict = read.rolled_out_at(commit, marker)
+    if verdict.standing == "stale" and (same := equivalent(context, read, rollout.component)):
+        verdict = read.rolled_out_at(commit, marker, equivalent=same)
+    return verdict
 
 
 def _proved(context: Context, argocd: ArgoCD, rollout: PromotionComponent, settle: float) -> Outcome:

@@ -17,8 +17,9 @@ def run(context: Context) -> Outcome:
     """Ask the gates once more; the first in the queue moves to `rendering`, which the database allows once."""
     promotion = context.promotion
     answers = gates.for_target(
-        release=promotion.release, environment=promotion.environment, promotion=promotion, asked="start"
-    )
+        release=promotion.release, environment=promotion.environment, preflight=promotion.preflight,
+        promotion=promotion, asked="start",
+    )  # fmt: skip
     holding = next((answer for answer in answers if answer.verdict != Verdict.PASS), None)
     if holding is not None:
         _note(context, answers, holding.reason)

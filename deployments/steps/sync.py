@@ -22,8 +22,12 @@ from controlpanel.core.crashpoints import crashpoint
 from deployments.choices import Rollout, State
 from deployments.models import PromotionComponent
 from deployments.steps.base import Context, Outcome, move_to, pause, wait
+from deployments.steps.equivalence import equivalent
 
 POLL_SECONDS = 2.0
+COMPARE_SECONDS = 10.0
+"""Until the next question whether Argo CD has compared an unchanged component with our commit."""
+FIRST_TREE_SECONDS = 3.0
 
 
 def run(context: Context) -> Outcome:
@@ -54,22 +58,41 @@ def _accept(context: Context, argocd: ArgoCD, rollout: PromotionComponent) -> Ou
             "application_missing", f"Argo CD has no Application {rollout.application} in the project {context.project}.",
             advice="Run `manage.py bootstrap`, then retry.", effect="Git holds the commit; nothing was synced.", application=rollout.application,
         )  # fmt: skip
-    if _is_ours(context, application, rollout):
+    if is_ours(context, application, rollout):
         _accepted(context, rollout)
         return None
-    if not rollout.is_changed and application.sync_status == "Synced" and not rollout.sync_intended_at:
-        context.save(rollout, state=Rollout.DONE, needs_operation=False, finished_at=context.now(), message="unchanged")
-        return None
+    if not rollout.is_changed and not rollout.sync_intended_at and not application.operation_in_progress:
+        if _is_old(context, application, rollout):
+            return wait(COMPARE_SECONDS, f"Argo CD has not compared {rollout.application} with the commit yet.")
+        if application.sync_status == "Synced":
+            _left_alone(context, rollout)
+            return None
     if application.operation_in_progress and not application.operation_orphaned:
         return _busy(application)
     if (remaining := in_the_air(context, rollout)) > 0:
         return wait(
             min(remaining, POLL_SECONDS * 2), f"A sync of {rollout.application} may still be on its way; asking again."
         )
+    if rollout.sync_intended_at and application.deployed(context.promotion.commit):
+        _accepted(context, rollout)  # ours was sent, ran and was followed by someone else's: observing judges it
+        return None
     return _send(context, argocd, rollout)
 
 
-def _is_ours(context: Context, application: Application, rollout: PromotionComponent) -> bool:
+def _is_old(context: Context, application: Application, rollout: PromotionComponent) -> bool:
+    """Whether what Argo CD says is about other files than those of our commit, or from before a change."""
+    commit = context.promotion.commit
+    if application.synced_at(commit, None).standing != "stale":
+        return False
+    same = equivalent(context, application, rollout.component)
+    return application.synced_at(commit, None, equivalent=same).standing == "stale"
+
+
+def _left_alone(context: Context, rollout: PromotionComponent) -> None:
+    context.save(rollout, state=Rollout.DONE, needs_operation=False, finished_at=context.now(), message="unchanged")
+
+
+def is_ours(context: Context, application: Application, rollout: PromotionComponent) -> bool:
     """An operation with our marker at our commit, and not the one that a person has chosen to repeat."""
     started = str(application.operation_started_at or "")
     spent = bool(rollout.spent_operation) and started == rollout.spent_operation
@@ -84,6 +107,7 @@ def _accepted(context: Context, rollout: PromotionComponent) -> None:
         state=Rollout.ROLLING_OUT,
         started_at=rollout.started_at or context.now(),
         quarantine_until=None,
+        next_tree_at=context.later(FIRST_TREE_SECONDS),
         message="sync accepted",
     )
     crashpoint("sync.after_record")
@@ -108,6 +132,7 @@ def in_the_air(context: Context, rollout: PromotionComponent) -> float:
 
 def _send(context: Context, argocd: ArgoCD, rollout: PromotionComponent) -> Outcome | None:
     crashpoint("sync.before_intent")
+    context.guard()
     context.save(
         rollout,
         state=Rollout.SYNCING,
@@ -142,7 +167,7 @@ def _refused(context: Context, rollout: PromotionComponent, error: NotSent | Rej
     if isinstance(error, SyncWindowBlocked):
         return wait(30.0, f"A sync window of Argo CD holds {rollout.application}. It goes on when the window opens.")
     if isinstance(error, (NotSent, RateLimited)):
-        return wait(5.0, f"{error.sentence} Trying again.")
+        return wait(getattr(error, "retry_after", None) or 5.0, f"{error.sentence} Trying again.")
     if isinstance(error, AutomatedSync):
         advice = "Switch automated sync off for this Application: the panel syncs it."
     else:

@@ -11,8 +11,8 @@ from deployments.models import Application, PromotionComponent
 from deployments.steps.base import Context, Outcome
 from deployments.steps.causes import stuck_pod
 
-INTERVALS = (4.0, 6.0, 10.0, 15.0, 20.0, 30.0)
-"""Seconds between reads of one tree; few, because an Argo CD serves many."""
+INTERVALS = (5.0, 8.0, 14.0, 30.0, 60.0, 90.0, 120.0)
+"""Seconds between reads of one tree: an Argo CD serves many, and a rollout of several minutes has 15 requests in all."""
 MOST_PODS = 50
 
 
