@@ -6,13 +6,16 @@ from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import include, path
 
 from controlpanel import api
+from controlpanel.accounts.signing_in import SignInForm
 from controlpanel.core.permissions import Right, declares
 from controlpanel.core.views.components import components
 from controlpanel.core.views.events import events
 from controlpanel.core.views.theme import theme
 from deployments.views import health
 
-login = declares(Right.ANYONE)(LoginView.as_view(template_name="registration/login.html"))
+login = declares(Right.ANYONE)(
+    LoginView.as_view(template_name="registration/login.html", authentication_form=SignInForm)
+)
 logout = declares(Right.SIGNED_IN)(LogoutView.as_view())
 
 urlpatterns = [

@@ -123,6 +123,15 @@ def _git(url: str, cache: Path, credentials: GitCredentials) -> GitRepository:
     return GitRepository(url, cache, credentials=credentials)
 
 
-@lru_cache(maxsize=64)
 def _argocd(server: str, token: str, ca_file: str, insecure: bool) -> ArgoCD:
-    return ArgoCD(server, token, ca_file=ca_file, insecure=insecure)
+    key = (server, token, ca_file, insecure)
+    return _clients.get(key) or _clients.setdefault(key, ArgoCD(server, token, ca_file=ca_file, insecure=insecure))
+
+
+_clients: dict[tuple[str, str, str, bool], ArgoCD] = {}
+
+
+def close_all() -> None:
+    """Close the connections to every Argo CD; the next question opens them anew."""
+    while _clients:
+        _clients.popitem()[1].close()

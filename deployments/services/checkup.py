@@ -24,7 +24,6 @@ from controlpanel.catalog.models import Environment
 from controlpanel.clients.argocd import ArgoCD
 from controlpanel.clients.argocd_models import Application
 from controlpanel.clients.errors import ClientError, NotFound, PermissionRefused
-from controlpanel.clients.git import GitRepository
 from controlpanel.configuration import named_variable
 from controlpanel.core.errors import PanelError
 from deployments.renderers.child import protection
@@ -71,15 +70,23 @@ Findings = Iterator[Finding]
 
 def checkup() -> Findings:
     """Every finding, as each check ends; what cannot be asked is a finding too, never an error."""
-    yield from _told("database", _database)
+    database = list(_told("database", _database))
+    yield from database
     yield from _told("broker", _broker)
     yield from _told("renderer", _renderer)
     yield from _told("platform repository", _platform_repository)
-    yield from _told("deploy repository", _deploy_repository)
-    yield from _told("catalog", _catalog)
-    if current_version() is None:
-        return
-    document, seen = current_document(), set[tuple[str, str]]()
+    has_rows = all(finding.level != Level.FAIL for finding in database)
+    document = current_document() if has_rows and current_version() else None
+    yield from _told("deploy repository", partial(_deploy_repository, document))
+    if has_rows:
+        yield from _told("catalog", _catalog)
+    if document is not None:
+        yield from _every_argocd(document)
+
+
+def _every_argocd(document: CatalogDocument) -> Findings:
+    """Each server and token once, then what each environment needs of it."""
+    seen = set[tuple[str, str]]()
     for spec in document.environments:
         place = (spec.argocd.server_from, spec.argocd.token_from)
         if place not in seen:
@@ -153,7 +160,7 @@ def _platform_repository() -> Found:
     yield _ok(f"{reference} is at {commit[:7]}.")
 
 
-def _deploy_repository() -> Found:
+def _deploy_repository(document: CatalogDocument | None) -> Found:
     yield from _plain_http("DEPLOY_REPO_URL", settings.CONFIGURATION.deploy_repo_url)
     repository = connections.deploy_repository()
     head = repository.tip("HEAD")
@@ -163,13 +170,7 @@ def _deploy_repository() -> Found:
     yield _ok("It can be read.")
     repository.rehearse_push(head)
     yield _ok("It can be pushed to (rehearsed, nothing was changed).")
-    yield from _branches(repository)
-
-
-def _branches(repository: GitRepository) -> Found:
-    if current_version() is None:
-        return
-    for spec in current_document().environments:
+    for spec in document.environments if document else ():
         if repository.tip(spec.branch) is None:
             yield Level.FAIL, f"The branch {spec.branch} is missing.", "Run `script/manage bootstrap`."
 

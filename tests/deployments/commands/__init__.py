@@ -1,0 +1,1 @@
+"""Tests of the commands against a sandbox Argo CD and real Git."""
