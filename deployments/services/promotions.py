@@ -97,7 +97,10 @@ def promotion_retry(*, actor: Actor, promotion: Promotion) -> Promotion:
 
 
 def promotion_ignore(*, actor: Actor, promotion: Promotion, reason: str) -> Promotion:
-    """Go on although a component of the wave is not proved. Raises `InvalidError` without a reason of 10 characters."""
+    """Go on although a component of the wave is not proved; its neighbours are still followed.
+
+    Raises `InvalidError` without a reason of 10 characters.
+    """
     actor.require(Right.PROMOTION_IGNORE, promotion.environment.name)
     _require_paused(promotion, "ignore")
     if len(reason.strip()) < 10:
@@ -112,10 +115,13 @@ def promotion_ignore(*, actor: Actor, promotion: Promotion, reason: str) -> Prom
         lifecycle.move(
             promotion, State.ROLLING_OUT, actor=actor, message=f"Ignored: {reason.strip()}", details={"ignored": True}
         )
-        stuck = promotion.rollouts.filter(wave=promotion.wave).exclude(state=Rollout.DONE)
-        stuck.update(
+        stuck = promotion.rollouts.filter(wave=promotion.wave, state=Rollout.STUCK)
+        ignored = stuck.update(
             state=Rollout.DONE, is_ignored=True, finished_at=StatementTime(), message=f"Ignored by {actor.name}."
         )
+        if not ignored:
+            raise ConflictError("No component is stuck here, so none can be ignored.", "Retry the step or abort.")
+        _reset_rollouts(promotion, send_again=False, spent="")
     return promotion
 
 
@@ -124,9 +130,9 @@ def promotion_claim(*, actor: Actor, promotion: Promotion) -> Promotion:
     """Take the decision on a paused promotion upon oneself."""
     actor.require(Right.PROMOTION_CLAIM, promotion.environment.name)
     _require_paused(promotion, "claim")
-    Promotion.objects.filter(pk=promotion.pk, state=State.PAUSED).update(
-        claimed_by=actor.name, claimed_at=StatementTime()
-    )
+    still_paused = Promotion.objects.filter(pk=promotion.pk, state=State.PAUSED)
+    if not still_paused.update(claimed_by=actor.name, claimed_at=StatementTime()):
+        raise lifecycle.StaleMove(f"Promotion {promotion.number} is not paused any more.", "Look again before you act.")
     lifecycle.note(promotion, actor=actor, action="claimed", message=f"{actor.name} is on it.")
     promotion.refresh_from_db()
     return promotion
@@ -266,6 +272,7 @@ def _reset_rollouts(promotion: Promotion, *, send_again: bool, spent: str) -> No
         "stuck_since": None,
         "good_since": None,
         "next_tree_at": None,
+        "tree_reads": 0,
         "message": "",
     }
     if send_again:
@@ -273,4 +280,5 @@ def _reset_rollouts(promotion: Promotion, *, send_again: bool, spent: str) -> No
         stuck.update(
             sync_intended_at=None, quarantine_until=None, spent_operation=spent, **{**fresh, "state": Rollout.WAITING}
         )
-    open_rollouts.filter(state=Rollout.STUCK).update(**{**fresh, "state": Rollout.ROLLING_OUT})
+    followed = open_rollouts.filter(state__in=(Rollout.STUCK, Rollout.ROLLING_OUT))
+    followed.update(**{**fresh, "state": Rollout.ROLLING_OUT})

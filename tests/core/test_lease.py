@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import threading
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.utils import timezone
-from pytest_django.fixtures import SettingsWrapper
 
 from controlpanel.core import audit, lease
 from controlpanel.core.lease import LeaseLost, LeaseTooShort
@@ -78,7 +78,7 @@ def test_no_call_begins_that_the_lease_would_not_outlive() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_work_that_outlasts_a_lease_keeps_its_row(row: OutboxMessage, settings: SettingsWrapper) -> None:
+def test_work_that_outlasts_a_lease_keeps_its_row(row: OutboxMessage, settings: Any) -> None:
     settings.TIMINGS = settings.TIMINGS.model_copy(update={"lease_seconds": 0.6})
 
     def work(_: OutboxMessage, held: lease.Lease) -> float | None:
@@ -93,7 +93,7 @@ def test_work_that_outlasts_a_lease_keeps_its_row(row: OutboxMessage, settings: 
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_lease_that_ended_is_not_revived(row: OutboxMessage, settings: SettingsWrapper) -> None:
+def test_a_lease_that_ended_is_not_revived(row: OutboxMessage, settings: Any) -> None:
     settings.TIMINGS = settings.TIMINGS.model_copy(update={"lease_seconds": 0.3})
     held = claimed(row)
     OutboxMessage.objects.filter(pk=row.pk).update(lease_until=timezone.now() - timedelta(seconds=1))
