@@ -98,6 +98,10 @@ def _render(preflight: Preflight, held: Lease) -> float | None:
     """One rendering; what the release's author can mend ends it, an outage is tried again a few times."""
     if preflight.state != PreflightState.RENDERING:
         return None
+    if preflight.attempts > 2 * MOST_ATTEMPTS:
+        error = f"Rendering was tried {preflight.attempts - 1} times without a result."
+        _store(preflight, held, state=PreflightState.FAILED, error=error, remedy="See the log of the worker.")
+        return None
     try:
         facts = _facts(preflight)
     except NotRenderable as error:
@@ -115,6 +119,7 @@ def _render(preflight: Preflight, held: Lease) -> float | None:
 def _facts(preflight: Preflight) -> dict[str, Any]:
     rendering = render_release(preflight.release, preflight.environment, preflight.components)
     deploy = connections.deploy_repository()
+    looked_at = lease.Clock()()  # a commit that lands from here on overtakes this preview
     deploy.fetch()
     base = deploy.tip(preflight.environment.branch)
     before: dict[str, bytes] = {}
@@ -122,6 +127,7 @@ def _facts(preflight: Preflight) -> dict[str, Any]:
         before |= deploy.files(base, component) if base else {}
     changes = [dataclasses.asdict(change) for change in difference.changes(before, rendering.files)]
     return {
+        "ready_at": looked_at,
         "base": base or "",
         "render_digest": rendering.digest,
         "parts": rendering.parts,
@@ -142,7 +148,7 @@ def _variables(rendering: Rendering) -> list[dict[str, str]]:
 
 def _store(preflight: Preflight, held: Lease, *, state: PreflightState, **facts: Any) -> None:
     with lease.held(preflight, held, state=PreflightState.RENDERING):
-        Preflight.objects.filter(pk=preflight.pk).update(state=state, ready_at=StatementTime(), **facts)
+        Preflight.objects.filter(pk=preflight.pk).update(**{"state": state, "ready_at": StatementTime(), **facts})
         live.publish(f"preflight.{preflight.pk}")
         waiting = Promotion.objects.filter(preflight=preflight, state=State.REQUESTED)
         lease.wake(waiting)
