@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from django.conf import settings
 from django.db import connection, transaction
+from django.utils import timezone
 
 from controlpanel.catalog.models import Component, Environment
 from controlpanel.clients.argocd_models import Application as Read
@@ -81,7 +83,7 @@ def _store(directory: Directory, row: Application | None, read: Read) -> bool:
     if row is None:
         environment, component = directory.places[read.name]
         row = Application(name=read.name, environment=environment, component=component)
-    elif read.resource_version < row.resource_version and not row.is_missing:
+    elif read.resource_version < row.resource_version and not row.is_missing and not _is_forgotten(row):
         return False
     before = {name: getattr(row, name) for name in SHOWN}
     for name, value in _facts(read).items():
@@ -95,13 +97,25 @@ def _store(directory: Directory, row: Application | None, read: Read) -> bool:
     return is_changed
 
 
+def _is_forgotten(row: Application) -> bool:
+    """Not seen for so long that the order of versions says nothing any more: a restored Argo CD counts from below."""
+    since = row.observed_at
+    return since is None or (timezone.now() - since).total_seconds() > settings.TIMINGS.silence_seconds
+
+
 def _facts(read: Read) -> dict[str, Any]:
     values = (
         read.resource_version, read.sync_status, read.health_status, read.health_message, read.revision, read.operation_phase,
         read.operation_message, read.operation_marker, read.operation_initiated_by, read.operation_running, read.reconciled_at,
         read.automated, list(read.images), [{"type": one.type, "message": one.message} for one in read.conditions],
     )  # fmt: skip
-    return dict(zip(FACTS, values, strict=True))
+    return {name: _fitting(name, value) for name, value in zip(FACTS, values, strict=True)}
+
+
+def _fitting(name: str, value: Any) -> Any:
+    """Anyone may put any text into an Application; one row that does not fit must not stop the others."""
+    length = getattr(Application._meta.get_field(name), "max_length", None)
+    return value.replace("\0", "")[:length] if isinstance(value, str) else value
 
 
 def _wake(directory: Directory, names: set[str]) -> None:

@@ -59,6 +59,9 @@ class Reader:
             except (ClientError, DatabaseError) as error:
                 failures += 1
                 self._report(error)
+            except Exception:
+                failures += 1
+                log.exception("reader_failed", server_from=self.server_from)  # a silent thread would blind the panel
             finally:
                 connection.close()
             usual = pause if pause is not None else self._list_pause()
@@ -72,10 +75,11 @@ class Reader:
         )
 
     def _lead(self) -> None:
-        if self.leadership.is_ours():
-            self.leads.set()
-        else:
-            self.leads.clear()
+        is_ours = False
+        try:
+            is_ours = self.leadership.is_ours()
+        finally:
+            self.leads.set() if is_ours else self.leads.clear()
 
     def _list(self) -> None:
         if not self.leads.wait(timeout=1.0):

@@ -77,6 +77,7 @@ class Reconciler:
 def _due(model: type[Leased]) -> models.QuerySet[Any, Any]:
     is_late = models.Case(
         models.When(next_run_at__lt=StatementTime() - PATIENCE, then=True),
+        models.When(lease_until__lt=StatementTime() - PATIENCE, then=True),  # its holder died; the others may have too
         default=False,
         output_field=models.BooleanField(),
     )

@@ -1,0 +1,108 @@
+"""What watch keeps of Argo CD's words, and what it does when something about them is odd."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from controlpanel.core import audit
+from controlpanel.core.models import OutboxMessage
+from deployments import delivery
+from deployments.choices import PreflightState
+from deployments.models import Application, Preflight, Promotion
+from deployments.services import preflights
+from deployments.watching import reader, reconciler
+from deployments.watching.observations import Directory, observe
+from tests import fixtures_deployments as rows
+from tests.deployments.engine.conftest import synced
+from tests.world import until
+
+NAME = "backend-staging"
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("seconds", "health"), [(10, "Healthy"), (100, "Degraded")])
+def test_an_argo_cd_that_counts_from_below_is_believed_when_the_old_row_is_forgotten(
+    seconds: int, health: str, staging: object
+) -> None:
+    Application.objects.filter(name=NAME).update(
+        resource_version=10**9, observed_at=timezone.now() - timedelta(seconds=seconds)
+    )
+    observe(Directory("ARGOCD_SERVER"), [synced(NAME, "", health_status="Degraded")])
+    assert Application.objects.get(name=NAME).health == health
+
+
+@pytest.mark.django_db
+def test_an_application_with_endless_or_odd_words_is_kept_as_far_as_it_fits(staging: object) -> None:
+    odd = synced(NAME, "m" * 500, operation_initiated_by="x\0" * 500, health_message="a\0b")
+    observe(Directory("ARGOCD_SERVER"), [odd, synced("ai-staging", "", health_status="Degraded")])
+    row = Application.objects.get(name=NAME)
+    assert (len(row.operation_marker), row.health_message) == (64, "ab")
+    assert Application.objects.get(name="ai-staging").health == "Degraded"
+
+
+@pytest.mark.django_db
+def test_a_row_whose_holder_died_is_late_even_while_the_broker_takes_bells(
+    promoted: Callable[[], Promotion],
+) -> None:
+    promotion = promoted()
+    past = timezone.now() - timedelta(minutes=1)
+    Promotion.objects.filter(pk=promotion.pk).update(next_run_at=None, lease_until=past)
+    assert list(reconciler._due(Promotion)) == [(promotion.pk, True)]
+
+
+def test_a_reader_survives_what_nobody_thought_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reader, "BACK_OFF", (0.01,))
+    stopping, tries = threading.Event(), []
+
+    def work() -> None:
+        tries.append(1)
+        raise KeyError("odd")
+
+    thread = threading.Thread(target=reader.Reader("S", stopping)._repeat, args=(work, 0.01))
+    thread.start()
+    try:
+        until(lambda: len(tries) > 2, "it tries again", 10.0)
+    finally:
+        stopping.set()
+        thread.join()
+
+
+def test_a_leader_that_cannot_renew_writes_no_more() -> None:
+    follower = reader.Reader("S", threading.Event())
+    follower.leads.set()
+    follower.leadership.is_ours = _broken  # type: ignore[method-assign]
+    with pytest.raises(OSError, match="away"):
+        follower._lead()
+    assert not follower.leads.is_set()
+
+
+def _broken(*_: Any) -> bool:
+    raise OSError("away")
+
+
+@pytest.mark.django_db
+def test_a_preview_that_kills_its_worker_is_given_up(promoted: Callable[[], Promotion]) -> None:
+    of = promoted()
+    row = rows.preflight(of.release, of.environment, PreflightState.RENDERING)  # type: ignore[arg-type]
+    Preflight.objects.filter(pk=row.pk).update(next_run_at=timezone.now(), attempts=2 * preflights.MOST_ATTEMPTS)
+    preflights.preflight_render(row.pk)
+    row.refresh_from_db()
+    assert (row.state, bool(row.error)) == (PreflightState.FAILED, True)
+
+
+@pytest.mark.django_db
+def test_a_message_that_breaks_its_channel_is_dead_after_a_day() -> None:
+    event = audit.record(actor=audit.SYSTEM, action="test")
+    row = OutboxMessage.objects.create(kind="none", destination="a", event=event, payload={})
+    OutboxMessage.objects.filter(pk=row.pk).update(
+        next_run_at=timezone.now(), attempts=3, created_at=timezone.now() - timedelta(days=2)
+    )
+    delivery.deliver(row.pk)
+    row.refresh_from_db()
+    assert row.dead_at is not None
