@@ -92,7 +92,7 @@ def load() -> Configuration:
 def load_timings() -> Timings:
     """Return the times. Raises `ConfigurationError` naming a variable that is no positive number."""
     try:
-        return Timings()
+        return Timings()  # type: ignore[call-arg]  # every field has a default
     except ValidationError as error:
         raise ConfigurationError(_sentence(error, prefix="CONTROL_PANEL_")) from None
 
@@ -120,7 +120,9 @@ def email_settings(url: str) -> dict[str, object]:
             "EMAIL_USE_TLS": parse_qs(parts.query).get("tls") == ["1"],
             "EMAIL_TIMEOUT": 10,
         }
-    raise ConfigurationError("EMAIL_URL is not understood. Use smtp://user:password@host:587?tls=1, file:///directory or console:.")
+    raise ConfigurationError(
+        "EMAIL_URL is not understood. Use smtp://user:password@host:587?tls=1, file:///directory or console:."
+    )
 
 
 def _sentence(error: ValidationError, prefix: str = "") -> str:
