@@ -25,7 +25,7 @@ from sandbox.envelope import (
     answer_panic,
     answer_wrong_method,
 )
-from sandbox.faults import Faults
+from sandbox.fault_requests import FaultyRequests, Server
 from sandbox.streams import HEARTBEAT_SECONDS
 from sandbox.world import Settings, World
 
@@ -49,9 +49,9 @@ def create_app(settings: Settings, heartbeat: float = HEARTBEAT_SECONDS) -> Star
         stream_routes,
         sandbox_routes,
     )
-    app = Starlette(
+    app = Server(
         routes=[route for module in modules for route in module.ROUTES],
-        middleware=[Middleware(Faults), Middleware(ContentTypeCheck)],
+        middleware=[Middleware(FaultyRequests, faults=world.faults), Middleware(ContentTypeCheck)],
         exception_handlers={
             Exception: answer_panic,
             ApiError: answer_error,

@@ -228,7 +228,7 @@ async def delete_application(request: Request) -> Response:
     world.applications.event(
         application, "ResourceDeleted", f"{subject.username} deleted application", subject.username
     )
-    world.controller.delete(application, cascade=cascade, background=policy == "background")
+    world.controller.deletion.delete(application, cascade=cascade, background=policy == "background")
     world.store.flush()
     return answer({})
 

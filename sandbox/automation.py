@@ -58,7 +58,7 @@ class Automation:
             return False
         attempts = last.get("autoHealAttemptsCount", 0)
         wait = min(SELF_HEAL_SECONDS * SELF_HEAL_FACTOR ** (attempts - 1), SELF_HEAL_LONGEST) if attempts else 0.0
-        due = epoch_of(state["finishedAt"]) + wait / self.clock.speed
+        due = epoch_of(state["finishedAt"]) - self.clock.skew + wait / self.clock.speed
         if due > self.clock.epoch():
             self.scheduler.wake_at("live", application["metadata"]["name"], due)
             return False

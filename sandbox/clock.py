@@ -36,14 +36,20 @@ class Clock:
 
     def __init__(self, speed: float = 1.0) -> None:
         self.speed = speed
+        self.skew = 0.0
+        """How many seconds the times that are shown lie ahead; what is due is counted without it."""
 
     def epoch(self) -> float:
         """Seconds since the epoch."""
         return time.time()
 
+    def wall(self) -> float:
+        """Seconds since the epoch as this Argo CD believes them to be."""
+        return self.epoch() + self.skew
+
     def stamp(self) -> str:
-        """The present in whole seconds."""
-        return stamp(self.epoch())
+        """The present in whole seconds, as this Argo CD believes it to be."""
+        return stamp(self.wall())
 
     def due(self, seconds: float) -> float:
         """The epoch time at which a delay that starts now ends."""

@@ -10,7 +10,10 @@ from sandbox.applications import Applications
 from sandbox.automation import Automation
 from sandbox.cluster import Cluster
 from sandbox.comparison import Comparison, compare, resource_health
+from sandbox.deletion import Deletion
+from sandbox.disturbance import Disturbance
 from sandbox.documents import Document, copied, look, without_empty
+from sandbox.faults import Faults
 from sandbox.health import Health
 from sandbox.manifests import Key, Manifests, Target
 from sandbox.operations import Operation, load_failure
@@ -23,8 +26,6 @@ CREATED_SECONDS, LIVE_SECONDS, FORCED_SECONDS = 0.04, 0.08, 0.12
 POLL_SECONDS, POLL_JITTER = 120.0, 60.0
 """Git is asked again this often; not scaled by the speed, as nothing that a person waits for hangs on it."""
 REFRESH, HYDRATE = "argocd.argoproj.io/refresh", "argocd.argoproj.io/hydrate"
-
-FINALIZER = "resources-finalizer.argocd.argoproj.io"
 
 logger = logging.getLogger(__name__)
 
@@ -39,6 +40,7 @@ class Controller:
         manifests: Manifests,
         scheduler: Scheduler,
         windows: Windows,
+        faults: Faults,
     ) -> None:
         self.applications = applications
         self.cluster = cluster
@@ -50,12 +52,13 @@ class Controller:
         self._locks: dict[str, asyncio.Lock] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._operating: set[str] = set()
+        self.deletion = Deletion(applications, cluster, scheduler, self._forget)
+        self.disturbance = Disturbance(faults, self)
         applications.health_of = lambda name: resource_health(cluster, name, self._targets.get(name))
         cluster.on_change = lambda name: scheduler.wake("live", name, LIVE_SECONDS)
         scheduler.register("live", self._live_step)
         scheduler.register("full", self._full_step)
         scheduler.register("poll", self._poll_step)
-        scheduler.register("deletion", self._deletion_step)
         scheduler.register("operation", self._operation_step)
 
     def resume(self) -> None:
@@ -80,7 +83,8 @@ class Controller:
         due = self.clock.epoch() + POLL_SECONDS + random.uniform(0, POLL_JITTER)
         self.scheduler.wake_at("poll", name, due)
 
-    def _start(self, work: asyncio.Task[None]) -> None:
+    def start(self, work: asyncio.Task[None]) -> None:
+        """Keep a task until it ends; it is cancelled when the controller stops."""
         self._tasks.add(work)
         work.add_done_callback(self._finished)
 
@@ -103,53 +107,29 @@ class Controller:
         return None
 
     def _full_step(self, name: str) -> float | None:
-        self._start(asyncio.create_task(self.compare_fully(name)))
+        self.start(asyncio.create_task(self.compare_fully(name)))
         return None
 
     def _live_step(self, name: str) -> float | None:
         application, target = self.applications.find(name), self._targets.get(name)
         if application is None or target is None:
             return None
+        if (later := self.disturbance.next_look(name)) is not None:
+            return later
         if target.revision == look(application, "status", "sync", "revision"):
             self._write_live(application, target)
         return None
 
     def _write_live(self, application: Document, target: Target) -> None:
-        outcome = compare(self.cluster, application["metadata"]["name"], target)
+        name = application["metadata"]["name"]
+        outcome = self.disturbance.seen(name, compare(self.cluster, name, target))
         status = self._status(application, outcome)
         if status != application["status"]:
             application["status"] = status
             self.applications.save(application)
         self.automation.consider(application, outcome, target.revision, full=False)
 
-    def delete(self, application: Document, *, cascade: bool, background: bool) -> None:
-        """Delete an Application; with `cascade` it goes when its objects are gone."""
-        name, metadata = application["metadata"]["name"], application["metadata"]
-        if not cascade:
-            metadata.pop("finalizers", None)
-            self._remove(application)
-            return
-        metadata["finalizers"] = [FINALIZER + ("/background" if background else "")]
-        self.applications.save(application, content=False)
-        metadata.setdefault("deletionTimestamp", self.clock.stamp())
-        self.applications.save(application)
-        for manifest in self.cluster.managed(name).values():
-            self.cluster.delete(manifest)
-        self.scheduler.wake("deletion", name, LIVE_SECONDS)
-
-    def _deletion_step(self, name: str) -> float | None:
-        application = self.applications.find(name)
-        if application is None or "deletionTimestamp" not in application["metadata"]:
-            return None
-        background = application["metadata"]["finalizers"] == [f"{FINALIZER}/background"]
-        if self.cluster.of_application(name) and not background:
-            return self.clock.due(LIVE_SECONDS)
-        self._remove(application)
-        return None
-
-    def _remove(self, application: Document) -> None:
-        name = application["metadata"]["name"]
-        self.applications.remove(application)
+    def _forget(self, name: str) -> None:
         self._targets.pop(name, None)
         self._locks.pop(name, None)
 
@@ -162,20 +142,35 @@ class Controller:
         if application is None or "operation" not in application or name in self._operating:
             return None
         self._operating.add(name)
-        self._start(asyncio.create_task(self._operate(application)))
+        self.start(asyncio.create_task(self._operate(application)))
         return None
 
     async def _operate(self, application: Document) -> None:
-        name = application["metadata"]["name"]
+        name, queued = application["metadata"]["name"], application["operation"]
         try:
-            operation = Operation(application, self.applications, self.cluster, self.manifests)
-            await operation.run()
+            if await self.disturbance.takes(application):
+                await Operation(application, self.applications, self.cluster, self.manifests, self.disturbance).run()
+                self.disturbance.ended(application, queued)
         finally:
             self._operating.discard(name)
         self.applications.store.flush()
-        if not operation.sync.get("dryRun"):
+        if not queued["sync"].get("dryRun"):
             self.scheduler.wake("full", name, FORCED_SECONDS)
         self.wake_operation(name)
+
+    def terminate(self, application: Document, username: str) -> bool:
+        """Ask for the end of the running operation; False if none runs (or it was not taken up yet)."""
+        state = look(application, "status", "operationState")
+        if "operation" not in application or state is None or state["phase"] not in ("Running", "Terminating"):
+            return False
+        state["phase"] = "Terminating"
+        self.applications.save(application)
+        queued = application["operation"]
+        asked = {"initiatedBy": {"username": username}, "sync": queued["sync"], "info": queued.get("info", [])}
+        self.applications.log_operation(application, asked, kind="terminate")
+        self.applications.event(application, "ResourceUpdated", f"{username} terminated running operation", username)
+        self.wake_operation(application["metadata"]["name"])
+        return True
 
     async def refresh(self, application: Document, kind: str, stamp: str) -> Document:
         """Compare now, as a read with `refresh` asks; the Application afterwards."""
@@ -189,15 +184,18 @@ class Controller:
     async def compare_fully(self, name: str) -> None:
         """Resolve the target revision, load it, compare, and stamp `reconciledAt` with the start."""
         async with self._locks.setdefault(name, asyncio.Lock()):
+            await self.disturbance.settle(name)
             application = self.applications.find(name)
             if application is None:
                 return
             started, spec = self.clock.stamp(), copied(application["spec"])
             try:
+                self.disturbance.check_reachable(name)
                 target = await self._load(application)
             except RepositoryError as error:
                 self._write_failure(application, spec, started, error)
             else:
+                await self.disturbance.settle(name)  # a sync that began meanwhile may hold the status back
                 self._write_full(application, spec, started, target)
             self._end_refresh(application)
 
@@ -215,7 +213,7 @@ class Controller:
         if self.applications.find(name) is not application:
             return
         self._targets[name] = target
-        outcome = compare(self.cluster, name, target)
+        outcome = self.disturbance.seen(name, compare(self.cluster, name, target))
         self.automation.consider(application, outcome, target.revision, full=True)
         status = self._status(application, outcome)
         status["sync"] = {"status": outcome.sync, "comparedTo": _compared_to(spec), "revision": target.revision}
@@ -230,6 +228,8 @@ class Controller:
         status = copied(application["status"])
         self._tell_changes(application, "Unknown", look(status, "health", "status", default=""))
         status["sync"] = {"status": "Unknown", "comparedTo": _compared_to(spec)}
+        if "live state" in str(error):
+            status["health"] = {"status": "Unknown", "lastTransitionTime": started}
         status["conditions"] = [{"type": "ComparisonError", "message": str(error), "lastTransitionTime": started}]
         status |= {"reconciledAt": started, "controllerNamespace": "argocd"}
         application["status"] = status

@@ -71,6 +71,7 @@ def _operation(application: Document, body: Document, subject: Subject, commit: 
 
 
 def _queue(world: World, application: Document, operation: Document) -> None:
+    world.controller.disturbance.before_sync(application)
     if "operation" in application:
         raise ApiError(PRECONDITION, "another operation is already in progress")
     world.controller.queue(application, operation)
@@ -80,18 +81,8 @@ async def terminate(request: Request) -> Response:
     """Ask for the end of the running operation; it ends a little later."""
     subject, application = visible_application(request, "sync", request.query_params.get("project", ""))
     world = world_of(request)
-    state = look(application, "status", "operationState")
-    if "operation" not in application or state is None or state["phase"] not in ("Running", "Terminating"):
+    if not world.controller.terminate(application, subject.username):
         raise ApiError(INVALID, "Unable to terminate operation. No operation is in progress")
-    state["phase"] = "Terminating"
-    world.applications.save(application)
-    by = {"initiatedBy": {"username": subject.username}, "sync": application["operation"]["sync"],
-          "info": application["operation"].get("info", [])}  # fmt: skip
-    world.applications.log_operation(application, by, kind="terminate")
-    world.applications.event(
-        application, "ResourceUpdated", f"{subject.username} terminated running operation", subject.username
-    )
-    world.controller.wake_operation(application["metadata"]["name"])
     world.store.flush()
     return answer({})
 

@@ -9,6 +9,7 @@ from sandbox.applications import Applications
 from sandbox.clock import Clock, go_duration
 from sandbox.cluster import ApplyError, Cluster
 from sandbox.comparison import annotation, has_option
+from sandbox.disturbance import Disturbance
 from sandbox.documents import Document, copied, look
 from sandbox.health import health_of
 from sandbox.manifests import Manifests, Target, tracked_by
@@ -36,12 +37,14 @@ class Operation:
     """Runs the operation that is queued in one Application."""
 
     def __init__(
-        self, application: Document, applications: Applications, cluster: Cluster, manifests: Manifests
-    ) -> None:
+        self, application: Document, applications: Applications, cluster: Cluster, manifests: Manifests,
+        disturbance: Disturbance,
+    ) -> None:  # fmt: skip
         self.application = application
         self.applications = applications
         self.cluster = cluster
         self.manifests = manifests
+        self.disturbance = disturbance
         self.clock: Clock = applications.clock
         self.name: str = application["metadata"]["name"]
         self.sync: Document = application["operation"]["sync"]
@@ -74,6 +77,7 @@ class Operation:
             await self._apply_all(target)
         except Terminated:
             self._stop_hooks()
+            await self.disturbance.terminating(self.application)
             return "Failed", TERMINATED
         except Failed as error:
             return "Failed", str(error)
@@ -117,6 +121,7 @@ class Operation:
     async def _load(self) -> Target:
         self._state["syncResult"] = {"revision": self.sync["revision"], "source": copied(self.sync["source"])}
         try:
+            self.disturbance.check_reachable(self.name)
             return await self.manifests.target(self.application, self.sync["source"], self.sync["revision"])
         except RepositoryError as error:
             raise RepositoryError(load_failure(self.sync["revision"], error)) from error
@@ -272,6 +277,8 @@ def retry_seconds(backoff: Document, attempt: int) -> float:
 def load_failure(revision: str, error: RepositoryError) -> str:
     """A commit or path that cannot be read, as a comparison or an operation reports it."""
     reason = str(error)
+    if reason.startswith("Failed to load live state"):
+        return f"ComparisonError: {reason}"
     if "not our ref" in reason or "unadvertised object" in reason or "couldn't find remote ref" in reason:
         reason = (
             f"failed to initialize repository resources: rpc error: code = Internal desc = Failed to checkout revision "

@@ -1,4 +1,4 @@
-"""For people and tests only: the log of operations and the speed. A real Argo CD has none of these."""
+"""For people and tests only: the log of operations, the truth, the speed, the faults. A real Argo CD has none of these."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from sandbox.access import world_of
+from sandbox.comparison import compare
 from sandbox.envelope import read_body
+from sandbox.faults import FaultError
+from sandbox.repositories import RepositoryError
 
 
 async def operations(request: Request) -> Response:
@@ -31,7 +34,59 @@ async def write_settings(request: Request) -> Response:
     return await read_settings(request)
 
 
+async def truth(request: Request) -> Response:
+    """What really lives, whatever the status says: compared now with the commit of the query (or the last target)."""
+    world, name = world_of(request), request.path_params["name"]
+    application = world.applications.find(name)
+    if application is None:
+        return JSONResponse({"error": f"there is no Application {name}"}, 404)
+    source, revision = application["spec"]["source"], request.query_params.get("revision", "")
+    try:
+        commit = await world.repositories.at(source["repoURL"]).resolve(revision or source.get("targetRevision", ""))
+        outcome = compare(world.cluster, name, await world.manifests.target(application, source, commit))
+    except RepositoryError as error:
+        return JSONResponse({"error": str(error)}, 404)
+    return JSONResponse({"revision": commit, "sync": outcome.sync, "health": outcome.health})
+
+
+async def read_faults(request: Request) -> Response:
+    """The rules that are switched on and how often each has fired."""
+    return JSONResponse(world_of(request).faults.shown())
+
+
+async def write_faults(request: Request) -> Response:
+    """Switch on a list of rules and no others; `{"seed", "rules"}` or the list alone."""
+    faults = world_of(request).faults
+    try:
+        body = await request.json()
+        given = body if isinstance(body, dict) else {"rules": body}
+        faults.replace(list(given.get("rules") or []), int(given.get("seed") or 0))
+    except (ValueError, TypeError, FaultError) as error:
+        return JSONResponse({"error": str(error)}, 400)
+    return await read_faults(request)
+
+
+async def add_fault(request: Request) -> Response:
+    """Switch on one rule more."""
+    try:
+        world_of(request).faults.add(await request.json())
+    except (ValueError, FaultError) as error:
+        return JSONResponse({"error": str(error)}, 400)
+    return await read_faults(request)
+
+
+async def clear_faults(request: Request) -> Response:
+    """Switch off every rule."""
+    world_of(request).faults.replace([])
+    return await read_faults(request)
+
+
 ROUTES = [
+    Route("/sandbox/applications/{name}", truth),
+    Route("/sandbox/faults", read_faults),
+    Route("/sandbox/faults", write_faults, methods=["PUT"]),
+    Route("/sandbox/faults", add_fault, methods=["POST"]),
+    Route("/sandbox/faults", clear_faults, methods=["DELETE"]),
     Route("/sandbox/operations", operations),
     Route("/sandbox/settings", read_settings),
     Route("/sandbox/settings", write_settings, methods=["PUT"]),

@@ -12,6 +12,7 @@ from starlette.routing import Route
 from sandbox.access import subject_of, visible_application, world_of
 from sandbox.documents import Document
 from sandbox.envelope import ApiError, number
+from sandbox.fault_streams import StreamFaults
 from sandbox.permissions import allows
 from sandbox.selectors import parse_selector
 from sandbox.streams import EventStream, Subscriber, encode, filtered
@@ -45,11 +46,12 @@ def _sees(request: Request) -> Callable[[Document], bool]:
 async def stream_applications(request: Request) -> EventStream:
     """A snapshot (unless a resourceVersion is given without a name), then every change."""
     messages: AsyncIterator[str]
+    faults = StreamFaults(world_of(request).faults)
     try:
-        messages = _application_messages(request, _sees(request))
+        messages = _application_messages(request, _sees(request), faults)
     except ApiError as error:
         messages = _Failing(error)
-    return EventStream(messages, _server_sent(request), request.app.state.heartbeat)
+    return EventStream(messages, _server_sent(request), request.app.state.heartbeat, faults)
 
 
 class _Failing:
@@ -65,7 +67,9 @@ class _Failing:
         raise self.error
 
 
-async def _application_messages(request: Request, sees: Callable[[Document], bool]) -> AsyncIterator[str]:
+async def _application_messages(
+    request: Request, sees: Callable[[Document], bool], faults: StreamFaults
+) -> AsyncIterator[str]:
     world, query = world_of(request), request.query_params
     fields = query.get("fields")
     subscriber = Subscriber(sees)
@@ -76,10 +80,11 @@ async def _application_messages(request: Request, sees: Callable[[Document], boo
             for application in snapshot:
                 yield filtered(encode("ADDED", application), fields)
         last = ""
-        while not world.hub.closing.is_set() and (text := await subscriber.queue.get()) is not None:
-            message = filtered(text, fields)
+        while not world.hub.closing.is_set() and (change := await subscriber.queue.get()) is not None:
+            name, message = change[0], filtered(change[1], fields)
             if message != last:
-                yield message
+                for text in faults.messages(name, message):
+                    yield text
             last = message
     finally:
         world.hub.unsubscribe(subscriber)

@@ -11,10 +11,14 @@ from starlette.types import Receive, Scope, Send
 
 from sandbox.documents import Document
 from sandbox.envelope import STATUS, ApiError, stream_error
+from sandbox.fault_requests import reset
+from sandbox.fault_streams import StreamCut, StreamFaults
 
 BUFFER = 1000
 """Messages kept for a slow reader; what comes after is dropped silently, as Argo CD does."""
 HEARTBEAT_SECONDS = 15.0
+CUT_SECONDS = 0.05
+"""What was written has this long to leave before the connection is reset."""
 
 
 class Subscriber:
@@ -22,7 +26,7 @@ class Subscriber:
 
     def __init__(self, sees: Callable[[Document], bool]) -> None:
         self.sees = sees
-        self.queue: asyncio.Queue[str | None] = asyncio.Queue(BUFFER)
+        self.queue: asyncio.Queue[tuple[str, str] | None] = asyncio.Queue(BUFFER)
         self._last: dict[str, str] = {}
 
     def offer(self, kind: str, application: Document, text: str) -> None:
@@ -34,7 +38,7 @@ class Subscriber:
             return
         self._last[name] = text
         if not self.queue.full():
-            self.queue.put_nowait(text)
+            self.queue.put_nowait((name, text))
 
 
 class Hub:
@@ -68,6 +72,10 @@ class Hub:
     def close(self) -> None:
         """End every stream, so that the server can stop."""
         self.closing.set()
+        self.drop()
+
+    def drop(self) -> None:
+        """End every stream of Applications that is open now."""
         for subscriber in self._subscribers:
             while subscriber.queue.full():
                 subscriber.queue.get_nowait()
@@ -116,14 +124,18 @@ def _keep(document: Any, kept: Document, path: list[str]) -> None:
 class EventStream:
     """An ASGI answer whose headers leave with the first message; `:` every 15 s in server-sent events."""
 
-    def __init__(self, messages: AsyncIterator[str], server_sent: bool, heartbeat: float = HEARTBEAT_SECONDS) -> None:
+    def __init__(
+        self, messages: AsyncIterator[str], server_sent: bool, heartbeat: float = HEARTBEAT_SECONDS,
+        faults: StreamFaults | None = None,
+    ) -> None:  # fmt: skip
         self.messages = messages
+        self.faults = faults
         self.server_sent = server_sent
         self.heartbeat = heartbeat
         self._started = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        writer = asyncio.create_task(self._write(send))
+        writer = asyncio.create_task(self._write_until_cut(scope, send))
         listener = asyncio.create_task(self._listen(receive))
         try:
             await asyncio.wait({writer, listener}, return_when=asyncio.FIRST_COMPLETED)
@@ -139,9 +151,25 @@ class EventStream:
         while (await receive())["type"] != "http.disconnect":
             continue
 
-    async def _write(self, send: Send) -> None:
+    async def _write_until_cut(self, scope: Scope, send: Send) -> None:
         lock = asyncio.Lock()
-        beat = asyncio.create_task(self._beat(send, lock)) if self.server_sent else None
+        writers = [asyncio.create_task(self._write(send, lock))]
+        if self.server_sent:
+            writers.append(asyncio.create_task(self._beat(send, lock)))
+        try:
+            done, _ = await asyncio.wait(writers, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        except StreamCut as cut:
+            await self._send(send, (f"data: {cut.part}" if self.server_sent and cut.part else cut.part).encode())
+            await asyncio.sleep(CUT_SECONDS)
+            reset(scope)
+        finally:
+            for task in writers:
+                task.cancel()
+            await asyncio.gather(*writers, return_exceptions=True)
+
+    async def _write(self, send: Send, lock: asyncio.Lock) -> None:
         try:
             async for message in self.messages:
                 frame = f"data: {message} \n\n\n" if self.server_sent else f"{message}\n"
@@ -149,9 +177,6 @@ class EventStream:
                     await self._send(send, frame.encode())
         except ApiError as error:
             await self._send(send, stream_error(error), error)
-        finally:
-            if beat:
-                beat.cancel()
         if not self._started:
             await self._start(send)
         await send({"type": "http.response.body", "body": b"", "more_body": False})
@@ -159,7 +184,7 @@ class EventStream:
     async def _beat(self, send: Send, lock: asyncio.Lock) -> None:
         while True:
             await asyncio.sleep(self.heartbeat)
-            if self._started:
+            if self._started and (self.faults is None or self.faults.beats()):
                 async with lock:
                     await self._send(send, b":\n")
 

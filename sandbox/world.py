@@ -13,6 +13,7 @@ from sandbox.applications import Applications
 from sandbox.clock import Clock
 from sandbox.cluster import Cluster
 from sandbox.controller import Controller
+from sandbox.faults import Faults
 from sandbox.kubernetes import Kubernetes
 from sandbox.manifests import Manifests
 from sandbox.projects import Projects
@@ -63,7 +64,10 @@ class World:
         self.manifests = Manifests(self.repositories)
         self.applications = Applications(self.store, self.clock, self.hub)
         self.windows = Windows(self.projects, self.clock)
-        self.controller = Controller(self.applications, self.cluster, self.manifests, self.scheduler, self.windows)
+        self.faults = Faults(settings.state / "faults.jsonl")
+        self.controller = Controller(
+            self.applications, self.cluster, self.manifests, self.scheduler, self.windows, self.faults
+        )
         self.password_digest = hashlib.sha256(admin_password(settings).encode()).digest()
         self._loops: list[asyncio.Task[None]] = []
 
