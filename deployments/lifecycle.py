@@ -135,7 +135,8 @@ def end(
     promotion: Promotion, to: State, *, actor: audit.Author, message: str, lease: Lease | None = None, **facts: Any
 ) -> None:
     """Move to a terminal state, saying what is live (`live_revision`) and how sure that is (`confidence`)."""
-    facts.setdefault("confidence", Confidence.OBSERVED if not promotion.commit else Confidence.UNKNOWN)
+    may_be_in_git = promotion.commit or promotion.intended_commit
+    facts.setdefault("confidence", Confidence.UNKNOWN if may_be_in_git else Confidence.OBSERVED)
     facts.setdefault("git_revision", promotion.commit)
     move(promotion, to, actor=actor, message=message, lease=lease, is_after_commit=bool(promotion.commit), **facts)
 

@@ -115,7 +115,7 @@ def _proved(context: Context, argocd: ArgoCD, rollout: PromotionComponent, settl
     if rollout.good_since is None and settle > 0:
         context.save(rollout, good_since=context.now(), bad_since=None, message="healthy, settling")
         return wait(settle)
-    trees.read(context, argocd, rollout)
+    trees.read_if_possible(context, argocd, rollout)
     context.save(rollout, state=Rollout.DONE, finished_at=context.now(), message="Synced and Healthy")
     context.tell(
         "component_done",

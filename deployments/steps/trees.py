@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+import structlog
+
 from controlpanel.clients.argocd import ArgoCD
 from controlpanel.clients.argocd_tree import Node, Tree
+from controlpanel.clients.errors import Ambiguous
 from controlpanel.core.lease import StatementTime
 from deployments.models import Application, PromotionComponent
 from deployments.steps.base import Context, Outcome
 from deployments.steps.causes import stuck_pod
 
+log = structlog.get_logger(__name__)
 INTERVALS = (5.0, 8.0, 14.0, 30.0, 60.0, 90.0, 120.0)
 """Seconds between reads of one tree: an Argo CD serves many, and a rollout of several minutes has 15 requests in all."""
 MOST_PODS = 50
@@ -20,7 +24,9 @@ def look(context: Context, argocd: ArgoCD, rollout: PromotionComponent, seen: Ap
     """Read the tree if its time has come; a pause where a pod has been stuck for long enough."""
     if rollout.next_tree_at is not None and context.now() < rollout.next_tree_at:
         return None
-    tree = read(context, argocd, rollout)
+    tree = read_if_possible(context, argocd, rollout)
+    if tree is None:
+        return None
     stuck = tree.stuck_pods()
     since = (rollout.stuck_since or context.now()) if stuck else None
     interval = INTERVALS[min(rollout.tree_reads, len(INTERVALS) - 1)]
@@ -35,6 +41,17 @@ def look(context: Context, argocd: ArgoCD, rollout: PromotionComponent, seen: Ap
     if stuck and since is not None and (context.now() - since).total_seconds() >= context.timings.stuck_pod_seconds:
         return stuck_pod(context, argocd, rollout, tree)
     return None
+
+
+def read_if_possible(context: Context, argocd: ArgoCD, rollout: PromotionComponent) -> Tree | None:
+    """The tree, or None where Argo CD could not give it: that hides details and decides nothing, so the wave goes on."""
+    try:
+        return read(context, argocd, rollout)
+    except Ambiguous as error:
+        log.warning("tree_not_read", application=rollout.application, error=str(error))
+        later = context.later(INTERVALS[min(rollout.tree_reads, len(INTERVALS) - 1)])
+        context.save(rollout, tree_reads=rollout.tree_reads + 1, next_tree_at=later, message=error.sentence)
+        return None
 
 
 def read(context: Context, argocd: ArgoCD, rollout: PromotionComponent) -> Tree:

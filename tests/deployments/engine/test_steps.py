@@ -12,10 +12,11 @@ import time_machine
 from django.utils import timezone
 
 from controlpanel.clients.argocd_models import HistoryEntry
+from controlpanel.clients.errors import Ambiguous
 from controlpanel.core import audit
 from controlpanel.core.lease import Clock, Lease
 from deployments import lifecycle
-from deployments.choices import Rollout, State
+from deployments.choices import Confidence, Rollout, State
 from deployments.models import Application, Promotion, PromotionComponent
 from deployments.steps import Context, Outcome, cancel, commit, observe, start, sync
 from tests import fixtures_deployments as rows
@@ -238,3 +239,22 @@ def test_an_abort_says_that_an_application_took_the_commit_though_someone_synced
     argocd.applications[APPLICATION] = synced(APPLICATION, "", history=SYNCED_ONCE)
     outcome = step(cancel.run, rolling)
     assert outcome.fields["live_revision"] == rows.COMMIT
+
+
+def test_a_tree_that_cannot_be_read_keeps_nothing_from_being_proved(
+    rolling: Promotion, argocd: FakeArgoCD, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise Ambiguous("Argo CD could not read the resources.", "Look.")
+
+    monkeypatch.setattr(argocd, "resource_tree", refuse)
+    rollout_of(rolling, good_since=timezone.now() - timedelta(minutes=1))
+    argocd.applications[APPLICATION] = synced(APPLICATION, str(rolling.pk))
+    step(observe.run, rolling)
+    assert rollout_of(rolling).state == Rollout.DONE
+
+
+def test_an_end_after_a_push_that_was_never_answered_is_not_sure(promoted: Callable[[], Promotion]) -> None:
+    promotion = canceling(promoted(), intended_commit=LATER)
+    lifecycle.end(promotion, State.FAILED, actor=audit.SYSTEM, message="Nobody decided.")
+    assert Promotion.objects.get(pk=promotion.pk).confidence == Confidence.UNKNOWN
