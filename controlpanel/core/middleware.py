@@ -1,19 +1,20 @@
-"""Answers that every view shares: the Content-Security-Policy header, and errors for people."""
+"""What every view shares: headers of answers, text that cannot be kept, and errors for people."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import Any
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from controlpanel.core.errors import UserError
+from controlpanel.core.errors import InvalidError, UserError
 
 
-class ContentSecurityPolicyMiddleware:
-    """Sets the header that Django 6 will set from the same setting."""
+class HeadersMiddleware:
+    """Sets the Content-Security-Policy, and keeps answers out of caches unless they say otherwise."""
 
     sync_capable = async_capable = True
 
@@ -33,6 +34,7 @@ class ContentSecurityPolicyMiddleware:
 
     def _with_header(self, response: HttpResponse) -> HttpResponse:
         response.headers.setdefault("Content-Security-Policy", settings.CONTENT_SECURITY_POLICY)
+        response.headers.setdefault("Cache-Control", "no-store")
         return response
 
 
@@ -49,8 +51,22 @@ class UserErrorMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         return self.get_response(request)
 
+    def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> HttpResponse | None:
+        """Refuse text that PostgreSQL cannot hold; the API says which field it was in."""
+        if request.path.startswith("/api/") or not any("\x00" in text for text in _texts(request)):
+            return None
+        error = InvalidError("The request holds a character that no text may have.", "Type it anew instead of pasting.")
+        return render(request, "error.html", {"error": error}, status=error.status)
+
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         """Turn the sentence and its remedy into a page with the right status."""
         if not isinstance(exception, UserError):
             return None
         return render(request, "error.html", {"error": exception}, status=exception.status)
+
+
+def _texts(request: HttpRequest) -> Iterator[str]:
+    yield request.path
+    for fields in (request.GET, request.POST):
+        for _, values in fields.lists():
+            yield from values

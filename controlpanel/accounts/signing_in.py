@@ -1,0 +1,42 @@
+"""Signing in at the page: what may be typed, and how often one address may be wrong."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from axes.backends import AxesStandaloneBackend
+from axes.exceptions import AxesBackendPermissionDenied
+from axes.helpers import get_client_ip_address, get_cool_off
+from axes.models import AccessAttempt
+from django.contrib.auth.forms import AuthenticationForm, UsernameField
+from django.db.models import Sum
+from django.forms import TextInput
+from django.http import HttpRequest
+from django.utils import timezone
+
+TRIES_OF_ONE_ADDRESS = 50
+"""Wrong tries of one address at any names, in the time that a locked account waits."""
+
+
+class SignInForm(AuthenticationForm):
+    """Django's form; a name that no account can have is refused before anything counts it."""
+
+    username = UsernameField(max_length=150, widget=TextInput(attrs={"autofocus": True}))
+
+
+class LimitedTries(AxesStandaloneBackend):
+    """Locks a name for an address after a few wrong tries, and an address that tries many names."""
+
+    def authenticate(self, request: HttpRequest, username: str | None = None, **named: Any) -> None:
+        """Return where more tries may follow. Raises `AxesBackendPermissionDenied` where none may."""
+        if _wrong_tries(request) >= TRIES_OF_ONE_ADDRESS:
+            request.axes_locked_out = True  # type: ignore[attr-defined]  # the middleware of axes answers 429
+            raise AxesBackendPermissionDenied("Too many tries of one address.")
+        super().authenticate(request, username=username, **named)
+
+
+def _wrong_tries(request: HttpRequest) -> int:
+    since = timezone.now() - (get_cool_off(request) or timedelta(0))
+    rows = AccessAttempt.objects.filter(ip_address=get_client_ip_address(request), attempt_time__gt=since)
+    return int(rows.aggregate(tries=Sum("failures_since_start"))["tries"] or 0)
