@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import wraps
+from functools import cache, wraps
 from typing import Any
 
 from asgiref.sync import iscoroutinefunction
@@ -14,6 +14,7 @@ from django.urls import URLPattern, URLResolver, path, re_path
 from django.views.decorators.csrf import csrf_exempt
 from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationError
+from ninja.openapi.schema import OpenAPISchema
 
 from controlpanel.accounts.bearer import BearerOrSession
 from controlpanel.core import problems
@@ -50,6 +51,12 @@ for _kind, _handler in HANDLERS.items():
 @api.get("/openapi.json", auth=BearerOrSession(Right.SIGNED_IN), include_in_schema=False)
 def openapi(request: HttpRequest) -> Any:
     """The description of this API, for any token or signed-in person."""
+    return description()
+
+
+@cache
+def description() -> OpenAPISchema:
+    """The description; it never changes while a process lives."""
     return api.get_openapi_schema(path_prefix="/api/v1/")
 
 

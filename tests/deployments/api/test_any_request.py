@@ -1,0 +1,79 @@
+"""Whatever is sent, in or out of the described shape: no fault of ours, and every refusal is a problem."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from django.db import transaction
+from django.test import Client
+from hypothesis import HealthCheck, Verbosity, given, settings
+from schemathesis import GenerationMode, openapi
+
+from controlpanel.api import description
+from deployments.api import preflights
+from deployments.models import Release
+from tests.deployments.api.conftest import Caller
+
+STREAM = "/api/v1/promotions/{identifier}/events"
+EXAMPLES = 30
+
+
+def operations() -> list[Any]:
+    """Every operation of the description but the stream, which has tests of its own."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        schema = openapi.from_dict(description())
+        found = [result.ok() for result in schema.get_all_operations()]
+    return [operation for operation in found if operation.path != STREAM]
+
+
+OPERATIONS = operations()
+
+
+def send(case: Any, headers: dict[str, str]) -> Any:
+    """Send a generated case as it is."""
+    path = case.path.format(
+        **{name: quote(str(value), safe="") for name, value in (case.path_parameters or {}).items()}
+    )
+    body = json.dumps(case.body) if isinstance(case.body, dict | list | str | int | float | bool | None) else b""
+    sendable = {
+        name: str(value)
+        for name, value in (case.headers or {}).items()
+        if str(value).isascii() and str(value).isprintable()
+    }
+    query = {name: value for name, value in (case.query or {}).items() if value is not None}
+    client = Client(raise_request_exception=False)
+    return client.generic(
+        case.method, path, body, content_type="application/json", headers={**sendable, **headers}, query_params=query
+    )
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE], ids=lambda mode: mode.value)
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: f"{operation.method.upper()} {operation.path}")
+def test_no_request_breaks_the_api(
+    operation: Any, mode: GenerationMode, admin: Caller, platform: Release, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(preflights, "PATIENCE_SECONDS", 0.0)
+    if mode is GenerationMode.NEGATIVE and not (operation.body or operation.query or operation.path_parameters):
+        return  # nothing that could be wrong
+
+    @settings(
+        max_examples=EXAMPLES, deadline=None, derandomize=True, database=None, verbosity=Verbosity.quiet,
+        suppress_health_check=list(HealthCheck),
+    )  # fmt: skip
+    @given(case=operation.as_strategy(generation_mode=mode))
+    def check(case: Any) -> None:
+        with transaction.atomic():
+            response = send(case, admin.headers)
+            transaction.set_rollback(True)
+        assert response.status_code < 500, (case, response.content)
+        if response.status_code >= 400:
+            assert response.headers["Content-Type"] == "application/problem+json"
+            assert response.json()["status"] == response.status_code
+
+    check()
