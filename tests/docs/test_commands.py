@@ -6,12 +6,14 @@ import os
 import re
 import shlex
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from deployments.renderers.base import render_digest
 from script.development import lint, testing
+from tests.docs.accounts import another_argocd
 from tests.docs.conftest import Desk
 from tests.docs.documents import ROOT, blocks, commands, documents, name_of
 
@@ -81,6 +83,30 @@ def test_the_api_page_creates_a_release_and_promotes_it(desk: Desk) -> None:
     assert "\n2026.11.5\n" in said
     assert re.search(r"^succeeded [0-9a-f]{40}", said, re.MULTILINE)
     assert "pass applications-healthy" in said
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_the_documented_rights_are_enough_to_bootstrap_and_for_every_check(desk: Desk, tmp_path: Path) -> None:
+    environment = {**desk.world.environment, **another_argocd(desk.world, tmp_path)}
+
+    said = manage("bootstrap", environment)
+    assert "AppProject hub: created." in said
+    assert "Application backend-production: created." in said
+    assert "up to date" in manage("bootstrap", environment)
+    checked = manage("doctor", environment)
+    assert "Argo CD, production: All 6 Applications are there." in checked
+    assert "control-panel has every right in the project hub." in checked
+
+
+def manage(command: str, environment: dict[str, str]) -> str:
+    """Run a management command that succeeds; returns what it printed."""
+    done = subprocess.run(
+        [sys.executable, "manage.py", command], cwd=ROOT, env=environment, text=True, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout
+    return done.stdout
 
 
 ALL_SHOWN = [(name_of(document), command) for document in documents() for command in commands(document)]

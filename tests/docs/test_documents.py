@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from controlpanel.catalog.argo import app_project
 from controlpanel.catalog.document import parse
 from controlpanel.configuration import Configuration, Timings
 from controlpanel.core.permissions import RIGHTS, SCOPES, Right, Role, Scope
 from deployments.gates import gates
+from tests.docs.accounts import ACCOUNT, BOOTSTRAP, PAGE, policies
 from tests.docs.documents import ROOT, anchors, blocks, documents, links, name_of, rows
 
 RESERVED = "nothing reads it yet"
@@ -162,3 +164,16 @@ def test_decisions_are_numbered_without_gaps() -> None:
 def test_every_block_says_what_it_is(document: Path) -> None:
     known = {"sh", "console", "yaml", "text", "django"} | ({""} if document.parent.name == "sandbox" else set())
     assert [block.line for block in blocks(document) if block.language not in known] == []
+
+
+def test_the_page_about_argo_cd_makes_the_accounts_that_its_policy_names() -> None:
+    text = PAGE.read_text("utf-8")
+    assert set(re.findall(r"accounts\.([\w-]+): apiKey", text)) == {ACCOUNT, BOOTSTRAP}
+    assert set(re.findall(r"--account ([\w-]+)", text)) == {ACCOUNT, BOOTSTRAP}
+
+
+def test_the_documented_account_has_the_rights_of_the_project_role() -> None:
+    document = parse((ROOT / "platform.yaml").read_text("utf-8"), filename="platform.yaml")
+    role = app_project(document, document.environments[0], "https://git.example.com/deploy.git")["spec"]["roles"][0]
+    of_role = {tuple(line.replace(", ", ",").split(",")[2:5]) for line in role["policies"]}
+    assert set(policies(ACCOUNT)) == of_role | {("projects", "get", "hub")}
