@@ -11,7 +11,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -42,6 +42,8 @@ class World:
     environment: dict[str, str] = field(default_factory=dict)
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
     server: str = ""
+    platform: Callable[[Path], None] | None = None
+    times: dict[str, str] = field(default_factory=dict)
 
     @property
     def deploy(self) -> Path:
@@ -49,7 +51,8 @@ class World:
 
     def start(self) -> None:
         """Start the sandbox, make the repositories, load the catalog and bootstrap."""
-        _platform_repository(self.directory / "platform")
+        (self.platform or _working_tree)(self.directory / "platform")
+        as_repository(self.directory / "platform")
         subprocess.run(["git", "init", "-q", "--bare", "-b", "main", str(self.deploy)], check=True)
         port = _free_port()
         state = self.directory / "sandbox"
@@ -82,6 +85,7 @@ class World:
         self.environment = {
             **{key: value for key, value in os.environ.items() if key in ("PATH", "HOME", "LANG", "TMPDIR")},
             **SHORT_TIMES,
+            **self.times,
             "DATABASE_URL": self.database_url,
             "DJANGO_SECRET_KEY": "only-for-tests-" + "0" * 32,
             "DJANGO_SETTINGS_MODULE": "controlpanel.settings",
@@ -168,9 +172,15 @@ class World:
 
 
 @contextlib.contextmanager
-def running_world(directory: Path, database_url: str, speed: float = 40.0) -> Iterator[World]:
-    """A started world that is stopped whatever happens."""
-    world = World(directory=directory, database_url=database_url, speed=speed)
+def running_world(
+    directory: Path,
+    database_url: str,
+    speed: float = 40.0,
+    platform: Callable[[Path], None] | None = None,
+    **times: str,
+) -> Iterator[World]:
+    """A started world that is stopped whatever happens. `platform` writes the platform's files, `times` are variables."""
+    world = World(directory=directory, database_url=database_url, speed=speed, platform=platform, times=times)
     try:
         world.start()
         yield world
@@ -200,13 +210,17 @@ def _free_port() -> int:
         return port
 
 
-def _platform_repository(directory: Path) -> None:
-    """The working tree's catalog and manifests as a repository of their own, whatever state the checkout is in."""
+def _working_tree(directory: Path) -> None:
+    """The checkout's catalog and manifests, whatever state it is in."""
     directory.mkdir()
     shutil.copy(ROOT / "platform.yaml", directory)
     for name in ("kubernetes", "argo", "monitoring"):
         if (ROOT / name).exists():
             shutil.copytree(ROOT / name, directory / name)
+
+
+def as_repository(directory: Path) -> None:
+    """Make one commit of a directory."""
     identity = ["-c", "user.name=Test", "-c", "user.email=test@example.com"]
     for arguments in (["init", "-q", "-b", "main"], ["add", "."], [*identity, "commit", "-q", "-m", "Platform"]):
         subprocess.run(["git", *arguments], cwd=directory, check=True)
