@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import os
 
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "controlpanel.settings")
+
+from django.conf import settings  # after the settings are named
 from django.core.asgi import get_asgi_application
 
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "controlpanel.settings")
-application = get_asgi_application()
+from controlpanel.core.bounded import BoundedBodies
+
+application = BoundedBodies(get_asgi_application(), limit=settings.DATA_UPLOAD_MAX_MEMORY_SIZE)

@@ -68,7 +68,7 @@ def web(port: int, environment: Environment) -> Program:
     """The pages and the API."""
     command = python(
         "-m", "uvicorn", "controlpanel.asgi:application", "--host", "127.0.0.1", "--port", str(port),
-        "--timeout-graceful-shutdown", "3", "--no-access-log", "--lifespan", "off", "--log-level", "warning",
+        "--timeout-graceful-shutdown", "3", "--no-access-log", "--no-proxy-headers", "--lifespan", "off", "--log-level", "warning",
     )  # fmt: skip
     return Program(
         "web", command, environment, ROOT, is_ready=partial(probes.answers_http, port, "/healthz"),
