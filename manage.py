@@ -8,11 +8,22 @@ import sys
 
 
 def main() -> None:
-    """Hand the command line to Django."""
+    """Hand the command line to Django; what the database refuses is one sentence."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "controlpanel.settings")
     from django.core.management import execute_from_command_line
+    from django.db import OperationalError, ProgrammingError
 
-    execute_from_command_line(sys.argv)
+    try:
+        execute_from_command_line(sys.argv)
+    except OperationalError as error:
+        sys.exit(f"PostgreSQL does not answer ({first_line(error)}). Check DATABASE_URL and that the server runs.")
+    except ProgrammingError as error:
+        sys.exit(f"The database is not as it should be ({first_line(error)}). Run `manage.py migrate`.")
+
+
+def first_line(error: Exception) -> str:
+    """What the database said, without its hints."""
+    return str(error).partition("\n")[0]
 
 
 if __name__ == "__main__":

@@ -6,7 +6,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from deployments.services.checkup import Level, checkup
+from deployments.services.checkup import checkup
+from deployments.services.findings import Level
 
 
 class Command(BaseCommand):

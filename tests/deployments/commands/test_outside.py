@@ -181,6 +181,11 @@ def test_a_database_that_is_away_is_one_finding(world: World, run: Run) -> None:
     assert "fail  database:" in refusal(in_a_process(world, "doctor", **away))
 
 
+def test_a_command_without_a_database_is_one_sentence(world: World) -> None:
+    away = {"DATABASE_URL": "postgresql://postgres@127.0.0.1:9/panel"}
+    assert "PostgreSQL does not answer" in refusal(in_a_process(world, "create_user", "x", "--role", "viewer", **away))
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [(("staging", "none"), "There is no release none."), (("nowhere", "none"), "There is no environment nowhere")],
