@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from pathlib import Path
 from typing import Any
-
-import yaml
 
 from controlpanel.accounts.actors import Actor
 from deployments.models import Release
@@ -83,4 +82,4 @@ def _deployment(name: str) -> dict[str, Any]:
 
 def _dump(path: Path, content: Any) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(yaml.safe_dump(content, sort_keys=False))
+    path.write_text(json.dumps(content, indent=1))  # JSON is YAML, and has no aliases
