@@ -73,6 +73,6 @@ def _live(world: World, promotions: Any) -> list[str]:
         for rollout in promotion.rollouts.all() if promotion.state == State.SUCCEEDED else ():
             url = f"{world.server}/sandbox/applications/{rollout.application}"
             truth = httpx.get(url, params={"revision": promotion.commit}, timeout=10).json()
-            if (truth["sync"], truth["health"]) != ("Synced", "Healthy"):
+            if (truth["sync"], truth["health"]["status"]) != ("Synced", "Healthy"):
                 broken.append(f"{promotion} says that {rollout.application} is live; the truth is {truth}")
     return broken
