@@ -11,7 +11,6 @@ import pytest
 from controlpanel.catalog.argo import app_project
 from controlpanel.catalog.document import parse
 from controlpanel.configuration import Configuration, Timings
-from controlpanel.core.permissions import RIGHTS, SCOPES, Right, Role, Scope
 from deployments.gates import gates
 from tests.docs.accounts import ACCOUNT, BOOTSTRAP, PAGE, policies
 from tests.docs.documents import ROOT, anchors, blocks, documents, links, name_of, rows
@@ -106,26 +105,6 @@ def dependencies() -> set[str]:
 def test_every_dependency_has_its_reason_and_none_is_left_over() -> None:
     documented = {name.strip("`") for name, _ in rows(ROOT / "docs/dependencies.md", 2)}
     assert documented == dependencies()
-
-
-@pytest.mark.parametrize(("members", "table"), [(list(Role), RIGHTS), (list(Scope), SCOPES)], ids=["roles", "scopes"])
-def test_the_table_of_rights_is_the_one_of_the_code(members: list[Role], table: dict[Role, frozenset[Right]]) -> None:
-    written_rows = {cells[0].strip("`"): cells[1:] for cells in tables_of_rights(members)}
-    expected = {
-        right.value: ["x" if right in table[member] else "" for member in members]
-        for right in Right
-        if right not in (Right.ANYONE, Right.SIGNED_IN)
-    }
-    assert written_rows == expected
-
-
-def tables_of_rights(members: list[Role]) -> list[list[str]]:
-    """The rows of the table whose head names these members."""
-    text = (ROOT / "docs/roles.md").read_text("utf-8")
-    head = "| Right | " + " | ".join(member.value for member in members) + " |"
-    body = text.partition(head)[2].partition("\n\n")[0]
-    lines = [line for line in body.splitlines() if line.startswith("| `")]
-    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
 
 
 def test_every_gate_is_in_the_guide() -> None:
