@@ -16,6 +16,7 @@ from controlpanel.catalog import connections
 from controlpanel.catalog.document import CatalogDocument, ComponentSpec, parse, waves
 from controlpanel.catalog.errors import CatalogError
 from controlpanel.catalog.models import Environment
+from controlpanel.clients.errors import GitRefNotFound
 from controlpanel.clients.git import GitRepository
 from controlpanel.core.crashpoints import crashpoint
 from controlpanel.core.errors import InvalidError
@@ -84,7 +85,12 @@ def stored(parts: dict[str, str]) -> dict[str, bytes]:
 
 def _document(repository: GitRepository, release: Release, environment: Environment) -> CatalogDocument:
     repository.fetch()
-    text = repository.files(release.commit, "platform.yaml").get("platform.yaml")
+    try:
+        text = repository.files(release.commit, "platform.yaml").get("platform.yaml")
+    except GitRefNotFound as error:  # the repository answered, so waiting would not help
+        raise NotRenderable(
+            error.sentence, f"Push commit {release.commit[:12]}, or make a release of one that is there."
+        ) from error
     if text is None:
         raise NotRenderable(
             f"Commit {release.commit[:12]} of release {release.version} holds no platform.yaml.",

@@ -347,7 +347,7 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
-                "ordering": ["wave", "component"],
+                "ordering": ["wave", "pk"],
                 "constraints": [
                     models.UniqueConstraint(fields=("promotion", "component"), name="one_rollout_for_each_component")
                 ],

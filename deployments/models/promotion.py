@@ -112,7 +112,7 @@ class PromotionComponent(models.Model):
     finished_at = models.DateTimeField(null=True)
 
     class Meta:
-        ordering = ["wave", "component"]
+        ordering = ["wave", "pk"]  # in a wave, the order of the catalog
         constraints = [
             models.UniqueConstraint(fields=["promotion", "component"], name="one_rollout_for_each_component")
         ]

@@ -74,7 +74,7 @@ def rollouts_of(
     rows = PromotionComponent.objects.filter(Q(promotion__in=moving) | Q(pk__in=newest.values("pk")))
     versions: dict[tuple[int, str], tuple[int, str]] = {}
     found: dict[Any, list[PromotionComponent]] = {pk: [] for pk in moving}
-    for row in rows.select_related("promotion__release").order_by("wave", "component"):
+    for row in rows.select_related("promotion__release").order_by("wave", "pk"):
         promotion, place = row.promotion, (row.promotion.environment_id, row.component)
         if promotion.pk in found:
             found[promotion.pk].append(row)
