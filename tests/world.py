@@ -112,6 +112,10 @@ class World:
         """Start a process of the panel that a test may kill."""
         return self._spawn("manage.py", *arguments, environment={**self.environment, **environment})
 
+    def run(self, *arguments: str, **environment: str) -> subprocess.Popen[bytes]:
+        """Start any Python of the panel with the panel's environment."""
+        return self._spawn(*arguments, environment={**self.environment, **environment})
+
     def watch(self, **environment: str) -> subprocess.Popen[bytes]:
         """Start `watch`, which runs due rows itself where no broker is."""
         return self.spawn("watch", **environment)
