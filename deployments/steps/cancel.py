@@ -39,7 +39,9 @@ def _call_off(context: Context) -> bool:
     context.guard()
     stone = promotion.commit_parent or repository.tip(promotion.environment.branch) or repository.tip("HEAD")
     if stone is None:
-        raise GitRefNotFound("The deploy repository has no branch to call the commit off with.", "Run `manage.py bootstrap`.")
+        raise GitRefNotFound(
+            "The deploy repository has no branch to call the commit off with.", "Run `manage.py bootstrap`."
+        )
     repository.fetch()
     result = repository.reserve(context.claim, stone)
     if not isinstance(result, Claimed) or not is_of(promotion, repository, result.commit):

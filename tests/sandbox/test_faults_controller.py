@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 
 import pytest
 
@@ -152,10 +153,14 @@ def test_an_operation_hangs_in_terminating(healthy: Argo) -> None:
     assert healthy.wait(NAME, idle)["status"]["operationState"]["message"] == "Operation terminated"
 
 
+def has_health(wanted: str, found: Json) -> bool:
+    return bool(found["status"]["health"]["status"] == wanted)
+
+
 def test_health_flaps_and_comes_to_rest(healthy: Argo) -> None:
     switch_on(healthy, {"effect": "health-flap", "seconds": 0.3, "status": "Degraded"})
     for wanted in ("Degraded", "Healthy", "Degraded"):
-        healthy.wait(NAME, lambda found, wanted=wanted: found["status"]["health"]["status"] == wanted)
+        healthy.wait(NAME, partial(has_health, wanted))
     assert truth(healthy)["health"]["status"] == "Healthy"
     switch_on(healthy)
     healthy.wait(NAME, settled)
