@@ -17,6 +17,7 @@ from controlpanel.catalog.models import Environment
 from controlpanel.clients.argocd import ArgoCD
 from controlpanel.clients.errors import NotSent
 from controlpanel.clients.git import GitCredentials, GitRepository
+from controlpanel.clients.kubernetes import Kubernetes
 from controlpanel.configuration import Configuration, named_variable
 
 TRUE = {"1", "true", "yes", "on"}
@@ -79,6 +80,12 @@ def argocd_address(environment: Environment) -> ArgoCDAddress:
     )
 
 
+def kubernetes() -> Kubernetes | None:
+    """The cluster that the platform runs in; None where KUBECONFIG names none. Raises `NotSent` for a useless file."""
+    path = _configuration().kubeconfig
+    return _kubernetes(Path(path)) if path else None
+
+
 def _spec(environment: Environment) -> ArgoCDSpec:
     """As the catalog says; an environment that left the catalog keeps what its row remembers."""
     known = current_document().environments if current_version() else ()
@@ -121,6 +128,11 @@ def _required(name: str, value: str) -> str:
 @lru_cache(maxsize=16)
 def _git(url: str, cache: Path, credentials: GitCredentials) -> GitRepository:
     return GitRepository(url, cache, credentials=credentials)
+
+
+@lru_cache(maxsize=1)
+def _kubernetes(path: Path) -> Kubernetes:
+    return Kubernetes.of_kubeconfig(path)
 
 
 def _argocd(server: str, token: str, ca_file: str, insecure: bool) -> ArgoCD:

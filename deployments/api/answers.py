@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from ninja import Schema
+from ninja import Field, Schema
 
 
 class SourceOut(Schema):
@@ -40,6 +40,7 @@ class ChangeOut(Schema):
     name: str
     change: str
     diff: str
+    problems: list[str] = Field(default=[], description="What the cluster's API server says against this object.")
 
 
 class TenantsOut(Schema):

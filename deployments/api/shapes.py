@@ -38,7 +38,7 @@ def preflight(row: Preflight, gates: Iterable[GateAnswer]) -> dict[str, Any]:
         "release": row.release.version,
         "environment": row.environment.name,
         "render_digest": row.render_digest,
-        "changes": [{name: change[name] for name in answers.ChangeOut.model_fields} for change in row.changes],
+        "changes": [change_of(one) for one in row.changes],
         "gates": [gate(answer) for answer in gates],
         "variables": row.variables,
         "tenants": {"total": 0, "ready": 0, "blocked": []},
@@ -47,6 +47,11 @@ def preflight(row: Preflight, gates: Iterable[GateAnswer]) -> dict[str, Any]:
         "remedy": row.remedy,
         "url": f"{settings.PUBLIC_URL}/api/v1/preflight/{row.pk}",
     }
+
+
+def change_of(change: Mapping[str, Any]) -> dict[str, Any]:
+    """One object of a preflight."""
+    return {name: change[name] for name in answers.ChangeOut.model_fields if name in change}
 
 
 def gate(answer: GateAnswer | GateResult) -> dict[str, Any]:

@@ -45,13 +45,18 @@ class Application(models.Model):
 
 
 class Observer(models.Model):
-    """How the reading of one Argo CD (by the name of its server variable) goes."""
+    """How the reading of one Argo CD (by the name of its server variable) goes.
+
+    `token_expires_at` is when the first of its tokens ends by its own word, `token_from` the variable that holds it.
+    """
 
     server_from = models.CharField(max_length=100, primary_key=True)
     heard_at = models.DateTimeField(null=True)
     listed_at = models.DateTimeField(null=True)
     stream_is_open = models.BooleanField(default=False)
     error = models.TextField(blank=True)
+    token_from = models.CharField(max_length=100, blank=True)
+    token_expires_at = models.DateTimeField(null=True)
 
     def __str__(self) -> str:
         return self.server_from

@@ -26,7 +26,9 @@ class Preflight(Leased):
     """A rendered diff of one release to one environment. Gates are asked anew whenever it is read.
 
     `parts` maps a component to its `RenderedComponent`; `changes` are the dataclasses of `renderers.difference` as
-    dictionaries; `base` is the tip of the environment's branch that the diff compares with ("" for none).
+    dictionaries, each with the `problems` that the cluster finds with it; `base` is the tip of the environment's branch
+    that the diff compares with ("" for none). `dry_run` says how the cluster was asked: {"standing": asked, unasked or
+    unknown, "sentence", "remedy", "asked", "skipped"}.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7)
@@ -40,6 +42,7 @@ class Preflight(Leased):
     changes = models.JSONField(default=list)
     variables = models.JSONField(default=list)
     waves = models.JSONField(default=list)
+    dry_run = models.JSONField(default=dict)
     error = models.TextField(blank=True)
     remedy = models.TextField(blank=True)
     created_by = models.CharField(max_length=150)

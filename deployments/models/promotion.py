@@ -17,6 +17,7 @@ class Promotion(Leased):
 
     `number` comes from a sequence. `plan` is what rendering found: {"base", "parts", "changed", "unchanged", "waves"}.
     `claim` numbers the claim ref `refs/panel/promotions/<id>/<n>`. `issue` is why it is paused, as a dictionary.
+    `outages` counts the tries in a row that met an outside system that did not answer.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7)
@@ -55,6 +56,7 @@ class Promotion(Leased):
     git_revision = models.CharField(max_length=40, blank=True)
     confidence = models.CharField(max_length=10, choices=Confidence, blank=True)
     is_after_commit = models.BooleanField(default=False)
+    outages = models.IntegerField(default=0)
 
     class Meta:
         ordering = ["-number"]
@@ -87,7 +89,12 @@ class Promotion(Leased):
 
 
 class PromotionComponent(models.Model):
-    """One component's way through a promotion: what was intended, sent and seen."""
+    """One component's way through a promotion: what was intended, sent and seen.
+
+    `accepted_operation` and `spent_operation` are when an operation with our marker began, as Argo CD says it: the one
+    that counts, and the one before it that a person chose to repeat. `late_operation` is one that is neither: a request
+    that was held somewhere and landed after all.
+    """
 
     promotion = models.ForeignKey(Promotion, on_delete=models.CASCADE, related_name="rollouts")
     component = models.CharField(max_length=63)
@@ -102,6 +109,10 @@ class PromotionComponent(models.Model):
     quarantine_until = models.DateTimeField(null=True)
     needs_operation = models.BooleanField(default=True)
     spent_operation = models.CharField(max_length=40, blank=True)
+    accepted_operation = models.CharField(max_length=40, blank=True)
+    late_operation = models.CharField(max_length=40, blank=True)
+    late_at = models.DateTimeField(null=True)
+    busy_looks = models.IntegerField(default=0)
     is_ignored = models.BooleanField(default=False)
     started_at = models.DateTimeField(null=True)
     good_since = models.DateTimeField(null=True)

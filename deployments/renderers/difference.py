@@ -34,6 +34,11 @@ class Change:
     diff: str
 
 
+def path_of(change: Change) -> str:
+    """Where the object is in the deploy repository; "" for what is no object."""
+    return f"{change.component}/{change.namespace or CLUSTER}/{change.kind}-{change.name}.yaml"
+
+
 def changes(before: Mapping[str, bytes], after: Mapping[str, bytes]) -> list[Change]:
     """Every object of either side in the order of its path; both map `<component>/<namespace>/<Kind>-<name>.yaml`.
 

@@ -5,16 +5,19 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from django.db.models import Max, OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce
 
 from controlpanel.catalog.models import Component
+from controlpanel.core.lease import StatementTime
 from deployments.choices import PreflightState
 from deployments.models import Preflight, Promotion
 
 NEVER = datetime(1970, 1, 1, tzinfo=UTC)
+ASK_AGAIN_AFTER = timedelta(seconds=15)
+"""A page that is loaded again and again during an outage renders no faster than this."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +39,12 @@ def current(version: str, environment: str) -> Preflight | None:
     rows = _rows().filter(release__version=version, environment__name=environment, environment__is_retired=False)
     fresh = Q(state=PreflightState.READY, ready_at__gt=Coalesce(Subquery(newest), Value(NEVER)))
     standing = fresh | Q(state=PreflightState.RENDERING)
-    return rows.filter(standing, components=[]).order_by("-created_at").first()
+    return rows.filter(standing, ~unanswered(), components=[]).order_by("-created_at").first()
+
+
+def unanswered() -> Q:
+    """Previews for which the cluster did not answer a while ago: whoever asks again gets a new one."""
+    return Q(dry_run__contains={"standing": "unknown"}, ready_at__lt=StatementTime() - ASK_AGAIN_AFTER)
 
 
 def by_id(identifier: str, version: str, environment: str) -> Preflight | None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import structlog
+from django.conf import settings
 from django.db import transaction
 from django.db.models import Max, Q
 
@@ -18,12 +19,13 @@ from controlpanel.core import doorbell, lease, live
 from controlpanel.core.errors import AbsentError
 from controlpanel.core.lease import Lease, StatementTime
 from controlpanel.core.permissions import Right
-from deployments import gates
+from deployments import dry_run, gates
 from deployments.choices import PreflightState, State
 from deployments.gates import GateAnswer
 from deployments.models import Preflight, Promotion, Release
 from deployments.renderers import difference, variables
 from deployments.rendering import NotRenderable, Rendering, render_release
+from deployments.selectors.preflights import unanswered
 
 log = structlog.get_logger(__name__)
 MOST_ATTEMPTS = 5
@@ -91,6 +93,7 @@ def _current(release: Release, environment: Environment, components: list[str]) 
     rows = Preflight.objects.filter(release=release, environment=environment, components=components)
     still_true = Q(state=PreflightState.RENDERING)
     still_true |= Q(state=PreflightState.READY) & (Q(ready_at__gt=committed_at) if committed_at else Q())
+    still_true &= ~unanswered()
     return rows.filter(still_true).select_related("release", "environment").order_by("-created_at").first()
 
 
@@ -103,7 +106,7 @@ def _render(preflight: Preflight, held: Lease) -> float | None:
         _store(preflight, held, state=PreflightState.FAILED, error=error, remedy="See the log of the worker.")
         return None
     try:
-        facts = _facts(preflight)
+        facts = _facts(preflight, held)
     except NotRenderable as error:
         _store(preflight, held, state=PreflightState.FAILED, error=error.sentence, remedy=error.remedy)
     except ClientError as error:
@@ -116,7 +119,7 @@ def _render(preflight: Preflight, held: Lease) -> float | None:
     return None
 
 
-def _facts(preflight: Preflight) -> dict[str, Any]:
+def _facts(preflight: Preflight, held: Lease) -> dict[str, Any]:
     rendering = render_release(preflight.release, preflight.environment, preflight.components)
     deploy = connections.deploy_repository()
     looked_at = lease.Clock()()  # a commit that lands from here on overtakes this preview
@@ -125,16 +128,31 @@ def _facts(preflight: Preflight) -> dict[str, Any]:
     before: dict[str, bytes] = {}
     for component in rendering.components:
         before |= deploy.files(base, component) if base else {}
-    changes = [dataclasses.asdict(change) for change in difference.changes(before, rendering.files)]
+    changed = {path: content for path, content in rendering.files.items() if before.get(path) != content}
+    found = _asked_of_the_cluster(changed, held)
+    changes = [
+        {**dataclasses.asdict(change), "problems": found.problems.get(difference.path_of(change), [])}
+        for change in difference.changes(before, rendering.files)
+    ]
     return {
         "ready_at": looked_at,
         "base": base or "",
         "render_digest": rendering.digest,
         "parts": rendering.parts,
         "changes": changes,
+        "dry_run": found.facts(),
         "waves": [list(wave) for wave in rendering.waves],
         "variables": _variables(rendering),
     }
+
+
+def _asked_of_the_cluster(files: dict[str, bytes], held: Lease) -> dry_run.Findings:
+    """A kubeconfig that is of no use is said like an outage, so that it hides no diff."""
+    held.guard(min(dry_run.BUDGET_SECONDS, settings.TIMINGS.lease_seconds / 3))
+    try:
+        return dry_run.ask(connections.kubernetes(), files)
+    except ClientError as error:
+        return dry_run.Findings(standing=dry_run.UNKNOWN, sentence=error.sentence, remedy=error.remedy)
 
 
 def _variables(rendering: Rendering) -> list[dict[str, str]]:

@@ -46,6 +46,7 @@ class ResourceDiff:
     removed: int
     rows: tuple[Row, ...] = field(repr=False)
     identity: str = ""
+    problems: tuple[str, ...] = ()
 
 
 def resources(changes: Iterable[Any]) -> list[ResourceDiff]:
@@ -70,7 +71,8 @@ def _resource(change: Any) -> ResourceDiff:
     added = sum(row.kind == "added" for row in rows)
     removed = sum(row.kind == "removed" for row in rows)
     return ResourceDiff(
-        component, kind, namespace, name, str(_value(change, "change") or "changed"), added, removed, rows, f"{component}/{kind}/{name}"
+        component, kind, namespace, name, str(_value(change, "change") or "changed"), added, removed, rows, f"{component}/{kind}/{name}",
+        tuple(map(str, _value(change, "problems") or ())),
     )  # fmt: skip
 
 

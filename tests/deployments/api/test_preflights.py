@@ -37,6 +37,13 @@ class TestReading:
         assert told["tenants"] == {"total": 0, "ready": 0, "blocked": []}
         assert admin.get(f"/preflight/{row.pk}").json() == told
 
+    def test_what_the_cluster_refuses_stands_at_its_object(self, admin: Caller, platform: Release) -> None:
+        row = rows.preflight(platform, Environment.objects.get(name="staging"))
+        row.changes[0]["problems"] = ["spec.replicas: Invalid value"]
+        row.save()
+        told = admin.get(f"/preflight/{row.pk}").json()["changes"]
+        assert [change["problems"] for change in told] == [["spec.replicas: Invalid value"], []]
+
     def test_one_that_is_not_there_or_not_the_tokens_to_see_is_absent(self, admin: Caller, platform: Release) -> None:
         row = rows.preflight(platform, Environment.objects.get(name="staging"))
         problem(admin.get(f"/preflight/{uuid.uuid4()}"), 404)

@@ -51,6 +51,16 @@ def test_the_diff_fills_in_and_the_button_opens(client: Client, stage: Stage) ->
     assert 'http-equiv="refresh"' not in page
 
 
+def test_what_the_cluster_refuses_stands_under_the_title_of_its_object_as_text(client: Client, stage: Stage) -> None:
+    row = make.preflight(stage.new, stage.staging)
+    row.changes[0]["problems"] = ["spec.<b>x</b>: unknown field"]
+    row.save()
+    page = body(client.get(STAGING))
+    title, problem = page.index("backend · Deployment/backend"), page.index("spec.&lt;b&gt;x&lt;/b&gt;: unknown field")
+    assert title < problem < page.index('class="diff-scroll"')
+    assert "octagon-cross" in page[title:problem]
+
+
 @pytest.mark.parametrize("part", ["preview", "decision"])
 def test_a_part_can_be_read_alone(client: Client, stage: Stage, part: str) -> None:
     row = make.preflight(stage.new, stage.staging)
