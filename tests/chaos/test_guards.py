@@ -82,7 +82,7 @@ def test_only_a_fresh_comparison_ends_a_promotion(world: World, environment: str
     runner = world.run(*(("-m", "tests.chaos.without", without, "watch") if without else ("manage.py", "watch")))
     promotion = promotion_request(actor=fleet.CI, environment=environment, release=stuck.version)
     calm = threading.Event()
-    for _ in range(150):
+    for _ in range(500 if ends else 150):
         promotion.refresh_from_db()
         if promotion.is_terminal:
             break
