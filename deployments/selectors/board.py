@@ -53,6 +53,12 @@ class Lane:
         return () if self.active else tuple(row for row in self.rows if row.sync == "OutOfSync")
 
     @property
+    def is_as_git(self) -> bool:
+        """Nothing is in flight or in doubt, and each component was seen to be what Git holds."""
+        calm = not (self.active or self.unproved or self.waiting)
+        return calm and bool(self.rows) and all(row.sync == "Synced" for row in self.rows)
+
+    @property
     def progress(self) -> str:
         """Where the promotion in flight is, in words for screen readers."""
         done = sum(step.state == "done" for step in self.steps)

@@ -55,10 +55,10 @@ class Card:
     @property
     def beside(self) -> str:
         """What stands beside its name: pods, unchanged, or what still runs."""
+        if self.rollout.promotion.is_terminal:  # its state says it already
+            return ""
         if not self.rollout.is_changed:
             return "unchanged"
-        if self.rollout.promotion.is_terminal:
-            return ""
         if self.rollout.state == Rollout.WAITING:
             return f"on {self.before}" if self.before else "not started"
         return f"{pods} pods" if (pods := pods_ready(self.application)) else ""

@@ -47,8 +47,9 @@ def release(request: HttpRequest, version: str) -> HttpResponse:
     actor = of_request(request)
     actor.require(Right.VIEW)
     row = reading.release_of_page(version)
+    images = [(key, image, image.partition("@")[0]) for key, image in sorted(row.images.items())]
     context = {
-        "release": row, "images": sorted(row.images.items()), "promotions": reading.promotions_of(row, actor),
+        "release": row, "images": images, "promotions": reading.promotions_of(row, actor),
         "environments": environments_seen_by(actor, Right.PROMOTION_REQUEST),
     }  # fmt: skip
     return page(request, ONE, context)

@@ -38,11 +38,15 @@ async function read(id) {
     await htmx.ajax("GET", element.getAttribute("hx-get"), { source: element, target: element, swap: "morph" });
   } catch { /* said by htmx:sendError below */ }
   fragment.busy = false;
+  if (!document.getElementById(id)?.dataset.live) recount();
   if (fragment.again) {
     fragment.again = false;
     refresh(element);
   }
 }
+
+// What has ended is no longer counted beside its page's name.
+const recount = () => htmx.ajax("GET", location.pathname, { target: "#navigation", select: "#navigation", swap: "morph" }).catch(() => {});
 
 // A fragment that holds the field somebody writes in waits.
 function writing(element) {
