@@ -22,7 +22,7 @@ class ConfigurationError(SystemExit):
 class Timings(BaseSettings):
     """Times in seconds. Tests shorten them; nobody else needs to."""
 
-    model_config = SettingsConfigDict(env_prefix="CONTROL_PANEL_", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="CONTROL_PANEL_", frozen=True, allow_inf_nan=False)
 
     lease_seconds: float = Field(30, gt=0)
     step_seconds: float = Field(20, gt=0)
@@ -46,7 +46,9 @@ class Configuration(BaseSettings):
     celery_broker_url: str = "redis://127.0.0.1:6379/0"
     django_secret_key: str = Field(min_length=32)
     allowed_hosts: str = "localhost,127.0.0.1,[::1]"
-    public_url: str = "http://localhost:8000"
+    public_url: str = Field(
+        "http://localhost:8000", pattern=r"^https?://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?/?$"
+    )
     email_url: str = "console:"
     log_format: str = Field("json", pattern="^(json|console)$")
     debug: bool = False
@@ -78,7 +80,9 @@ REMEDIES: Mapping[str, str] = {
     "database_url": "Set it to postgresql://user:password@host:5432/name.",
     "django_secret_key": "Set it to at least 32 random characters.",
     "log_format": "Use json or console.",
+    "public_url": "Set it to the address at which people open the panel, such as https://panel.example.com.",
 }
+EMAIL_REMEDY = "EMAIL_URL is not understood. Use smtp://user:password@host:587?tls=1, file:///directory or console:."
 
 
 def load() -> Configuration:
@@ -104,7 +108,11 @@ def named_variable(name: str) -> str:
 
 def email_settings(url: str) -> dict[str, object]:
     """Django's e-mail settings for `smtp://user:password@host:587?tls=1`, `file:///directory` or `console:`."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:  # the text may hold a password: it is not repeated
+        raise ConfigurationError(EMAIL_REMEDY) from None
     if parts.scheme == "console":
         return {"EMAIL_BACKEND": "django.core.mail.backends.console.EmailBackend"}
     if parts.scheme == "file":
@@ -113,16 +121,14 @@ def email_settings(url: str) -> dict[str, object]:
         return {
             "EMAIL_BACKEND": "django.core.mail.backends.smtp.EmailBackend",
             "EMAIL_HOST": parts.hostname,
-            "EMAIL_PORT": parts.port or (465 if parts.scheme == "smtps" else 587),
+            "EMAIL_PORT": port or (465 if parts.scheme == "smtps" else 587),
             "EMAIL_HOST_USER": unquote(parts.username or ""),
             "EMAIL_HOST_PASSWORD": unquote(parts.password or ""),
             "EMAIL_USE_SSL": parts.scheme == "smtps",
             "EMAIL_USE_TLS": parse_qs(parts.query).get("tls") == ["1"],
             "EMAIL_TIMEOUT": 10,
         }
-    raise ConfigurationError(
-        "EMAIL_URL is not understood. Use smtp://user:password@host:587?tls=1, file:///directory or console:."
-    )
+    raise ConfigurationError(EMAIL_REMEDY)
 
 
 def _sentence(error: ValidationError, prefix: str = "") -> str:

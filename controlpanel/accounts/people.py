@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from django.db import transaction
 
+from controlpanel.accounts import names
 from controlpanel.accounts.models import RoleBinding, User
 from controlpanel.core import audit
 from controlpanel.core.errors import ConflictError, InvalidError
@@ -27,8 +28,13 @@ def user_create(
 ) -> tuple[User, str]:
     """Create a person and return them with a first password (generated unless given).
 
-    Raises `InvalidError` for an unknown role, `ConflictError` where the name is taken.
+    Raises `InvalidError` for an unknown role or an unusable name, `ConflictError` where the name is taken.
     """
+    names.check_account(username)
+    names.check_display_name(display_name)
+    names.check_mail(email)
+    names.check_places(environments, "environments")
+    names.check_places(tenants, "tenants")
     unknown = sorted(set(roles) - {role.value for role in Role})
     if unknown:
         known = ", ".join(role.value for role in Role)
@@ -39,9 +45,9 @@ def user_create(
     user = User.objects.create_user(username=username, email=email, password=first, display_name=display_name)
     RoleBinding.objects.bulk_create(
         RoleBinding(user=user, role=role, environment=environment, tenant=tenant)
-        for role in roles
-        for environment in (environments or [""])
-        for tenant in (tenants or [""])
+        for role in dict.fromkeys(roles)
+        for environment in dict.fromkeys(environments or [""])
+        for tenant in dict.fromkeys(tenants or [""])
     )
     audit.record(actor=actor, action="user.create", target=username, message=f"{username} is {', '.join(roles)}.")
     return user, first

@@ -12,6 +12,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
+from controlpanel.accounts import names
 from controlpanel.accounts.models import ApiToken, User
 from controlpanel.core import audit
 from controlpanel.core.errors import ConflictError, InvalidError
@@ -38,8 +39,11 @@ def token_create(
 ) -> tuple[ApiToken, str]:
     """Make a token and return it with its secret, which is shown this once.
 
-    Raises `InvalidError` for an unknown scope or a bad expiry, `ConflictError` for a name in use.
+    Raises `InvalidError` for an unusable name, an unknown scope or a bad expiry, `ConflictError` for a name in use.
     """
+    names.check_token(name, user.username if user else "")
+    names.check_places(environments, "environments")
+    names.check_places(tenants, "tenants")
     unknown = sorted(set(scopes) - {scope.value for scope in Scope})
     if unknown or not scopes:
         known = ", ".join(scope.value for scope in Scope)

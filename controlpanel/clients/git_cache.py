@@ -58,13 +58,22 @@ class GitCache:
 
     @contextmanager
     def _locked(self, kind: int) -> Iterator[int]:
-        self._lock_file.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(self._lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        descriptor = self._open()
         try:
             self._acquire(descriptor, kind)
             yield descriptor
         finally:
             os.close(descriptor)  # gives up our hold; a child that still runs keeps its own
+
+    def _open(self) -> int:
+        try:
+            self._lock_file.parent.mkdir(parents=True, exist_ok=True)
+            return os.open(self._lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise GitError(
+                f"Copies of repositories cannot be kept in {self._lock_file.parent}: {error.strerror}.",
+                "Set CACHE_DIRECTORY to a folder that the panel's processes may write.",
+            ) from error
 
     def _acquire(self, descriptor: int, kind: int) -> None:
         """flock knows no time limit, and a stopped process may hold it for ever."""

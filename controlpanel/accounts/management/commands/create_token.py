@@ -37,7 +37,7 @@ class Command(BaseCommand):
                 user=_person(person),
                 environments=options["environment"],
                 tenants=options["tenant"],
-                expires_in=timedelta(days=min(expires, 1000)),
+                expires_in=timedelta(days=max(0, min(expires, 1000))),
             )
         except PanelError as error:
             raise CommandError(str(error)) from None
