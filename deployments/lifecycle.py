@@ -134,8 +134,13 @@ def pause(promotion: Promotion, *, actor: audit.Author, lease: Lease | None, iss
 def end(
     promotion: Promotion, to: State, *, actor: audit.Author, message: str, lease: Lease | None = None, **facts: Any
 ) -> None:
-    """Move to a terminal state, saying what is live (`live_revision`) and how sure that is (`confidence`)."""
+    """Move to a terminal state, saying what is live (`live_revision`) and how sure that is (`confidence`).
+
+    Nothing is sure where a request of ours landed late.
+    """
     may_be_in_git = promotion.commit or promotion.intended_commit
+    if promotion.rollouts.exclude(late_operation="").exists():
+        facts["confidence"] = Confidence.UNKNOWN
     facts.setdefault("confidence", Confidence.UNKNOWN if may_be_in_git else Confidence.OBSERVED)
     facts.setdefault("git_revision", promotion.commit)
     move(promotion, to, actor=actor, message=message, lease=lease, is_after_commit=bool(promotion.commit), **facts)

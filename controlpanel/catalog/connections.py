@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
 
@@ -18,6 +19,7 @@ from controlpanel.clients.argocd import ArgoCD
 from controlpanel.clients.errors import NotSent
 from controlpanel.clients.git import GitCredentials, GitRepository
 from controlpanel.clients.kubernetes import Kubernetes
+from controlpanel.clients.tokens import token_expiry
 from controlpanel.configuration import Configuration, named_variable
 
 TRUE = {"1", "true", "yes", "on"}
@@ -78,6 +80,15 @@ def argocd_address(environment: Environment) -> ArgoCDAddress:
         ca_file=named_variable(spec.ca_file_from),
         insecure=named_variable(spec.insecure_from).strip().lower() in TRUE,
     )
+
+
+def token_expiry_of(server_from: str) -> dict[str, Any]:
+    """`token_from` and `token_expires_at` of the token of this Argo CD that ends first; "" and None where none does."""
+    places = Environment.objects.filter(server_from=server_from, is_retired=False)
+    variables = {_spec(environment).token_from for environment in places}
+    ends = [(end, name) for name in sorted(variables) if (end := token_expiry(named_variable(name))) is not None]
+    end, name = min(ends, default=(None, ""))
+    return {"token_from": name, "token_expires_at": end}
 
 
 def kubernetes() -> Kubernetes | None:

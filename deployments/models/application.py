@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from django.db import models
+from django.utils import timezone
 
 from controlpanel.catalog.models import Environment
 
@@ -60,3 +63,9 @@ class Observer(models.Model):
 
     def __str__(self) -> str:
         return self.server_from
+
+    @classmethod
+    def is_silent(cls, server_from: str, seconds: float) -> bool:
+        """Whether this Argo CD was heard once, but not within so many seconds."""
+        since = timezone.now() - timedelta(seconds=seconds)
+        return cls.objects.filter(server_from=server_from, heard_at__lt=since).exists()

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-import json
 from datetime import UTC, datetime
 
 from controlpanel.catalog import argo, connections
@@ -13,6 +10,7 @@ from controlpanel.catalog.models import Environment
 from controlpanel.clients.argocd import ArgoCD
 from controlpanel.clients.argocd_models import Application
 from controlpanel.clients.errors import NotFound, PermissionRefused
+from controlpanel.clients.tokens import token_expiry
 from controlpanel.configuration import named_variable
 from deployments.services.findings import Found, Level, clock, ok, plain_http
 
@@ -70,16 +68,6 @@ def _expiry(username: str, expiry: datetime | None, variable: str) -> Found:
         yield Level.WARN, sentence, f"Make a new one and set {variable}; API tokens of Argo CD do not renew themselves."
     else:
         yield ok(sentence)
-
-
-def token_expiry(token: str) -> datetime | None:
-    """When a JWT ends as it says itself; None where it never does or is no JWT."""
-    part = token.split(".")[1] if token.count(".") == 2 else ""
-    try:
-        claims = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
-        return datetime.fromtimestamp(int(claims["exp"]), UTC)
-    except (ValueError, KeyError, TypeError, binascii.Error, OverflowError, OSError):
-        return None
 
 
 def environment(document: CatalogDocument, spec: EnvironmentSpec) -> Found:

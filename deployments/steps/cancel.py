@@ -13,7 +13,7 @@ from deployments.choices import Confidence, State
 from deployments.models import Promotion, PromotionComponent
 from deployments.steps.base import Context, Outcome, move_to, wait
 from deployments.steps.commit import is_of
-from deployments.steps.sync import in_the_air, is_ours
+from deployments.steps.sync import in_the_air, is_ours, learn
 
 POLL_SECONDS = 3.0
 
@@ -66,6 +66,7 @@ def _stop(context: Context, argocd: ArgoCD, rollout: PromotionComponent) -> Outc
             if left > 0
             else None
         )
+    learn(context, read, rollout)
     if not read.operation_running:
         return None
     if read.operation_phase != "Terminating":

@@ -16,6 +16,7 @@ from deployments.steps import trees
 from deployments.steps.base import Context, Outcome, move_to, wait
 from deployments.steps.causes import failed_operation, foreign_operation, timed_out, unhealthy
 from deployments.steps.equivalence import equivalent
+from deployments.steps.sync import learn
 
 LOOK_SECONDS = 30.0
 """How often a step looks by itself; `watch` wakes it when an observation changes."""
@@ -91,6 +92,7 @@ def _decide(context: Context, argocd: ArgoCD, rollout: PromotionComponent) -> Ou
         context.guard()
         read = argocd.get_application(rollout.application, context.project, refresh="normal")
         verdict = _verdict(context, rollout, read)
+    learn(context, read, rollout)
     crashpoint("observe.after_read")
     if verdict:
         return _proved(context, argocd, rollout, settle)

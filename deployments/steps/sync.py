@@ -59,7 +59,7 @@ def _accept(context: Context, argocd: ArgoCD, rollout: PromotionComponent) -> Ou
             advice="Run `manage.py bootstrap`, then retry.", effect="Git holds the commit; nothing was synced.", application=rollout.application,
         )  # fmt: skip
     if is_ours(context, application, rollout):
-        _accepted(context, rollout)
+        _accepted(context, rollout, application)
         return None
     if not rollout.is_changed and not rollout.sync_intended_at and not application.operation_in_progress:
         if _is_old(context, application, rollout):
@@ -101,7 +101,15 @@ def is_ours(context: Context, application: Application, rollout: PromotionCompon
     )
 
 
-def _accepted(context: Context, rollout: PromotionComponent) -> None:
+def learn(context: Context, application: Application, rollout: PromotionComponent) -> None:
+    """Keep which operation counts, as soon as Argo CD says when it began."""
+    if not rollout.accepted_operation and is_ours(context, application, rollout) and application.operation_started_at:
+        context.save(rollout, accepted_operation=str(application.operation_started_at))
+
+
+def _accepted(context: Context, rollout: PromotionComponent, application: Application | None = None) -> None:
+    if application is not None:
+        learn(context, application, rollout)
     context.save(
         rollout,
         state=Rollout.ROLLING_OUT,
@@ -139,6 +147,7 @@ def _send(context: Context, argocd: ArgoCD, rollout: PromotionComponent) -> Outc
         sync_intended_at=context.now(),
         quarantine_until=None,
         sync_sent=rollout.sync_sent + 1,
+        accepted_operation="",
         message="sync sent",
     )
     context.guard()
@@ -155,7 +164,7 @@ def _send(context: Context, argocd: ArgoCD, rollout: PromotionComponent) -> Outc
     crashpoint("sync.after_send")
     if not application.carries(context.marker):
         return wait(POLL_SECONDS, f"Argo CD took the sync of {rollout.application} but does not show it yet.")
-    _accepted(context, rollout)
+    _accepted(context, rollout, application)
     return None
 
 

@@ -25,6 +25,7 @@ def environment(request: HttpRequest, name: str) -> HttpResponse:
             "lane": shown.lane,
             "environment": shown.lane.environment,
             "history": shown.history,
+            "lates": shown.lates,
             "applications": shown.applications,
         },
         fragments=("environment",),

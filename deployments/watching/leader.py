@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
+from collections.abc import Iterator
 from datetime import timedelta
 
 from django.conf import settings
@@ -11,6 +13,10 @@ from django.db import connection, transaction
 
 from controlpanel.core.lease import StatementTime
 from controlpanel.core.models import Leader
+
+
+class LeadershipLost(Exception):
+    """Another process leads by now: what this one read is not written."""
 
 
 class Leadership:
@@ -37,6 +43,15 @@ class Leadership:
             self.fencing = row.fencing + 1
             Leader.objects.filter(duty=self.duty).update(holder=self.holder, lease_until=until, fencing=self.fencing)
         return True
+
+    @contextlib.contextmanager
+    def fence(self) -> Iterator[None]:
+        """A transaction in which the duty is still ours: nobody takes it before the end. Raises `LeadershipLost`."""
+        with transaction.atomic():
+            rows = Leader.objects.select_for_update(no_key=True).filter(duty=self.duty)
+            if rows.filter(holder=self.holder, fencing=self.fencing).first() is None:
+                raise LeadershipLost(f"{self.holder} does not lead “{self.duty}” any more.")
+            yield
 
     def give_up(self) -> None:
         """Let a standby take over at once."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
 from typing import Any
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
 from django.utils import timezone
 
 from controlpanel.catalog.models import Component, Environment
@@ -34,6 +35,9 @@ SHOWN = (
 """A change of one of these is worth a look of a browser and of a waiting promotion."""
 
 
+Fence = Callable[[], AbstractContextManager[object]]
+
+
 class Directory:
     """Which Application belongs to which environment and component; read once for each list."""
 
@@ -48,10 +52,13 @@ class Directory:
         self.projects = sorted({environment.project for environment in environments.values()})
 
 
-def observe(directory: Directory, reads: Iterable[Read]) -> set[str]:
-    """Store what was read, newer versions only. Returns the names whose shown facts changed."""
+def observe(directory: Directory, reads: Iterable[Read], fence: Fence = transaction.atomic) -> set[str]:
+    """Store what was read, newer versions only. Returns the names whose shown facts changed.
+
+    `fence` opens the transaction and raises where this process may not write any more.
+    """
     wanted = {read.name: read for read in reads if read.name in directory.places}
-    with transaction.atomic():
+    with fence():
         rows = Application.objects.select_for_update().filter(name__in=wanted).order_by("name")
         known = {row.name: row for row in rows}
         changed = {name for name in sorted(wanted) if _store(directory, known.get(name), wanted[name])}
@@ -74,9 +81,11 @@ def heard(server_from: str, **facts: Any) -> None:
     )
 
 
-def unheard(server_from: str, error: str) -> None:
+def unheard(server_from: str, error: str, **facts: Any) -> None:
     """Note why this Argo CD is not heard; what was observed keeps its time."""
-    Observer.objects.update_or_create(server_from=server_from, defaults={"error": error, "stream_is_open": False})
+    Observer.objects.update_or_create(
+        server_from=server_from, defaults={"error": error, "stream_is_open": False, **facts}
+    )
 
 
 def _store(directory: Directory, row: Application | None, read: Read) -> bool:
@@ -130,8 +139,3 @@ def _wake(directory: Directory, names: set[str]) -> None:
         live.publish(f"promotion.{pk}")
         lease.wake(Promotion.objects.filter(pk=pk))
         doorbell.ring("advance_promotion", pk)
-
-
-def refresh_connection() -> None:
-    """Drop a connection that the database closed meanwhile; the next query opens a new one."""
-    connection.close_if_unusable_or_obsolete()

@@ -1,8 +1,10 @@
-"""Reads one Argo CD: the stream for speed, a list every 30 s because the stream is lossy, a list every 10 s without it."""
+"""Reads one Argo CD: a stream of each project for speed, a list every 30 s because streams are lossy, every 10 s without them."""
 
 from __future__ import annotations
 
 import threading
+import time
+from collections.abc import Callable, Iterable
 
 import structlog
 from django.conf import settings
@@ -12,50 +14,56 @@ from django.db import connection
 from controlpanel.catalog import connections
 from controlpanel.catalog.models import Environment
 from controlpanel.clients.argocd import ArgoCD
+from controlpanel.clients.argocd_models import Application as Read
 from controlpanel.clients.errors import ClientError, StreamSilent
 from controlpanel.core.lease import StatementTime
-from deployments.watching import observations
-from deployments.watching.leader import Leadership
+from deployments.watching import late, observations, silence
+from deployments.watching.leader import Leadership, LeadershipLost
 from deployments.watching.observations import Directory
 
 log = structlog.get_logger(__name__)
 BACK_OFF = (1.0, 2.0, 5.0, 10.0)
 WITHOUT_STREAM_SECONDS = 10.0
+Pause = Callable[[], float]
 
 
 class Reader:
-    """Two threads for one Argo CD: `list` and `stream`. Both write only while this process leads."""
+    """The threads of one Argo CD: `lead`, `list` and a `stream` for each project. They write only while this process leads."""
 
     def __init__(self, server_from: str, stopping: threading.Event) -> None:
         self.server_from = server_from
         self.stopping = stopping
         self.leadership = Leadership(f"watch {server_from}")
         self.leads = threading.Event()
-        self.stream_is_open = threading.Event()
+        self.projects: frozenset[str] = frozenset()
+        self.open: set[str] = set()
+        self.streams: dict[str, threading.Thread] = {}
+        self.silence = silence.Silence(server_from)
+
+    @property
+    def stream_is_open(self) -> bool:
+        """Whether every project is streamed."""
+        return bool(self.projects) and self.projects <= self.open
 
     def start(self) -> list[threading.Thread]:
         """Start the threads, which end soon after `stopping` is set."""
+        third = settings.TIMINGS.leader_seconds / 3
         threads = [
-            threading.Thread(
-                target=self._repeat,
-                args=(self._lead, settings.TIMINGS.leader_seconds / 3),
-                name=f"lead {self.server_from}",
-            ),
-            threading.Thread(target=self._repeat, args=(self._list, None), name=f"list {self.server_from}"),
-            threading.Thread(
-                target=self._repeat, args=(self._stream, 1.0), name=f"stream {self.server_from}", daemon=True
-            ),
+            threading.Thread(target=self._repeat, args=(self._lead, lambda: third), name=f"lead {self.server_from}"),
+            threading.Thread(target=self._repeat, args=(self._list, self._list_pause), name=f"list {self.server_from}"),
         ]
         for thread in threads:
             thread.start()
         return threads
 
-    def _repeat(self, work, pause: float | None) -> None:  # type: ignore[no-untyped-def]
+    def _repeat(self, work: Callable[[], None], pause: Pause, goes_on: Callable[[], bool] = lambda: True) -> None:
         failures = 0
-        while not self.stopping.is_set():
+        while goes_on() and not self.stopping.is_set():
             try:
                 work()
                 failures = 0
+            except LeadershipLost:
+                self.leads.clear()
             except (ClientError, DatabaseError) as error:
                 failures += 1
                 self._report(error)
@@ -64,15 +72,19 @@ class Reader:
                 log.exception("reader_failed", server_from=self.server_from)  # a silent thread would blind the panel
             finally:
                 connection.close()
-            usual = pause if pause is not None else self._list_pause()
-            self.stopping.wait(BACK_OFF[min(failures, len(BACK_OFF)) - 1] if failures else usual)
+            wait = BACK_OFF[min(failures, len(BACK_OFF)) - 1]
+            self._rest((lambda seconds=wait: seconds) if failures else pause)  # type: ignore[misc]
+
+    def _rest(self, pause: Pause) -> None:
+        """Wait as long as `pause` says, asked again meanwhile: a stream that ends makes the next list come sooner."""
+        since = time.monotonic()
+        while (left := pause() - (time.monotonic() - since)) > 0:
+            if self.stopping.wait(min(left, 1.0)):
+                return
 
     def _list_pause(self) -> float:
-        return (
-            settings.TIMINGS.relist_seconds
-            if self.stream_is_open.is_set()
-            else min(WITHOUT_STREAM_SECONDS, settings.TIMINGS.relist_seconds)
-        )
+        seconds: float = settings.TIMINGS.relist_seconds
+        return seconds if self.stream_is_open else min(WITHOUT_STREAM_SECONDS, seconds)
 
     def _lead(self) -> None:
         is_ours = False
@@ -80,51 +92,82 @@ class Reader:
             is_ours = self.leadership.is_ours()
         finally:
             self.leads.set() if is_ours else self.leads.clear()
+        if is_ours:
+            self.silence.tell()
 
     def _list(self) -> None:
         if not self.leads.wait(timeout=1.0):
             return
         directory = Directory(self.server_from)
+        self._stream_each(directory.projects)
         argocd = self._argocd()
         seen: set[str] = set()
+        failed: ClientError | None = None
         for project in directory.projects:
-            reads = argocd.list_applications(project)
+            try:
+                reads = argocd.list_applications(project)
+            except ClientError as error:
+                failed = error  # the other projects are read all the same
+                continue
             seen |= {read.name for read in reads}
-            if self.leads.is_set():
-                observations.observe(directory, reads)
-        if self.leads.is_set():
+            self._keep(directory, argocd, reads)
+        if failed is not None:
+            raise failed
+        with self.leadership.fence():
             observations.missing(directory, seen)
-            observations.heard(self.server_from, listed_at=StatementTime(), stream_is_open=self.stream_is_open.is_set())
+            facts = connections.token_expiry_of(self.server_from)
+            observations.heard(self.server_from, listed_at=StatementTime(), stream_is_open=self.stream_is_open, **facts)
 
-    def _stream(self) -> None:
+    def _keep(self, directory: Directory, argocd: ArgoCD, reads: Iterable[Read]) -> None:
+        reads = tuple(reads)
+        observations.observe(directory, reads, self.leadership.fence)
+        late.notice(argocd, [read for read in reads if read.name in directory.places], self.leadership.fence)
+
+    def _stream_each(self, projects: Iterable[str]) -> None:
+        """One thread for each project of the catalog; that of a project which left it ends by itself."""
+        self.projects = frozenset(projects)
+        for project in self.projects:
+            thread = self.streams.get(project)
+            if thread is None or not thread.is_alive():
+                thread = threading.Thread(
+                    target=self._follow_on, args=(project,), name=f"stream {project}", daemon=True
+                )
+                self.streams[project] = thread
+                thread.start()
+
+    def _follow_on(self, project: str) -> None:
+        self._repeat(lambda: self._stream(project), lambda: 1.0, lambda: project in self.projects)
+
+    def _stream(self, project: str) -> None:
         if not self.leads.wait(timeout=1.0):
             return
         directory = Directory(self.server_from)
         try:
-            self._follow(directory, self._argocd())
-        except StreamSilent as silence:
-            if silence.opened:
+            self._follow(directory, self._argocd(), project)
+        except StreamSilent as silent:
+            if silent.opened:
                 raise
         finally:
-            self.stream_is_open.clear()
+            self.open.discard(project)
 
-    def _follow(self, directory: Directory, argocd: ArgoCD) -> None:
-        # One stream serves every project of this Argo CD as long as there is one; more are read one after the other by the list.
-        project = directory.projects[0] if directory.projects else ""
-        if not project:
-            return
+    def _follow(self, directory: Directory, argocd: ArgoCD, project: str) -> None:
         for event in argocd.stream_applications(project, heartbeats=True):
-            if self.stopping.is_set() or not self.leads.is_set():
+            if self.stopping.is_set() or not self.leads.is_set() or project not in self.projects:
                 return
-            if not self.stream_is_open.is_set():
-                self.stream_is_open.set()
-                observations.heard(self.server_from, stream_is_open=True)
+            if project not in self.open:
+                self.open.add(project)
+                self._heard(stream_is_open=self.stream_is_open)
             if event.application is None:
-                observations.heard(self.server_from)
+                self._heard()
             elif event.type == "DELETED":
-                observations.missing(directory, set(directory.places) - {event.application.name})
+                with self.leadership.fence():
+                    observations.missing(directory, set(directory.places) - {event.application.name})
             else:
-                observations.observe(directory, [event.application])
+                self._keep(directory, argocd, [event.application])
+
+    def _heard(self, **facts: object) -> None:
+        with self.leadership.fence():
+            observations.heard(self.server_from, **facts)
 
     def _argocd(self) -> ArgoCD:
         environment = Environment.objects.filter(server_from=self.server_from, is_retired=False).first()
@@ -136,6 +179,9 @@ class Reader:
         log.warning("argocd_unheard", server_from=self.server_from, error=str(error))
         if isinstance(error, ClientError):
             try:
-                observations.unheard(self.server_from, str(error))
+                with self.leadership.fence():
+                    observations.unheard(self.server_from, str(error), stream_is_open=self.stream_is_open)
+            except LeadershipLost:
+                self.leads.clear()
             except DatabaseError as failed:
                 log.warning("database_away", error=str(failed))

@@ -11,7 +11,7 @@ from deployments.models import Preflight
 from tests.deployments.gates.situations import ask
 
 OBJECT = {"component": "backend", "kind": "Deployment", "namespace": "hub", "name": "backend", "change": "changed"}
-ASKED = {"standing": "asked", "sentence": "", "remedy": "", "asked": 3, "skipped": []}
+ASKED: dict[str, Any] = {"standing": "asked", "sentence": "", "remedy": "", "asked": 3, "skipped": []}
 
 
 def told(*problems: str, state: str = PreflightState.READY, **dry_run: Any) -> Preflight:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from django.test import Client
+from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from deployments.choices import State
@@ -152,3 +155,18 @@ def test_its_queries_do_not_grow(
     client.get("/")
     with django_assert_max_num_queries(12):
         text(client, row, f"?tab={tab}")
+
+
+def test_a_sync_that_landed_late_is_said_on_both_pages_until_the_next_success(
+    client: Client, stage: Stage, running: Promotion
+) -> None:
+    landed = running.rollouts.filter(component="backend")
+    landed.update(late_operation="2026-11-23 12:00:00+00:00", late_at=timezone.now())
+    places = "/environments/staging", "/environments/production"
+    assert "A sync of backend-staging landed late." in text(client, running)
+    staging, production = (client.get(place).content.decode() for place in places)
+    assert "A sync of backend-staging landed late" in staging
+    assert "landed late" not in production
+    ended = make.live(stage.old, stage.production, by=stage.elif_)
+    ended.rollouts.filter(component="backend").update(late_at=timezone.now() - timedelta(days=1))
+    assert "landed late" not in client.get(places[1]).content.decode()
