@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from celery import Celery
-from kombu import Queue
+from kombu import Exchange, Queue
 
+EXCHANGE = Exchange("panel", type="direct")  # with a key for each queue: else every bell rings in all of them
 app = Celery("controlpanel")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.conf.update(
     task_default_queue="wake",
-    task_queues=[Queue("wake"), Queue("render"), Queue("notify")],
+    task_queues=[Queue(name, EXCHANGE, routing_key=name) for name in ("wake", "render", "notify")],
     task_create_missing_queues=False,
     result_backend=None,
     task_ignore_result=True,
