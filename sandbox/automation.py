@@ -31,6 +31,8 @@ class Automation:
         policy = automated(application)
         if policy is None or "operation" in application or outcome.sync != "OutOfSync":
             return
+        if application["metadata"].get("deletionTimestamp"):
+            return
         if not outcome.needs_more_than_pruning and not policy.get("prune"):
             return
         if outcome.would_remove_all and not policy.get("allowEmpty"):
@@ -51,6 +53,12 @@ class Automation:
             sync["syncOptions"] = copied(options)
         retry = look(application, "spec", "syncPolicy", "retry", default={"limit": RETRIES})
         self.queue(application, {"sync": sync, "initiatedBy": {"automated": True}, "retry": copied(retry)})
+
+    def heal_at_once(self, application: Document, before: Comparison | None) -> None:
+        """After an operation: with self-heal on, the comparison of before its apply still counts and starts another one."""
+        revision = look(application, "status", "sync", "revision", default="")
+        if before is not None and look(automated(application), "selfHeal"):
+            self.consider(application, before, revision, full=False)
 
     def _heals(self, application: Document, policy: Document, last: Document) -> bool:
         state = application["status"]["operationState"]

@@ -17,6 +17,18 @@ PRIVATE = "sandbox"
 """Where an object keeps what only the sandbox knows (stage, due time, application); never shown."""
 
 
+NO_GENERATION = frozenset(
+    "ConfigMap Secret Service ServiceAccount Namespace PersistentVolume PersistentVolumeClaim Role RoleBinding ClusterRole "
+    "ClusterRoleBinding".split()
+)
+
+
+def _count_edit(manifest: Document) -> None:
+    """One edit more: `metadata.generation` counts them, where the kind has one."""
+    place = manifest.setdefault(PRIVATE, {}) if manifest["kind"] in NO_GENERATION else manifest["metadata"]
+    place["generation"] = place.get("generation", 0) + 1
+
+
 class ApplyError(Exception):
     """The API server refuses the object, in its own words."""
 
@@ -58,7 +70,7 @@ def _defaults(manifest: Document) -> Document:
         }
     if manifest["kind"] == "StatefulSet":
         return {"spec": {"replicas": 1, "updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"partition": 0}}}}
-    return {}
+    return {"type": "Opaque"} if manifest["kind"] == "Secret" else {}
 
 
 def _check(manifest: Document) -> None:
@@ -134,8 +146,9 @@ class Cluster:
     def create(self, manifest: Document, application: str) -> Document:
         """Add an object; it gets uid, creation time, generation and its first step now."""
         metadata = manifest["metadata"]
-        metadata |= {"uid": str(uuid.uuid4()), "creationTimestamp": self.clock.stamp(), "generation": 1}
+        metadata |= {"uid": str(uuid.uuid4()), "creationTimestamp": self.clock.stamp()}
         manifest.setdefault(PRIVATE, {})["application"] = application
+        _count_edit(manifest)
         self.put(manifest)
         self.scheduler.wake("object", key_of(manifest).text)
         return manifest
@@ -173,7 +186,7 @@ class Cluster:
         rest = ("metadata", "status", PRIVATE)
         before = {key: value for key, value in live.items() if key not in rest}
         if before != {key: value for key, value in changed.items() if key not in rest}:
-            changed["metadata"]["generation"] = changed["metadata"].get("generation", 1) + 1
+            _count_edit(changed)
         self.put(changed)
         self.scheduler.wake("object", key_of(changed).text)
 
@@ -183,13 +196,18 @@ class Cluster:
         if manifest["kind"] == "Pod":
             self._terminate(manifest)
             return
-        for child in self.children(manifest):
+        children = self.children(manifest)
+        for child in children:
             self.delete(child)
-        self.remove(text)
+        if manifest["kind"] == "Job" and children:  # goes in the foreground: after its Pods
+            manifest["metadata"].setdefault("deletionTimestamp", self.clock.stamp())
+            self.put(manifest)
+        else:
+            self.remove(text)
 
     def _terminate(self, pod: Document) -> None:
         if not pod["metadata"].get("deletionTimestamp"):
-            pod["metadata"]["deletionTimestamp"] = self.clock.stamp()
+            pod["metadata"] |= {"deletionTimestamp": self.clock.stamp(), "deletionGracePeriodSeconds": 30}
             pod[PRIVATE] |= {"stage": "terminating", "due": None}
             self.put(pod)
             self.scheduler.wake("object", key_of(pod).text)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sandbox.cluster import ApplyError, Cluster
 from sandbox.documents import Document, look
 from sandbox.health import Health, health, health_of, worst
-from sandbox.manifests import Key, Target, images_of, key_of, version_of
+from sandbox.manifests import Key, Target, external_urls, images_of, key_of, version_of
 
 HOOK, WAVE, SYNC_OPTIONS = "argocd.argoproj.io/hook", "argocd.argoproj.io/sync-wave", "argocd.argoproj.io/sync-options"
 IGNORE_HEALTH = "argocd.argoproj.io/ignore-healthcheck"
@@ -38,6 +38,7 @@ class Comparison:
     health: Health
     resources: list[Document]
     images: list[str]
+    urls: list[str]
     needs_more_than_pruning: bool
     would_remove_all: bool
 
@@ -82,6 +83,7 @@ def compare(cluster: Cluster, name: str, target: Target) -> Comparison:
         health=_application_health(wanted, live),
         resources=resources,
         images=_pod_images(cluster, name),
+        urls=sorted({url for item in live.values() if item["kind"] == "Ingress" for url in external_urls(item)}),
         needs_more_than_pruning=any(not item.get("requiresPruning") for item in stale),
         would_remove_all=not wanted and bool(live),
     )

@@ -15,8 +15,8 @@ from sandbox.disturbance import Disturbance
 from sandbox.documents import Document, copied, look, without_empty
 from sandbox.faults import Faults
 from sandbox.health import Health
-from sandbox.manifests import Key, Manifests, Target
-from sandbox.operations import Operation, load_failure
+from sandbox.manifests import Key, Manifests, Target, load_failure
+from sandbox.operations import Operation
 from sandbox.repositories import RepositoryError
 from sandbox.scheduler import Scheduler
 from sandbox.windows import Windows
@@ -149,8 +149,10 @@ class Controller:
         name, queued = application["metadata"]["name"], application["operation"]
         try:
             if await self.disturbance.takes(application):
-                await Operation(application, self.applications, self.cluster, self.manifests, self.disturbance).run()
+                operation = Operation(application, self.applications, self.cluster, self.manifests, self.disturbance)
+                await operation.run()
                 self.disturbance.ended(application, queued)
+                self.automation.heal_at_once(application, operation.before)
         finally:
             self._operating.discard(name)
         self.applications.store.flush()
@@ -252,7 +254,7 @@ class Controller:
         status["sync"] = {**before["sync"], "status": outcome.sync}
         status["health"] = {**outcome.health, "lastTransitionTime": turned}
         status["resources"] = outcome.resources
-        status["summary"] = without_empty({"images": outcome.images})
+        status["summary"] = without_empty({"externalURLs": outcome.urls, "images": outcome.images})
         status |= {"sourceType": "Directory", "resourceHealthSource": "appTree", "controllerNamespace": "argocd"}
         if not outcome.resources:
             del status["resources"]

@@ -10,7 +10,8 @@ from sandbox.documents import Document
 from sandbox.scheduler import Scheduler
 
 FINALIZER = "resources-finalizer.argocd.argoproj.io"
-LOOK_SECONDS = 0.08
+LOOK_SECONDS = 0.15
+"""Longer than a comparison takes to come: readers see that everything is missing first."""
 
 
 class Deletion:

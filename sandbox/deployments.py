@@ -200,9 +200,9 @@ class Deployments:
             progressing = ("True", "NewReplicaSetAvailable", f'ReplicaSet "{name}" has successfully progressed.')
         elif late:
             progressing = ("False", "ProgressDeadlineExceeded", f'ReplicaSet "{name}" has timed out progressing.')
-        conditions = set_condition(conditions, "Progressing", *progressing, now)
         if serving:
             available = ("True", "MinimumReplicasAvailable", "Deployment has minimum availability.")
         else:
             available = ("False", "MinimumReplicasUnavailable", "Deployment does not have minimum availability.")
-        return set_condition(conditions, "Available", *available, now)
+        conditions = set_condition(conditions, "Available", *available, now)
+        return set_condition(conditions, "Progressing", *progressing, now)

@@ -35,7 +35,7 @@ def add_event(
     held = store.get("event", involved["uid"]) or {"items": []}
     last = held["items"][-1] if held["items"] else None
     if last and (last["reason"], last["message"]) == (reason, message):
-        last |= {"count": last["count"] + 1, "lastTimestamp": now}
+        last |= {"count": last.get("count", 1) + 1, "lastTimestamp": now}
     else:
         held["items"].append(_event(store, involved, now, reason, message, component, kind, annotations))
     held["items"] = held["items"][-KEPT:]
@@ -52,11 +52,18 @@ def _event(
     }  # fmt: skip
     if annotations:
         metadata["annotations"] = annotations
-    return {
+    event: Document = {
         "metadata": metadata, "involvedObject": involved, "reason": reason, "message": message,
         "source": {"component": component}, "firstTimestamp": now, "lastTimestamp": now, "count": 1, "type": kind,
         "eventTime": None,
     }  # fmt: skip
+    if involved["kind"] != "Application":
+        event["reportingComponent"] = component
+    if component == "default-scheduler":  # speaks the newer events API
+        del event["count"]
+        event |= {"source": {}, "firstTimestamp": None, "lastTimestamp": None, "eventTime": f"{now[:-1]}.000000Z",
+                  "action": "Binding", "reportingInstance": f"{component}-0"}  # fmt: skip
+    return event
 
 
 def events_about(store: Store, uid: str) -> list[Document]:

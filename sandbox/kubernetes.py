@@ -6,14 +6,14 @@ from collections.abc import Callable
 from typing import Any
 
 from sandbox.cluster import PRIVATE, Cluster
-from sandbox.deployments import Deployments
+from sandbox.deployments import Deployments, template_hash
 from sandbox.documents import Document, look
 from sandbox.pods import Pods, is_alive
 from sandbox.workloads import DaemonSets, Jobs, StatefulSets
 
 ANSWER_SECONDS = 0.5
 """How long an operator takes to answer about a simple kind, at speed 1."""
-AT_ONCE = frozenset({"PodDisruptionBudget", "Service", "Namespace", "PersistentVolumeClaim"})
+AT_ONCE = frozenset({"PodDisruptionBudget", "Service", "Namespace"})
 ADDRESS = {"loadBalancer": {"ingress": [{"ip": "192.0.2.10"}]}}
 
 
@@ -27,7 +27,9 @@ def _external_secret(manifest: Document, now: str) -> Document:
     if "does-not-exist" in text:
         return _condition("Ready", "SecretSyncedError", "could not get secret data from provider", now, "False")
     name = look(manifest, "spec", "target", "name", default=manifest["metadata"]["name"])
-    return {"binding": {"name": name}, "refreshTime": now} | _condition("Ready", "SecretSynced", "secret synced", now)
+    version = f"{manifest['metadata']['generation']}-{template_hash(manifest['spec'])}"
+    found = {"binding": {"name": name}, "refreshTime": now, "syncedResourceVersion": version}
+    return found | _condition("Ready", "SecretSynced", "secret synced", now)
 
 
 def _autoscaler(manifest: Document, now: str) -> Document:
@@ -79,7 +81,7 @@ class Kubernetes:
 
     def _answer(self, manifest: Document) -> float | None:
         simple = SIMPLE.get(manifest["kind"])
-        generation = manifest["metadata"].get("generation")
+        generation = manifest["metadata"].get("generation", manifest[PRIVATE].get("generation"))
         if simple is None or manifest[PRIVATE].get("answered") == generation or not is_alive(manifest):
             return None
         seconds = 0.0 if manifest["kind"] in AT_ONCE else ANSWER_SECONDS

@@ -89,6 +89,17 @@ def images_of(manifest: Document) -> list[str]:
     return [container["image"] for container in containers if container.get("image")]
 
 
+def external_urls(ingress: Document) -> list[str]:
+    """The addresses that an Ingress serves, each once, sorted."""
+    scheme = "https" if look(ingress, "spec", "tls") else "http"
+    urls = set()
+    for rule in look(ingress, "spec", "rules", default=[]):
+        for path in look(rule, "http", "paths", default=[]) if rule.get("host") else []:
+            shown = path.get("path", "") if path.get("path") != "/" else ""
+            urls.add(f"{scheme}://{rule['host']}{shown}")
+    return sorted(urls)
+
+
 @dataclass(frozen=True)
 class Target:
     """What one Application wants at one commit. `objects` are placed and marked; never change them."""
@@ -197,3 +208,21 @@ def apply_rank(key: Key) -> tuple[int, str]:
     """Where a kind comes when objects are applied; kinds that Argo CD does not know come last."""
     rank = APPLY_ORDER.index(key.kind) if key.kind in APPLY_ORDER else len(APPLY_ORDER)
     return rank, key.name
+
+
+def load_failure(revision: str, error: RepositoryError) -> str:
+    """A commit or path that cannot be read, as a comparison or an operation reports it."""
+    reason = str(error)
+    if reason.startswith("Failed to load live state"):
+        return f"ComparisonError: {reason}"
+    if not_ours := re.search(r"upload-pack: not our ref \S+", reason):
+        reason = f"fatal: remote error: {not_ours[0]}"
+    if "not our ref" in reason or "unadvertised object" in reason or "couldn't find remote ref" in reason:
+        reason = (
+            f"failed to initialize repository resources: rpc error: code = Internal desc = Failed to checkout revision "
+            f"{revision}: `git fetch origin {revision} --tags --force --prune` failed exit status 128: {reason}"
+        )
+    return (
+        "ComparisonError: Failed to load target state: failed to generate manifest for source 1 of 1: "
+        f"rpc error: code = Unknown desc = {reason}"
+    )

@@ -60,7 +60,8 @@ def _operation(application: Document, body: Document, subject: Subject, commit: 
         spec, "syncPolicy", "syncOptions", default=[])  # fmt: skip
     details = without_empty({
         "revision": commit, "prune": bool(body.get("prune")), "dryRun": bool(body.get("dryRun")),
-        "syncStrategy": body.get("strategy"), "resources": body.get("resources"), "source": copied(spec["source"]),
+        "syncStrategy": body.get("strategy"), "source": copied(spec["source"]),
+        "resources": [without_empty(item) for item in body.get("resources") or []],
         "syncOptions": copied(options),
     })  # fmt: skip
     retry = body.get("retryStrategy") or look(spec, "syncPolicy", "retry", default={})

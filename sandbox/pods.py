@@ -34,6 +34,7 @@ def create_pod(cluster: Cluster, owner: Document, template: Document, name: str,
     """A Pod of this template below its owner, Pending."""
     metadata = {
         "name": name,
+        "generateName": f"{owner['metadata']['name']}-",
         "namespace": owner["metadata"]["namespace"],
         "labels": {**look(template, "metadata", "labels", default={}), **labels},
         "ownerReferences": [owner_reference(owner)],
@@ -180,6 +181,6 @@ class Pods:
             for container in look(pod, "spec", "containers", default=[])
         ]  # fmt: skip
         word = "True" if ready else "False"
-        kinds = {"PodScheduled": "True", "Initialized": "True", "ContainersReady": word, "Ready": word}
+        kinds = {"Initialized": "True", "Ready": word, "ContainersReady": word, "PodScheduled": "True"}
         conditions = [{"type": kind, "status": value, "lastTransitionTime": now} for kind, value in kinds.items()]
         pod["status"] = {"phase": phase, "conditions": conditions, "containerStatuses": containers}

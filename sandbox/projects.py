@@ -6,14 +6,17 @@ import uuid
 from fnmatch import fnmatchcase
 
 from sandbox.clock import Clock
-from sandbox.documents import Document, copied, look
+from sandbox.documents import Document, copied, look, without_empty
 from sandbox.envelope import ABORTED, ALREADY_EXISTS, INVALID, NOT_FOUND, ApiError
 from sandbox.store import Store
 from sandbox.tokens import Tokens
 
 
 def _specification(spec: Document) -> Document:
-    return {key: value for key, value in spec.items() if value not in (None, "", [], {}, False)}
+    plain = {key: value for key, value in spec.items() if value not in (None, "", [], {}, False)}
+    if windows := plain.get("syncWindows"):
+        plain["syncWindows"] = [without_empty({"timeZone": "UTC", **window}) for window in windows]
+    return plain
 
 
 def _without_tokens(spec: Document) -> Document:

@@ -11,7 +11,7 @@ from starlette.routing import Route
 
 from sandbox.access import visible_application, world_of
 from sandbox.clock import nanosecond_stamp, stamp
-from sandbox.cluster import LAST_APPLIED, public
+from sandbox.cluster import LAST_APPLIED, PRIVATE, public
 from sandbox.documents import Document, canonical, copied, look, without_empty
 from sandbox.envelope import INVALID, UNKNOWN, ApiError, answer, flag, number, read_body
 from sandbox.events import events_about
@@ -68,14 +68,22 @@ async def managed_resources(request: Request) -> Response:
 def _managed(would_apply, asked: Document, wanted: Document | None, live: Document | None) -> Document:  # type: ignore[no-untyped-def]
     item = without_empty(asked)
     predicted = would_apply(wanted)[1] if wanted else public(live or {})
-    item["targetState"] = canonical(masked(wanted)) if wanted else "null"
-    for part, state in (("liveState", live), ("normalizedLiveState", live), ("predictedLiveState", predicted)):
-        item[part] = canonical(masked(public(state))) if state else "null"
+    states = {"targetState": wanted, "liveState": live and public(live), "normalizedLiveState": live and _settled_part(live),
+              "predictedLiveState": _settled_part(predicted)}  # fmt: skip
+    item |= {part: canonical(masked(state)) if state else "null" for part, state in states.items()}
     if live:
         item["resourceVersion"] = live["metadata"]["resourceVersion"]
     if predicted != public(live or {}):
         item["modified"] = True
     return item
+
+
+def _settled_part(manifest: Document) -> Document:
+    """The object without what the API server reports by itself; that is no difference."""
+    metadata = {
+        key: value for key, value in look(manifest, "metadata", default={}).items() if key != "creationTimestamp"
+    }
+    return {key: value for key, value in manifest.items() if key not in ("status", PRIVATE)} | {"metadata": metadata}
 
 
 def _one_resource(request: Request, application: Document) -> Document:

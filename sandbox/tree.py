@@ -5,7 +5,7 @@ from __future__ import annotations
 from sandbox.cluster import Cluster
 from sandbox.documents import Document, look, without_empty
 from sandbox.health import health, health_of
-from sandbox.manifests import Key, Target, images_of, key_of, version_of
+from sandbox.manifests import Key, Target, external_urls, images_of, key_of, version_of
 from sandbox.pods import NODES, is_alive
 
 
@@ -97,17 +97,15 @@ def _networking(manifest: Document) -> Document:
 
 
 def _ingress(manifest: Document) -> Document:
-    secure = bool(look(manifest, "spec", "tls"))
-    targets, urls = [], []
-    for rule in look(manifest, "spec", "rules", default=[]):
-        for path in look(rule, "http", "paths", default=[]):
-            service = look(path, "backend", "service", "name")
-            targets.append({"kind": "Service", "namespace": manifest["metadata"]["namespace"], "name": service})
-            if rule.get("host"):
-                shown = path.get("path", "") if path.get("path") != "/" else ""
-                urls.append(f"{'https' if secure else 'http'}://{rule['host']}{shown}")
+    paths = [
+        path for rule in look(manifest, "spec", "rules", default=[]) for path in look(rule, "http", "paths", default=[])
+    ]
+    namespace = manifest["metadata"]["namespace"]
+    targets = [
+        {"kind": "Service", "namespace": namespace, "name": look(path, "backend", "service", "name")} for path in paths
+    ]
     addresses = look(manifest, "status", "loadBalancer", "ingress")
-    return without_empty({"targetRefs": targets, "ingress": addresses, "externalURLs": sorted(set(urls))})
+    return without_empty({"targetRefs": targets, "ingress": addresses, "externalURLs": external_urls(manifest)})
 
 
 def _host(node: str) -> Document:

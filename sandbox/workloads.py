@@ -5,7 +5,7 @@ from __future__ import annotations
 from sandbox.cluster import PRIVATE, Cluster
 from sandbox.deployments import set_condition, template_hash
 from sandbox.documents import Document, copied, look
-from sandbox.manifests import Key
+from sandbox.manifests import Key, key_of
 from sandbox.pods import NODES, create_pod, is_alive, is_ready, owner_reference, suffix
 
 
@@ -151,7 +151,10 @@ class Jobs:
     def step(self, job: Document) -> float | None:
         """Start the Pod, or write down how it ended."""
         pods = [pod for pod in self.cluster.children(job) if pod["kind"] == "Pod"]
-        if look(job, "spec", "suspend", default=False):
+        if look(job, "metadata", "deletionTimestamp"):
+            if not pods:
+                self.cluster.remove(key_of(job).text)
+        elif look(job, "spec", "suspend", default=False):
             self._finish(job, "Suspended", "JobSuspended", "Job suspended")
         elif not pods:
             template = copied(job["spec"]["template"])
