@@ -59,9 +59,10 @@ def observe(directory: Directory, reads: Iterable[Read], fence: Fence = transact
     """
     wanted = {read.name: read for read in reads if read.name in directory.places}
     with fence():
+        _make_room(directory, wanted)
         rows = Application.objects.select_for_update().filter(name__in=wanted).order_by("name")
         known = {row.name: row for row in rows}
-        changed = {name for name in sorted(wanted) if _store(directory, known.get(name), wanted[name])}
+        changed = {name for name in sorted(wanted) if _store(known[name], wanted[name])}
     _wake(directory, changed)
     return changed
 
@@ -88,17 +89,24 @@ def unheard(server_from: str, error: str, **facts: Any) -> None:
     )
 
 
-def _store(directory: Directory, row: Application | None, read: Read) -> bool:
-    if row is None:
-        environment, component = directory.places[read.name]
-        row = Application(name=read.name, environment=environment, component=component)
-    elif read.resource_version < row.resource_version and not row.is_missing and not _is_forgotten(row):
+def _make_room(directory: Directory, names: Iterable[str]) -> None:
+    """A row for each Application seen for the first time; the list and the stream may both be the first."""
+    known = set(Application.objects.filter(name__in=names).values_list("name", flat=True))
+    places = {name: directory.places[name] for name in sorted(names) if name not in known}
+    Application.objects.bulk_create(
+        [Application(name=name, environment=place, component=component) for name, (place, component) in places.items()],
+        ignore_conflicts=True,
+    )
+
+
+def _store(row: Application, read: Read) -> bool:
+    if read.resource_version < row.resource_version and not row.is_missing and not _is_forgotten(row):
         return False
     before = {name: getattr(row, name) for name in SHOWN}
     for name, value in _facts(read).items():
         setattr(row, name, value)
     row.is_missing = False
-    is_changed = row._state.adding or before != {name: getattr(row, name) for name in SHOWN}
+    is_changed = before != {name: getattr(row, name) for name in SHOWN}
     row.observed_at = StatementTime()
     if is_changed:
         row.changed_at = StatementTime()
