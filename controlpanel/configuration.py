@@ -35,6 +35,7 @@ class Timings(BaseSettings):
     leader_seconds: float = Field(15, gt=0)
     degraded_grace_seconds: float = Field(60, ge=0)
     accept_seconds: float = Field(600, gt=0)
+    outage_seconds: float = Field(5, gt=0)
 
 
 class Configuration(BaseSettings):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from typing import Any
 
 import structlog
@@ -24,7 +25,9 @@ from deployments.steps.base import move_to, pause
 from deployments.steps.deadlines import overdue
 
 log = structlog.get_logger(__name__)
-AGAIN_SECONDS = 5.0
+BACK_OFF = (1, 2, 4, 6)
+"""Times `outage_seconds` between tries that meet the same outage: 5, 10, 20 and then 30 s, each a little off, so that
+promotions that met it together do not come back together."""
 POISONED_AFTER = 8
 """Claims in a row that ended without any result: the step kills its worker, so a person must look."""
 REFUSALS = (CredentialsRefused, PermissionRefused, GitCredentialsRefused, GitRejected)
@@ -76,7 +79,7 @@ def _guarded(step: Any, context: Context) -> Outcome:
         return _later(context, error)
     except ClientError as error:
         return _later(context, error)
-    Promotion.objects.filter(pk=promotion.pk, fencing=context.lease.fencing).update(attempts=0)
+    Promotion.objects.filter(pk=promotion.pk, fencing=context.lease.fencing).update(attempts=0, outages=0)
     only_waits = outcome.to is None and outcome.issue is None and promotion.state == came_from
     if only_waits and came_from in HAVE_A_DEADLINE and came_from != State.ROLLING_OUT:  # its components have their own
         return overdue(context, outcome.message) or outcome
@@ -97,10 +100,16 @@ def _later(context: Context, error: ClientError) -> Outcome:
     """An outage: what we know stays, the note says what is missing, the next try comes by itself."""
     promotion = context.promotion
     log.warning("step_waits", state=promotion.state, error=str(error))
-    Promotion.objects.filter(pk=promotion.pk, fencing=context.lease.fencing).update(attempts=0)
+    outages = promotion.outages + 1
+    Promotion.objects.filter(pk=promotion.pk, fencing=context.lease.fencing).update(attempts=0, outages=outages)
     late = overdue(context, str(error)) if promotion.state in HAVE_A_DEADLINE else None
     asked_for = error.retry_after if isinstance(error, RateLimited) else None
-    return late or Outcome(again=asked_for or AGAIN_SECONDS, message=f"{error.sentence} Trying again.")
+    return late or Outcome(again=asked_for or _back_off(context, outages), message=f"{error.sentence} Trying again.")
+
+
+def _back_off(context: Context, outages: int) -> float:
+    factor = BACK_OFF[min(outages, len(BACK_OFF)) - 1]
+    return float(context.timings.outage_seconds) * factor * random.uniform(0.8, 1.2)  # noqa: S311  # no secret
 
 
 def _apply(context: Context, outcome: Outcome) -> float | None:

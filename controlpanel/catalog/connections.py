@@ -16,6 +16,7 @@ from controlpanel.catalog.current import current_document, current_version
 from controlpanel.catalog.document import ArgoCDSpec
 from controlpanel.catalog.models import Environment
 from controlpanel.clients.argocd import ArgoCD
+from controlpanel.clients.argocd_traffic import Traffic
 from controlpanel.clients.errors import NotSent
 from controlpanel.clients.git import GitCredentials, GitRepository
 from controlpanel.clients.kubernetes import Kubernetes
@@ -148,7 +149,16 @@ def _kubernetes(path: Path) -> Kubernetes:
 
 def _argocd(server: str, token: str, ca_file: str, insecure: bool) -> ArgoCD:
     key = (server, token, ca_file, insecure)
-    return _clients.get(key) or _clients.setdefault(key, ArgoCD(server, token, ca_file=ca_file, insecure=insecure))
+    if key not in _clients:
+        client = ArgoCD(server, token, ca_file=ca_file, insecure=insecure, traffic=_traffic(server))
+        return _clients.setdefault(key, client)
+    return _clients[key]
+
+
+@lru_cache(maxsize=64)
+def _traffic(server: str) -> Traffic:
+    """One for each server, whatever token is used."""
+    return Traffic(pause=settings.TIMINGS.outage_seconds)
 
 
 _clients: dict[tuple[str, str, str, bool], ArgoCD] = {}
@@ -158,3 +168,4 @@ def close_all() -> None:
     """Close the connections to every Argo CD; the next question opens them anew."""
     while _clients:
         _clients.popitem()[1].close()
+    _traffic.cache_clear()

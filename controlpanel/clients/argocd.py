@@ -19,6 +19,7 @@ from controlpanel.clients.argocd_envelope import json_object
 from controlpanel.clients.argocd_json import Json, mappings, text
 from controlpanel.clients.argocd_models import MARKER, Application
 from controlpanel.clients.argocd_stream import STREAM_HEADERS, StreamEvent, read_events
+from controlpanel.clients.argocd_traffic import Traffic
 from controlpanel.clients.argocd_transport import Timeouts, Transport
 from controlpanel.clients.argocd_tree import Tree
 
@@ -46,6 +47,7 @@ class ArgoCD:
         insecure: bool = False,
         timeouts: Timeouts | None = None,
         transport: httpx.BaseTransport | None = None,
+        traffic: Traffic | None = None,
     ) -> None:
         self._transport = Transport(
             server,
@@ -54,6 +56,7 @@ class ArgoCD:
             insecure=insecure,
             timeouts=timeouts or Timeouts(),
             transport=transport,
+            traffic=traffic,
         )
         self.server = self._transport.server
 
@@ -240,6 +243,7 @@ class ArgoCD:
         what = f"follow the Applications of project {project}"
         query = {"projects": project} | ({"selector": selector} if selector else {})
         silence = self._transport.timeouts.silence
+        self._transport.traffic.require_open(what)
         request = self._transport.request("GET", "/api/v1/stream/applications", query, silence, STREAM_HEADERS)
         return read_events(self._transport.client, request, what=what, heartbeats=heartbeats)
 

@@ -15,6 +15,7 @@ import httpx
 from controlpanel.clients import errors
 from controlpanel.clients.argocd_envelope import SYSTEM, json_object, refused
 from controlpanel.clients.argocd_json import Json
+from controlpanel.clients.argocd_traffic import Traffic
 
 MAX_BODY_BYTES = 128 * 1024 * 1024
 
@@ -43,8 +44,10 @@ class Transport:
         insecure: bool,
         timeouts: Timeouts,
         transport: httpx.BaseTransport | None,
+        traffic: Traffic | None = None,
     ) -> None:
         self.server = _checked_server(server)
+        self.traffic = traffic or Traffic()
         self.timeouts = timeouts
         self.client = httpx.Client(
             base_url=self.server,
@@ -74,9 +77,20 @@ class Transport:
         body: Json | None = None,
         seconds: float | None = None,
     ) -> bytes:
-        """The body of a successful answer, whole and within `seconds`; everything else is raised."""
+        """The body of a successful answer, whole and within `seconds`; everything else is raised.
+
+        At most half of the time is spent on waiting for a place, so that a request that is sent has time to be answered.
+        A read that waits for the controller tells nothing of the server when it takes too long.
+        """
         seconds = seconds or self.timeouts.read
         deadline = time.monotonic() + seconds
+        with self.traffic.passage(seconds / 2, what, counts="refresh" not in (query or {})):
+            return self._sent(method, what, path, query, body, deadline)
+
+    def _sent(
+        self, method: str, what: str, path: str, query: Query | None, body: Json | None, deadline: float
+    ) -> bytes:
+        seconds = deadline - time.monotonic()
         content = None if method == "GET" else json.dumps(body or {}).encode()
         headers = {} if method == "GET" else {"Content-Type": "application/json"}
         request = self.request(method, path, query or {}, seconds, headers, content)

@@ -23,11 +23,14 @@ from deployments.choices import Rollout, State
 from deployments.models import PromotionComponent
 from deployments.steps.base import Context, Outcome, move_to, pause, wait
 from deployments.steps.equivalence import equivalent
+from deployments.steps.in_flight import MOST_IN_FLIGHT, room_for_one
 
 POLL_SECONDS = 2.0
 COMPARE_SECONDS = 10.0
 """Until the next question whether Argo CD has compared an unchanged component with our commit."""
 FIRST_TREE_SECONDS = 3.0
+BUSY_SECONDS = (2.0, 4.0, 8.0, 15.0)
+"""Between looks at an operation of someone else, if `watch` says nothing."""
 
 
 def run(context: Context) -> Outcome:
@@ -68,7 +71,7 @@ def _accept(context: Context, argocd: ArgoCD, rollout: PromotionComponent) -> Ou
             _left_alone(context, rollout)
             return None
     if application.operation_in_progress and not application.operation_orphaned:
-        return _busy(application)
+        return _busy(context, rollout, application)
     if (remaining := in_the_air(context, rollout)) > 0:
         return wait(
             min(remaining, POLL_SECONDS * 2), f"A sync of {rollout.application} may still be on its way; asking again."
@@ -115,17 +118,25 @@ def _accepted(context: Context, rollout: PromotionComponent, application: Applic
         state=Rollout.ROLLING_OUT,
         started_at=rollout.started_at or context.now(),
         quarantine_until=None,
+        busy_looks=0,
         next_tree_at=context.later(FIRST_TREE_SECONDS),
         message="sync accepted",
     )
     crashpoint("sync.after_record")
 
 
-def _busy(application: Application) -> Outcome:
+def _busy(context: Context, rollout: PromotionComponent, application: Application) -> Outcome:
+    """Someone else's: asked for less and less often; `watch` wakes the promotion when it ends."""
     who = application.operation_initiated_by or (
         "automated sync" if application.operation_automated else "someone else"
     )
-    return wait(POLL_SECONDS, f"{who} started another sync of {application.name}; waiting for it.")
+    return wait(_patience(context, rollout), f"{who} started another sync of {application.name}; waiting for it.")
+
+
+def _patience(context: Context, rollout: PromotionComponent) -> float:
+    seconds = BUSY_SECONDS[min(rollout.busy_looks, len(BUSY_SECONDS) - 1)]
+    context.save(rollout, busy_looks=rollout.busy_looks + 1)
+    return seconds
 
 
 def in_the_air(context: Context, rollout: PromotionComponent) -> float:
@@ -141,15 +152,8 @@ def in_the_air(context: Context, rollout: PromotionComponent) -> float:
 def _send(context: Context, argocd: ArgoCD, rollout: PromotionComponent) -> Outcome | None:
     crashpoint("sync.before_intent")
     context.guard()
-    context.save(
-        rollout,
-        state=Rollout.SYNCING,
-        sync_intended_at=context.now(),
-        quarantine_until=None,
-        sync_sent=rollout.sync_sent + 1,
-        accepted_operation="",
-        message="sync sent",
-    )
+    if not _intend(context, rollout):
+        return wait(POLL_SECONDS, f"{MOST_IN_FLIGHT} syncs are on their way; {rollout.application} waits for its turn.")
     context.guard()
     crashpoint("sync.before_send")
     try:
@@ -168,15 +172,28 @@ def _send(context: Context, argocd: ArgoCD, rollout: PromotionComponent) -> Outc
     return None
 
 
+def _intend(context: Context, rollout: PromotionComponent) -> bool:
+    """Record that the sync is about to be sent; False where as many as may be are on their way to this Argo CD."""
+    with context.held():
+        if not room_for_one(context.promotion.environment.server_from):
+            return False
+        context.save(
+            rollout, state=Rollout.SYNCING, sync_intended_at=context.now(), quarantine_until=None,
+            sync_sent=rollout.sync_sent + 1, accepted_operation="", busy_looks=0, message="sync sent",
+        )  # fmt: skip
+    return True
+
+
 def _refused(context: Context, rollout: PromotionComponent, error: NotSent | Rejected) -> Outcome:
     """Certainly not applied: the intent is taken back, and the kind of refusal says what comes next."""
     context.save(rollout, sync_intended_at=None, quarantine_until=None, message=error.sentence)
     if isinstance(error, OperationInProgress):
-        return wait(POLL_SECONDS, f"Another operation runs on {rollout.application}; waiting for it.")
+        return wait(_patience(context, rollout), f"Another operation runs on {rollout.application}; waiting for it.")
     if isinstance(error, SyncWindowBlocked):
         return wait(30.0, f"A sync window of Argo CD holds {rollout.application}. It goes on when the window opens.")
     if isinstance(error, (NotSent, RateLimited)):
-        return wait(getattr(error, "retry_after", None) or 5.0, f"{error.sentence} Trying again.")
+        seconds = getattr(error, "retry_after", None) or context.timings.outage_seconds
+        return wait(seconds, f"{error.sentence} Trying again.")
     if isinstance(error, AutomatedSync):
         advice = "Switch automated sync off for this Application: the panel syncs it."
     else:
