@@ -81,8 +81,8 @@ def application(row: Application, message: str | None = None) -> dict[str, Any]:
     return {
         "name": row.name,
         "component": row.component,
-        "sync": row.sync,
-        "health": row.health,
+        "sync": row.known_sync,
+        "health": row.known_health,
         "operation": row.operation,
         "revision": row.revision,
         "message": said or "",

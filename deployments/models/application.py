@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
@@ -45,6 +46,30 @@ class Application(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether nothing was heard of it for so long that what was observed may not hold any more."""
+        if self.observed_at is None:
+            return False
+        return (timezone.now() - self.observed_at).total_seconds() > settings.TIMINGS.silence_seconds
+
+    @property
+    def known_sync(self) -> str:
+        """Argo CD's word, Unknown after a silence."""
+        return "Unknown" if self.is_silent else self.sync
+
+    @property
+    def known_health(self) -> str:
+        """Argo CD's word, Unknown after a silence."""
+        return "Unknown" if self.is_silent else self.health
+
+    @property
+    def health_words(self) -> str:
+        """What was known before a silence; empty where there is none."""
+        if not self.is_silent or not self.health or self.observed_at is None:
+            return ""
+        return f"Unknown, last {self.health} at {timezone.localtime(self.observed_at):%H:%M:%S}"
 
 
 class Observer(models.Model):

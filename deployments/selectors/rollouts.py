@@ -25,14 +25,19 @@ class ComponentRow:
     @property
     def sync(self) -> str:
         """Argo CD's word, Unknown where it was not observed."""
-        return (self.application.sync if self.application else "") or "Unknown"
+        return (self.application.known_sync if self.application else "") or "Unknown"
 
     @property
     def health(self) -> str:
         """Argo CD's word; Missing where the Application is gone."""
         if self.application is None or self.application.is_missing:
             return "Missing"
-        return self.application.health or "Unknown"
+        return self.application.known_health or "Unknown"
+
+    @property
+    def health_words(self) -> str:
+        """Words instead of Argo CD's, where it has been silent."""
+        return self.application.health_words if self.application and self.health == "Unknown" else ""
 
     @property
     def pods(self) -> str:

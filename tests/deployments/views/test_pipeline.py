@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from django.test import Client
+from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from controlpanel.core import audit
@@ -116,3 +119,15 @@ def test_a_promotion_that_ended_after_its_commit_makes_what_is_live_uncertain(cl
     page = text(client)
     assert "Git holds 2026.11.3:" in page
     assert "was canceled after its commit. Part of it may be live." in page
+
+
+def test_after_75_seconds_of_silence_what_was_seen_is_unknown_on_every_page(client: Client, stage: Stage) -> None:
+    row = make.rolling_out_backend(make.promotion(stage.old, stage.staging, by=stage.elif_))
+    pages = "/", "/environments/staging", f"/promotions/{row.number}"
+    seen = timezone.now() - timedelta(seconds=70)
+    Application.objects.update(observed_at=seen)
+    assert not any("Unknown, last" in text(client, page) for page in pages)
+    Application.objects.update(observed_at=seen - timedelta(seconds=6))
+    for page in pages:
+        assert "Unknown, last Progressing at" in text(client, page)
+    assert "Unknown, last Healthy at" in text(client)
