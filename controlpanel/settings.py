@@ -152,6 +152,7 @@ PANEL_HOOKS = {  # what the frame of every page asks of the apps above core; see
     "actor": "controlpanel.accounts.actors.of_request",
     "roles": "deployments.selectors.frame.roles",
     "count.promotions": "deployments.selectors.frame.count_open_promotions",
+    "warnings": "deployments.selectors.frame.warnings",
     "listen": "deployments.selectors.frame.may_listen",
 }
 

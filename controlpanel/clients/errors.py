@@ -159,7 +159,10 @@ class GitUnsafe(GitError):
 
 
 _BY_STATUS: dict[int, tuple[type[Rejected], str]] = {
-    401: (CredentialsRefused, "Give the panel a valid token (API keys do not renew themselves)."),
+    401: (
+        CredentialsRefused,
+        "Make a new token and set it for the panel's processes; API tokens do not renew themselves. `manage.py doctor` names the variable.",
+    ),
     403: (PermissionRefused, "Give the panel's account this right in the project's or the server's RBAC policy."),
     404: (NotFound, "Check the name, or run `script/manage bootstrap`."),
     409: (Conflict, "Read it again and repeat the change."),

@@ -1,8 +1,8 @@
 """What the frame of every page needs: navigation, theme, account, addresses.
 
 This package is a leaf, so what only other apps know is asked through `PANEL_HOOKS` of the settings, by dotted path:
-`title` () -> str, `actor` (request) -> an object with `may(right)`, `roles` (request) -> list of words, and
-`count.<counter>` (request) -> int.
+`title` () -> str, `actor` (request) -> an object with `may(right)`, `roles` (request) -> list of words, `warnings`
+(request) -> list of {"title", "text"} that stand above every page, and `count.<counter>` (request) -> int.
 """
 
 from __future__ import annotations
@@ -56,6 +56,7 @@ def panel(request: HttpRequest) -> dict[str, Any]:
         "navigation": SimpleLazyObject(lambda: navigation(request)) if signed_in else [],
         "account_name": str(user) if signed_in else "",
         "account_roles": SimpleLazyObject(lambda: _asked("roles", request, default=[])) if signed_in else [],
+        "warnings": SimpleLazyObject(lambda: _asked("warnings", request, default=[])) if signed_in else [],
         "live_url": address("events") if signed_in else "",
         "search_url": address("search") or address("releases"),
         "search_label": "Find anything" if address("search") else "Find a release",

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import time
 import uuid
+from datetime import datetime, timedelta
 from functools import lru_cache
 
 from django.http import HttpRequest
+from django.utils import timezone
 
 from controlpanel.accounts.actors import Actor, of_request
 from controlpanel.accounts.models import User
 from controlpanel.catalog import current
+from controlpanel.clients.tokens import WARN_DAYS, renewal
 from controlpanel.core.errors import ConflictError
 from controlpanel.core.permissions import Right
 from deployments.choices import OPEN
-from deployments.models import Preflight, Promotion
+from deployments.models import Observer, Preflight, Promotion
 
 TITLE_SECONDS = 60
 UNNAMED = "Control panel"
@@ -45,6 +48,27 @@ def count_open_promotions(request: HttpRequest) -> int:
     actor = of_request(request)
     counted = Promotion.objects.filter(state__in=OPEN).values_list("environment__name", flat=True)
     return sum(actor.may(Right.VIEW, name) for name in counted)
+
+
+def warnings(request: HttpRequest) -> list[dict[str, str]]:
+    """What administrators must look after soon: tokens of Argo CD that end, or have ended."""
+    if not of_request(request).may(Right.ADMINISTER):
+        return []
+    now = timezone.now()
+    ending = Observer.objects.filter(token_expires_at__lt=now + timedelta(days=WARN_DAYS)).order_by("token_expires_at")
+    return [
+        {"title": expiry_words(one.token_from, one.token_expires_at, now), "text": renewal(one.token_from)}
+        for one in ending
+        if one.token_expires_at is not None
+    ]
+
+
+def expiry_words(variable: str, end: datetime, now: datetime) -> str:
+    """One sentence on a token that ends, or has ended."""
+    if end <= now:
+        return f"The Argo CD token in {variable} expired on {end:%Y-%m-%d}."
+    days = (end - now).days
+    return f"The Argo CD token in {variable} expires on {end:%Y-%m-%d}, in {days} day{'s' if days != 1 else ''}."
 
 
 def may_listen(user: User, topic: str) -> bool:

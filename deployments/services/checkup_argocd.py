@@ -10,21 +10,21 @@ from controlpanel.catalog.models import Environment
 from controlpanel.clients.argocd import ArgoCD
 from controlpanel.clients.argocd_models import Application
 from controlpanel.clients.errors import NotFound, PermissionRefused
-from controlpanel.clients.tokens import token_expiry
+from controlpanel.clients.tokens import WARN_DAYS, renewal, token_expiry
 from controlpanel.configuration import named_variable
 from deployments.services.findings import Found, Level, clock, ok, plain_http
 
 NOTHING_YET = "app path does not exist"
 """What Argo CD says of an Application that nothing was promoted to yet."""
-EXPIRY_DAYS = 14
 LABEL, OURS = next(iter(argo.MANAGED_BY.items()))
-RIGHTS = (
-    ("applications", "get"),
-    ("applications", "create"),
-    ("applications", "update"),
-    ("applications", "sync"),
-    ("logs", "get"),
-)
+Wanted = tuple[tuple[str, str], ...]
+DAILY: Wanted = (("applications", "get"), ("applications", "sync"), ("logs", "get"))
+BOOTSTRAP: Wanted = (
+    ("projects", "get"), ("projects", "create"), ("projects", "update"),
+    ("applications", "get"), ("applications", "create"), ("applications", "update"),
+)  # fmt: skip
+OF_A_ROLE = "proj:"
+"""How the names of a project role's tokens begin."""
 
 
 def server(spec: EnvironmentSpec) -> Found:
@@ -47,14 +47,17 @@ def _version(version: str) -> Found:
 
 def _token(argocd: ArgoCD, spec: EnvironmentSpec) -> Found:
     who = argocd.userinfo()
+    expiry = token_expiry(named_variable(spec.argocd.token_from))
     if not who.logged_in:
+        why = "it is wrong, expired or revoked"
+        if expiry is not None and expiry < datetime.now(UTC):
+            why = f"it expired on {expiry:%Y-%m-%d}"
         yield (
             Level.FAIL,
-            f"The token in {spec.argocd.token_from} is not accepted: it is wrong, expired or revoked.",
-            f"Make a new one (`argocd account generate-token --account panel`) and set {spec.argocd.token_from}.",
+            f"The token in {spec.argocd.token_from} is not accepted: {why}.",
+            renewal(spec.argocd.token_from),
         )
         return
-    expiry = token_expiry(named_variable(spec.argocd.token_from))
     yield from _expiry(who.username, expiry, spec.argocd.token_from)
 
 
@@ -64,8 +67,8 @@ def _expiry(username: str, expiry: datetime | None, variable: str) -> Found:
         return
     days = (expiry - datetime.now(UTC)).days
     sentence = f"The token is {username}'s and expires on {expiry:%Y-%m-%d}, in {days} days."
-    if days < EXPIRY_DAYS:
-        yield Level.WARN, sentence, f"Make a new one and set {variable}; API tokens of Argo CD do not renew themselves."
+    if days < WARN_DAYS:
+        yield Level.WARN, sentence, renewal(variable)
     else:
         yield ok(sentence)
 
@@ -83,17 +86,37 @@ def environment(document: CatalogDocument, spec: EnvironmentSpec) -> Found:
 
 
 def _rights(argocd: ArgoCD, spec: EnvironmentSpec, username: str) -> Found:
-    project = spec.argocd.project
-    missing = [(resource, action) for resource, action in RIGHTS if not argocd.can_i(resource, action, project)]
+    """Those of daily work; those of bootstrap are asked of the token that it uses, and their lack stops no promotion."""
+    yield from _missing(argocd, spec, username, DAILY, Level.FAIL)
+    bootstrapping = connections.argocd_bootstrap(Environment.objects.get(name=spec.name))
+    who = bootstrapping.userinfo()
+    if not who.logged_in:
+        yield Level.WARN, "The token in ARGOCD_BOOTSTRAP_TOKEN is not accepted.", renewal("ARGOCD_BOOTSTRAP_TOKEN")
+        return
+    yield from _missing(bootstrapping, spec, who.username, BOOTSTRAP, Level.WARN)
+
+
+def _missing(argocd: ArgoCD, spec: EnvironmentSpec, username: str, wanted: Wanted, level: Level) -> Found:
+    """Each right that is missing, by name, with the line that grants it and where that belongs."""
+    project, purpose = spec.argocd.project, "daily work" if wanted is DAILY else "bootstrap"
+    missing = [right for right in wanted if not argocd.can_i(*right, project, "" if right[0] == "projects" else "*")]
     for resource, action in missing:
-        line = f"p, {username}, {resource}, {action}, {project}/*, allow"
         yield (
-            Level.FAIL,
-            f"The right {resource}, {action} is missing in the project {project}.",
-            f"Add `{line}` to the RBAC policy.",
+            level,
+            f"{username} lacks {resource}, {action} in the project {project}, for {purpose}.",
+            _grant(username, resource, action, project),
         )
     if not missing:
-        yield ok(f"{username} has every right in the project {project}.")
+        yield ok(f"{username} has every right for {purpose} in the project {project}.")
+
+
+def _grant(username: str, resource: str, action: str, project: str) -> str:
+    line = f"p, {username}, {resource}, {action}, {project}{'' if resource == 'projects' else '/*'}, allow"
+    if not username.startswith(OF_A_ROLE):
+        return f"Add `{line}` to policy.csv in the ConfigMap argocd-rbac-cm."
+    if resource == "projects":
+        return "No role of a project can have it: set ARGOCD_BOOTSTRAP_TOKEN to the token of an account."
+    return f"Add `{line}` to the policies of the role {username.rpartition(':')[2]} in the AppProject {project}."
 
 
 def _project(argocd: ArgoCD, spec: EnvironmentSpec) -> Found:

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 
 from celery import current_app
 from django.contrib.auth.decorators import login_not_required
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
+from django.db.models import Min
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import get_template
+from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from controlpanel.accounts.bearer import Bearer
+from controlpanel.clients.tokens import WARN_DAYS
 from controlpanel.core import problems
 from controlpanel.core.errors import UserError
 from controlpanel.core.metrics import CONTENT_TYPE, exposition
 from controlpanel.core.permissions import Right, declares
+from deployments.models import Observer
 from deployments.renderers.child import protection
 from deployments.selectors.measures import measures
 
@@ -44,6 +49,7 @@ def readyz(request: HttpRequest) -> HttpResponse:
     database = _state_of_database()
     told = {"database": database, "broker": _state_of_broker(), "renderer": _state_of_renderer()}
     is_ready = database == "ok"
+    told |= {"argocd_token": _state_of_tokens()} if is_ready else {}
     return JsonResponse({"status": "ok" if is_ready else "not ready", **told}, status=200 if is_ready else 503)
 
 
@@ -82,6 +88,14 @@ def _asked(connect: Callable[[], object]) -> str:
     except Exception:  # noqa: BLE001  # kombu raises many types; every one means that it is away
         return "away"
     return "ok"
+
+
+def _state_of_tokens() -> str:
+    """The end of the first one that is near, without its name: nobody has signed in here."""
+    end = Observer.objects.aggregate(first=Min("token_expires_at"))["first"]
+    if end is None or end > timezone.now() + timedelta(days=WARN_DAYS):
+        return "ok"
+    return f"{'expired' if end <= timezone.now() else 'expires'} on {end:%Y-%m-%d}"
 
 
 def _state_of_renderer() -> str:

@@ -180,7 +180,8 @@ class Reader:
         if isinstance(error, ClientError):
             try:
                 with self.leadership.fence():
-                    observations.unheard(self.server_from, str(error), stream_is_open=self.stream_is_open)
+                    facts = connections.token_expiry_of(self.server_from)
+                    observations.unheard(self.server_from, str(error), stream_is_open=self.stream_is_open, **facts)
             except LeadershipLost:
                 self.leads.clear()
             except DatabaseError as failed:
