@@ -16,7 +16,7 @@ from controlpanel.catalog import connections
 from controlpanel.catalog.document import CatalogDocument, ComponentSpec, parse, waves
 from controlpanel.catalog.errors import CatalogError
 from controlpanel.catalog.models import Environment
-from controlpanel.clients.errors import GitRefNotFound
+from controlpanel.clients.errors import GitRefNotFound, GitUnsafe
 from controlpanel.clients.git import GitRepository
 from controlpanel.core.crashpoints import crashpoint
 from controlpanel.core.errors import InvalidError
@@ -103,6 +103,10 @@ def _document(repository: GitRepository, release: Release, environment: Environm
         raise NotRenderable(
             f"Release {release.version} has a catalog that cannot be read: {error}", "Mend it and make a new release."
         ) from error
+    except UnicodeDecodeError as error:
+        raise NotRenderable(
+            f"platform.yaml of release {release.version} is not UTF-8.", "Save it as UTF-8 and make a new release."
+        ) from error
     except KeyError:
         raise NotRenderable(
             f"The catalog of release {release.version} knows no environment {environment.name}.",
@@ -152,7 +156,7 @@ def _render(
         return {}
     with tempfile.TemporaryDirectory(prefix="render-") as directory:
         source = Path(directory)
-        repository.export(release.commit, source)
+        _export(repository, release, source)
         requests = [
             RenderRequest(component=spec, environment=environment.name, source=source, images=_images(spec, release))
             for spec in specs
@@ -160,6 +164,13 @@ def _render(
         with ThreadPoolExecutor(2) as pool:
             results = list(pool.map(_render_one, requests))
     return {request.component.name: files for request, files in zip(requests, results, strict=True)}
+
+
+def _export(repository: GitRepository, release: Release, source: Path) -> None:
+    try:
+        repository.export(release.commit, source)
+    except GitUnsafe as error:  # it stays so at this commit: waiting would not help
+        raise NotRenderable(error.sentence, f"{error.remedy} Then make a new release.") from error
 
 
 def _render_one(request: RenderRequest) -> dict[str, bytes]:

@@ -14,9 +14,14 @@ from deployments.renderers.redaction import readable
 CONTEXT_LINES = 3
 MAXIMUM_LINES = 600
 MAXIMUM_COMPARED = 20_000
+MAXIMUM_LENGTH = 2_000
+"""Characters of a line that are shown."""
 
 _FILE = re.compile(r"(?P<component>[^/]+)/(?P<namespace>[^/]+)/(?P<kind>[A-Z][A-Za-z0-9]*)-(?P<name>[^/]+)\.yaml\Z")
 _GENERATED_NAME = re.compile(r"(?P<stem>.+)-[bcdfghkmt2456789]{10}\Z")
+_UNSEEN = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]"
+)
 _REWRITTEN = "(The values are equal; only the way in which they are written differs.)"
 
 
@@ -93,7 +98,14 @@ def _compare(before: str, after: str) -> tuple[int, int, str]:
         return 0, 0, _REWRITTEN
     if len(lines) > MAXIMUM_LINES:
         lines[MAXIMUM_LINES:] = [f"(… {len(lines) - MAXIMUM_LINES:,} more lines)"]
-    return added, removed, "\n".join(lines)
+    return added, removed, "\n".join(map(_shown, lines))
+
+
+def _shown(line: str) -> str:
+    """A line as it may be judged: what would show as nothing, or turn what follows around, is named; its end is counted."""
+    cut = len(line) - MAXIMUM_LENGTH
+    text = f"{line[:MAXIMUM_LENGTH]} (… {cut:,} more characters)" if cut > 0 else line
+    return _UNSEEN.sub(lambda match: f"⟨U+{ord(match[0]):04X}⟩", text)
 
 
 def _body(old: list[str], new: list[str]) -> Iterator[str]:

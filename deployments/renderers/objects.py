@@ -13,12 +13,15 @@ from controlpanel.catalog.yaml_text import canonical
 Object = dict[str, Any]
 
 CLUSTER = "_cluster"
+LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+"""The annotation in which kubectl keeps a copy of the whole object."""
 MAXIMUM_DEPTH = 100
 PINNED = re.compile(r"[a-z0-9][a-zA-Z0-9._:/-]*@sha256:[0-9a-f]{64}\Z")
 
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._:-]{0,251}[A-Za-z0-9])?\Z")
 _NAMESPACE = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\Z")
 _KIND = re.compile(r"[A-Z][A-Za-z0-9]{0,62}\Z")
+_NO_VALUES = "Name the secret in an ExternalSecret or SealedSecret; values do not belong in Git."
 _CONTAINERS = ("containers", "initContainers", "ephemeralContainers")
 
 
@@ -133,10 +136,19 @@ def _file_of(item: Object) -> str:
 def _refuse_secret_values(item: Object) -> None:
     if item.get("kind") != "Secret":
         return
-    keys = sorted(str(key) for field in ("data", "stringData") for key in (item.get(field) or {}))
-    if keys:
-        remedy = "Name the secret in an ExternalSecret or SealedSecret; values do not belong in Git."
-        raise ObjectRefused(f"{title(item)} holds values ({', '.join(keys)}).", remedy)
+    held = [item[field] for field in ("data", "stringData") if item.get(field)]
+    if held:
+        keys = sorted(str(key) for values in held if isinstance(values, Mapping) for key in values)
+        named = f" ({', '.join(keys)})" if keys else ""
+        raise ObjectRefused(f"{title(item)} holds values{named}.", _NO_VALUES)
+    if LAST_APPLIED in _annotations(item):
+        raise ObjectRefused(f"{title(item)} holds values in its annotation {LAST_APPLIED}.", _NO_VALUES)
+
+
+def _annotations(item: Object) -> Mapping[str, Any]:
+    metadata = item.get("metadata")
+    found = metadata.get("annotations") if isinstance(metadata, Mapping) else None
+    return found if isinstance(found, Mapping) else {}
 
 
 def _containers(value: Any) -> Iterator[Mapping[str, Any]]:

@@ -7,9 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from controlpanel.catalog.yaml_text import canonical
-from deployments.renderers.objects import ObjectRefused, objects_of
+from deployments.renderers.objects import LAST_APPLIED, ObjectRefused, objects_of
 
-_LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 _SECRET_NAME = re.compile(
     r"passw(or)?d|passphrase|secret|token|credential|(api|access|private|signing|encryption)[-_.]?key|\.(key|pem|p12|jks)\Z",
     re.IGNORECASE,
@@ -88,7 +87,7 @@ class _Hiding:
         """An entry of a mapping: hidden as the value of a variable with a secret's name, or as a copy of everything."""
         beside = _child(other, key)
         variable = key == "value" and isinstance(item, str) and looks_secret(str(parent.get("name", "")))
-        if variable or key == _LAST_APPLIED:
+        if variable or key == LAST_APPLIED:
             return self._hidden(item, beside)
         return self._value(item, beside)
 
