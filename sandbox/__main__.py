@@ -1,4 +1,5 @@
-"""The command line: `python -m sandbox --port …` serves, `python -m sandbox token …` prints an account's token."""
+"""The command line: `python -m sandbox --port …` serves, `… token …` prints an account's token,
+`… kubeconfig …` a kubeconfig."""
 
 from __future__ import annotations
 
@@ -15,6 +16,7 @@ import uvicorn
 
 from sandbox.app import create_app
 from sandbox.clock import Clock
+from sandbox.kubernetes_routes import kubeconfig
 from sandbox.store import Store
 from sandbox.tokens import Tokens
 from sandbox.world import Settings
@@ -64,6 +66,20 @@ def print_token(arguments: list[str]) -> None:
     print(tokens.account_token(given.account, given.expires_in))
 
 
+def print_kubeconfig(arguments: list[str]) -> None:
+    """Print a kubeconfig of the small Kubernetes API, with a token of an account."""
+    parser = argparse.ArgumentParser(prog="python -m sandbox kubeconfig", description="Print a kubeconfig.")
+    parser.add_argument("--state", type=Path, required=True)
+    parser.add_argument("--url", required=True, help="where the sandbox answers, for example http://127.0.0.1:8080")
+    parser.add_argument("--account", default="kubernetes", help="created if it is not there; may do nothing in Argo CD")
+    given = parser.parse_args(arguments)
+    store = Store(given.state)
+    tokens = Tokens(store, Clock())
+    if given.account not in store.read_all("account"):
+        tokens.create_account(given.account, [])
+    print(kubeconfig(given.url, tokens.account_token(given.account)), end="")
+
+
 class OneLine(logging.Formatter):
     """Time, level, logger and message on one line, a traceback included."""
 
@@ -98,10 +114,12 @@ def serve(arguments: list[str]) -> None:
 
 
 def main() -> None:
-    """Serve, or print a token."""
+    """Serve, or print a token or a kubeconfig."""
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     if sys.argv[1:2] == ["token"]:
         print_token(sys.argv[2:])
+    elif sys.argv[1:2] == ["kubeconfig"]:
+        print_kubeconfig(sys.argv[2:])
     else:
         serve(sys.argv[1:])
 

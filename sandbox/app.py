@@ -10,6 +10,7 @@ from starlette.middleware import Middleware
 
 from sandbox import (
     application_routes,
+    kubernetes_routes,
     operation_routes,
     project_routes,
     resource_routes,
@@ -47,6 +48,7 @@ def create_app(settings: Settings, heartbeat: float = HEARTBEAT_SECONDS) -> Star
         resource_routes,
         project_routes,
         stream_routes,
+        kubernetes_routes,
         sandbox_routes,
     )
     app = Server(
@@ -55,6 +57,7 @@ def create_app(settings: Settings, heartbeat: float = HEARTBEAT_SECONDS) -> Star
         exception_handlers={
             Exception: answer_panic,
             ApiError: answer_error,
+            kubernetes_routes.Refused: kubernetes_routes.answer_refusal,
             404: answer_not_found,
             405: answer_wrong_method,
         },

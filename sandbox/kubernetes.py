@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+import secrets
 from collections.abc import Callable
 from typing import Any
 
 from sandbox.cluster import PRIVATE, Cluster
 from sandbox.deployments import Deployments, template_hash
 from sandbox.documents import Document, look
+from sandbox.manifests import Key
 from sandbox.pods import Pods, is_alive
 from sandbox.workloads import DaemonSets, Jobs, StatefulSets
 
@@ -92,4 +95,19 @@ class Kubernetes:
         del manifest[PRIVATE]["due"]
         manifest["status"] = simple(manifest, self.cluster.clock.stamp())
         self.cluster.put(manifest)
+        if manifest["kind"] == "ExternalSecret" and "binding" in manifest["status"]:
+            self._write_secret(manifest)
         return None
+
+    def _write_secret(self, manifest: Document) -> None:
+        """What the operator makes of a synced ExternalSecret: keys with a random value, in no Application's tree."""
+        name, namespace = manifest["status"]["binding"]["name"], manifest["metadata"]["namespace"]
+        keys = [item["secretKey"] for item in look(manifest, "spec", "data", default=[]) if "secretKey" in item]
+        values = {key: base64.b64encode(secrets.token_bytes(12)).decode() for key in keys}
+        live = self.cluster.get(Key("", "Secret", namespace, name))
+        if live is not None:
+            self.cluster.replace(live, live | {"data": {**live.get("data", {}), **values}})
+        elif look(manifest, "spec", "target", "creationPolicy", default="Owner") == "Owner":
+            metadata = {"name": name, "namespace": namespace}
+            secret = {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": "Opaque", "data": values}
+            self.cluster.create(secret, "")

@@ -5,8 +5,12 @@ from __future__ import annotations
 import re
 
 EXCEPTIONS: tuple[tuple[str, str], ...] = (
-    (r"(manifest|State)\.(spec|status)\..* absent$", "what API server, scheduler and kubelet fill in by default"),
+    (
+        r"(manifest|State|^kubernetes-dry-run 0 \.body)\.(spec|status)\..* absent$",
+        "what API server, scheduler and kubelet fill in by default",
+    ),
     (r"\.systemInfo\.", "the recorded nodes were simulated by another program"),
+    (r"^kubernetes-dry-run 10 \.body\.git(Version|Commit)$", "the recorded build had no version"),
     (r"^auth \d+ \.body\.(Version|KustomizeVersion)$", "the recorded build had no version and no kustomize"),
     (r"^sync-success 15 \.body\.nodes\.Pod/", "recorded old Pods took 30 s to go, here 2 s"),
     (

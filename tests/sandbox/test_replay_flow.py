@@ -147,6 +147,8 @@ def test_delete(stage: Stage) -> None:
     with Watch(stage.deployer, stage.running.url, projects="hub") as watch:
         replay.slowly(0, 1)
     replay.same_order(5, watch, "auto")
+    last = [application["status"] for kind, application in watch.applications() if kind == "DELETED"]
+    assert [(status["sync"]["status"], status["health"]["status"]) for status in last] == [("OutOfSync", "Missing")]
     stage.create("sync-success")
     for index in (2, 4):
         silent(stage.deployer, exchange("delete", index).path, exchange("delete", index).params)
