@@ -103,7 +103,7 @@ def _verdict(context: Context, rollout: PromotionComponent, read: Read) -> Verdi
     """What the read proves. The history proves an operation of ours that a later one replaced; a later commit of
     another writer counts as ours where it leaves the component's files alone."""
     commit = context.promotion.commit
-    marker: str | None = context.marker
+    marker: str | None = None if read.automated else context.marker  # there the controller's own operation counts
     verdict = read.rolled_out_at(commit, marker)
     if verdict.standing == "superseded" and read.deployed(commit):
         marker = None

@@ -21,6 +21,7 @@ from controlpanel.clients.errors import (
 from controlpanel.core.crashpoints import crashpoint
 from deployments.choices import Rollout, State
 from deployments.models import PromotionComponent
+from deployments.steps import automated
 from deployments.steps.base import Context, Outcome, move_to, pause, wait
 from deployments.steps.equivalence import equivalent
 from deployments.steps.in_flight import MOST_IN_FLIGHT, room_for_one
@@ -70,6 +71,12 @@ def _accept(context: Context, argocd: ArgoCD, rollout: PromotionComponent) -> Ou
         if application.sync_status == "Synced":
             _left_alone(context, rollout)
             return None
+    if application.automated and refresh is None:
+        context.guard()
+        application = argocd.get_application(rollout.application, context.project, refresh="normal")
+    if application.automated and automated.has_taken(context, application, rollout):
+        _accepted(context, rollout, application)
+        return None
     if application.operation_in_progress and not application.operation_orphaned:
         return _busy(context, rollout, application)
     if (remaining := in_the_air(context, rollout)) > 0:
@@ -79,7 +86,9 @@ def _accept(context: Context, argocd: ArgoCD, rollout: PromotionComponent) -> Ou
     if rollout.sync_intended_at and application.deployed(context.promotion.commit):
         _accepted(context, rollout)  # ours was sent, ran and was followed by someone else's: observing judges it
         return None
-    return _send(context, argocd, rollout)
+    if application.automated and not rollout.sync_intended_at and rollout.busy_looks < automated.LOOKS:
+        return wait(_patience(context, rollout), f"Waiting for the automated sync of {rollout.application}.")
+    return _send(context, argocd, rollout, None if application.automated else context.promotion.commit)
 
 
 def _is_old(context: Context, application: Application, rollout: PromotionComponent) -> bool:
@@ -149,7 +158,7 @@ def in_the_air(context: Context, rollout: PromotionComponent) -> float:
     return float((until - context.now()).total_seconds())
 
 
-def _send(context: Context, argocd: ArgoCD, rollout: PromotionComponent) -> Outcome | None:
+def _send(context: Context, argocd: ArgoCD, rollout: PromotionComponent, revision: str | None) -> Outcome | None:
     crashpoint("sync.before_intent")
     context.guard()
     if not _intend(context, rollout):
@@ -157,7 +166,7 @@ def _send(context: Context, argocd: ArgoCD, rollout: PromotionComponent) -> Outc
     context.guard()
     crashpoint("sync.before_send")
     try:
-        application = argocd.sync(rollout.application, context.project, context.promotion.commit, context.marker)
+        application = argocd.sync(rollout.application, context.project, revision, context.marker)
     except Ambiguous as error:
         context.save(
             rollout, quarantine_until=context.later(context.timings.quarantine_seconds), message=error.sentence
@@ -194,11 +203,9 @@ def _refused(context: Context, rollout: PromotionComponent, error: NotSent | Rej
     if isinstance(error, (NotSent, RateLimited)):
         seconds = getattr(error, "retry_after", None) or context.timings.outage_seconds
         return wait(seconds, f"{error.sentence} Trying again.")
-    if isinstance(error, AutomatedSync):
-        advice = "Switch automated sync off for this Application: the panel syncs it."
-    else:
-        advice = error.remedy
+    if isinstance(error, AutomatedSync):  # switched on since we looked
+        return wait(_patience(context, rollout), f"{rollout.application} syncs by itself by now; looking again.")
     return pause(
-        "sync_refused", error.sentence, advice=advice, application=rollout.application, raw=getattr(error, "text", ""),
+        "sync_refused", error.sentence, advice=error.remedy, application=rollout.application, raw=getattr(error, "text", ""),
         effect="Git holds the commit; what was live stays live.",
     )  # fmt: skip

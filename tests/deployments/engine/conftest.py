@@ -27,14 +27,18 @@ class FakeArgoCD:
 
     applications: dict[str, Any] = field(default_factory=dict)
     requests: list[tuple[str, str]] = field(default_factory=list)
+    revisions: list[str | None] = field(default_factory=list)
 
     def get_application(self, name: str, project: str, refresh: str | None = None) -> Application:
         self.requests.append(("refresh" if refresh else "get", name))
         return self._answer(name)
 
-    def sync(self, name: str, project: str, revision: str, promotion_id: str, prune: bool = True) -> Application:
+    def sync(self, name: str, project: str, revision: str | None, promotion_id: str, prune: bool = True) -> Application:
         self.requests.append(("sync", name))
-        self.applications[name] = synced(name, promotion_id, revision, operation_running=True, operation_phase="")
+        self.revisions.append(revision)
+        self.applications[name] = synced(
+            name, promotion_id, revision or rows.COMMIT, operation_running=True, operation_phase=""
+        )
         return self._answer(name)
 
     def terminate(self, name: str, project: str) -> None:

@@ -32,7 +32,7 @@ def syncing(promoted: Callable[[], Promotion]) -> Promotion:
 def test_tries_that_meet_the_same_outage_come_later_and_later_and_start_anew_after_an_answer(
     argocd: FakeArgoCD, git: FakeGit, syncing: Promotion, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(advance.random, "uniform", lambda low, high: 1.0)
+    monkeypatch.setattr("random.uniform", lambda low, high: 1.0)
     argocd.applications[NAME] = NotSent("Argo CD is away.")
 
     def again() -> float:
