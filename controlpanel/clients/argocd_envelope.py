@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import httpx
 
 from controlpanel.clients import errors
-from controlpanel.clients.argocd_json import Json, mapping, text
+from controlpanel.clients.argocd_json import Json, mapping, storable, text
 
 SYSTEM = "Argo CD"
 _NOT_AN_OBJECT: Json = {}
@@ -58,5 +58,5 @@ def _number(document: Json, key: str) -> int:
 
 
 def _plain(body: bytes, document: Json) -> str:
-    said = body[:500].decode(errors="replace").strip()
+    said = storable(body[:500].decode(errors="replace")).strip()
     return "" if document is not _NOT_AN_OBJECT or said.startswith("<") else said

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 Json = Mapping[str, Any]
+_NOT_STORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 def mapping(document: Json, key: str) -> Json:
@@ -21,12 +23,17 @@ def mappings(document: Json, key: str) -> tuple[Json, ...]:
 
 def strings(document: Json, key: str) -> tuple[str, ...]:
     value = document.get(key)
-    return tuple(entry for entry in value if isinstance(entry, str)) if isinstance(value, list) else ()
+    return tuple(storable(entry) for entry in value if isinstance(entry, str)) if isinstance(value, list) else ()
 
 
 def text(document: Json, key: str) -> str:
     value = document.get(key)
-    return value if isinstance(value, str) else ""
+    return storable(value) if isinstance(value, str) else ""
+
+
+def storable(said: str) -> str:
+    """Text without what PostgreSQL cannot hold: a container's last words, which Kubernetes hands on, may be any bytes."""
+    return _NOT_STORABLE.sub("\N{REPLACEMENT CHARACTER}", said)
 
 
 def integer(document: Json, key: str) -> int:
@@ -48,7 +55,8 @@ def moment(document: Json, key: str) -> datetime | None:
 
 
 def texts(document: Json, key: str) -> dict[str, str]:
-    return {name: value for name, value in mapping(document, key).items() if isinstance(value, str)}
+    found = mapping(document, key).items()
+    return {storable(name): storable(value) for name, value in found if isinstance(value, str)}
 
 
 def without_zeros(value: Any) -> Any:

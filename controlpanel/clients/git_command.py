@@ -126,7 +126,7 @@ class GitCommand:
             ) from None
         finally:
             _end(child)
-        output = Output(child.returncode, stdout, self._redacted(stderr.decode(errors="replace")))
+        output = Output(child.returncode, stdout, self._redacted(stderr.decode(errors="replace").replace("\0", "")))
         if output.code not in allowed:
             raise classified(output, self._address, _verb(arguments))
         return output

@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from controlpanel.core.errors import InvalidError, UserError
+from controlpanel.core.words import is_fit
 
 
 class HeadersMiddleware:
@@ -52,8 +53,8 @@ class UserErrorMiddleware:
         return self.get_response(request)
 
     def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> HttpResponse | None:
-        """Refuse text that PostgreSQL cannot hold; the API says which field it was in."""
-        if request.path.startswith("/api/") or not any("\x00" in text for text in _texts(request)):
+        """Refuse text that cannot be kept or shown; the API says which field it was in."""
+        if request.path.startswith("/api/") or all(map(is_fit, _texts(request))):
             return None
         error = InvalidError("The request holds a character that no text may have.", "Type it anew instead of pasting.")
         return render(request, "error.html", {"error": error}, status=error.status)

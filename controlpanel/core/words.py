@@ -1,15 +1,24 @@
-"""Kinds of text that the API takes: bounded, and such that PostgreSQL can hold them."""
+"""Kinds of text that the API takes: bounded, and such that they can be kept and shown."""
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any
 
 from ninja.params.functions import Header
 from pydantic import AfterValidator, Field
 
+_UNFIT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def is_fit(text: str) -> bool:
+    """Whether text may be kept and shown: PostgreSQL cannot hold some characters, terminals obey some, and some turn
+    the words around them the other way."""
+    return not _UNFIT.search(text)
+
 
 def _storable(text: str) -> str:
-    if "\x00" in text or not text.isascii() and any("\ud800" <= letter <= "\udfff" for letter in text):
+    if not is_fit(text):
         raise ValueError("holds a character that no text may have")
     return text
 
