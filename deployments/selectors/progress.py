@@ -189,9 +189,18 @@ def _wave_words(number: int, names: Sequence[str], rollouts: Sequence[PromotionC
     changed = [row.component for row in rows if row.is_changed] if rows else list(names)
     same = [row.component for row in rows if not row.is_changed]
     running = [row for row in rows if row.state not in (Rollout.WAITING, Rollout.DONE) and row.message]
-    detail = "; ".join(f"{row.component}: {row.message}" if len(rows) > 1 else row.message for row in running)
+    detail = running[0].message if running else ""
+    if running and len(changed) > 1:
+        detail = (
+            f"{sum(row.is_changed and row.state == Rollout.DONE for row in rows)} of {len(changed)} components done"
+        )
     if not detail and same and changed:
         detail = f"{', '.join(same)} unchanged"
     elif not detail and same:
         detail = "unchanged"
+    elif not detail and rows:
+        done = all(row.state == Rollout.DONE for row in rows)
+        detail = ", ".join(sorted({row.message for row in rows if row.message})) if done else ""
+    if not detail and number > 1:
+        detail = f"after wave {number - 1}"
     return f"Wave {number}: {', '.join(changed or same or names)}", detail

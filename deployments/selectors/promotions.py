@@ -18,7 +18,7 @@ from controlpanel.core.errors import AbsentError
 from controlpanel.core.models import AuditEvent
 from controlpanel.core.permissions import Right
 from controlpanel.core.presentation.wording import duration
-from deployments.choices import OPEN, TERMINAL, Rollout
+from deployments.choices import OPEN, TERMINAL, Rollout, State
 from deployments.models import Application, GateResult, Promotion, PromotionComponent
 from deployments.selectors.estimates import remaining_seconds, usual_seconds
 from deployments.selectors.progress import Step, spans_of, steps_of, waves_of
@@ -40,12 +40,9 @@ class Card:
 
     @property
     def is_open(self) -> bool:
-        """Shown in full while it runs or is stuck; of an ended promotion nothing is shown as it is now."""
-        return not self.rollout.promotion.is_terminal and self.rollout.state in (
-            Rollout.SYNCING,
-            Rollout.ROLLING_OUT,
-            Rollout.STUCK,
-        )
+        """Shown in full among the waves while it waits for a person; what runs is shown above them, in a place that
+        keeps its height. Of an ended promotion nothing is shown as it is now."""
+        return self.is_stuck and not self.rollout.promotion.is_terminal
 
     @property
     def is_stuck(self) -> bool:
@@ -65,9 +62,9 @@ class Card:
 
     @property
     def new_pods(self) -> list[dict[str, Any]]:
-        """Pods of the newest generation, those that are not ready first."""
-        pods = [pod for pod in self._pods if pod["is_new"]]
-        return [{**pod, "word": _pod_word(pod)} for pod in sorted(pods, key=is_ready)]
+        """Pods of the newest generation as they came; where a person has to look, those that are not ready first."""
+        pods = sorted((pod for pod in self._pods if pod["is_new"]), key=_came)
+        return [{**pod, "word": _pod_word(pod)} for pod in (sorted(pods, key=is_ready) if self.is_stuck else pods)]
 
     @property
     def old_pods(self) -> int:
@@ -153,6 +150,13 @@ class Followed:
     def cards(self) -> list[Card]:
         """The components in the order of the waves."""
         return [card for wave in self.waves for card in wave.cards]
+
+    @property
+    def moving(self) -> list[Card]:
+        """The components of the wave that rolls out, where it changes them."""
+        if self.promotion.state not in (State.SYNCING, State.ROLLING_OUT, State.CANCELING):
+            return []
+        return [card for card in self.cards if card.rollout.wave == self.promotion.wave and card.rollout.is_changed]
 
     @property
     def current(self) -> Step | None:
@@ -245,6 +249,11 @@ def _left(steps: Sequence[Step], usual: dict[str, float]) -> str:
     spent = (timezone.now() - current.started_at).total_seconds()
     left = seconds - min(spent, usual[current.key])
     return duration(left) if left >= 1 else ""
+
+
+def _came(pod: Mapping[str, Any]) -> tuple[str, str]:
+    """When the pod came, and its name."""
+    return str(pod.get("created_at") or ""), str(pod["name"])
 
 
 def _pod_word(pod: Mapping[str, Any]) -> str:

@@ -47,7 +47,7 @@ def promotion(request: HttpRequest, identifier: str) -> HttpResponse:
         "followed": followed, "promotion": row, "environment": row.environment, "tab": tab,
         "tabs": [{"label": name.capitalize(), "href": f"?tab={name}", "current": name == tab} for name in TABS],
         "entries": _entries(row, followed.events), "choices": _choices(actor, row), "head_title": _title(followed),
-        "icon": _icon(row), "badge_word": _badge(followed), "abort_reason": _abort_reason(actor, row),
+        "icon": _icon(row), "badge_word": _badge(followed), "now_words": _now(followed), "abort_reason": _abort_reason(actor, row),
         "is_mine": row.claimed_by == actor.name, "is_moving": row.state in (*WAITING, *RUNNING, State.CANCELING),
         "trailers": _trailers(row), "result": _result(followed), "topics": f"promotion.{row.pk} environment.{row.environment.name}",
         "claim_reason": "" if actor.may(Right.PROMOTION_CLAIM, row.environment.name) else NEEDS,
@@ -184,6 +184,12 @@ def _badge(followed: Followed) -> str:
     if row.state in (State.SYNCING, State.ROLLING_OUT) and followed.waves:
         return f"{word}, wave {row.wave} of {len(followed.waves)}"
     return word
+
+
+def _now(followed: Followed) -> str:
+    """What the current step says of itself, else the word of the state."""
+    said = followed.current.detail if followed.current else ""
+    return said or status_of("promotion", followed.promotion.state).word
 
 
 def _icon(row: Promotion) -> str:

@@ -21,8 +21,11 @@ PASSWORD = "promote-with-care"
 ROLLOUT_MS = 60_000
 SHIFT = """
 window.shift = 0;
-new PerformanceObserver(list => { for (const entry of list.getEntries()) if (!entry.hadRecentInput) window.shift += entry.value })
-  .observe({type: "layout-shift", buffered: true});
+window.shifted = [];
+new PerformanceObserver(list => { for (const entry of list.getEntries()) if (!entry.hadRecentInput) {
+  window.shift += entry.value;
+  if (entry.value > 0.001) window.shifted.push([entry.value.toFixed(4), ...entry.sources.map(one => one.node?.outerHTML?.slice(0, 80) ?? "text")]);
+} }).observe({type: "layout-shift", buffered: true});
 """
 
 
@@ -94,7 +97,7 @@ def test_a_release_goes_to_production_live_and_git_holds_what_the_page_showed(pa
         page.evaluate("window.sameDocument = true")
         expect(page.locator("h1")).to_contain_text("Succeeded", timeout=ROLLOUT_MS)
         assert page.evaluate("window.sameDocument") is True, "the page was reloaded"
-        assert page.evaluate("window.shift") <= 0.02
+        assert page.evaluate("window.shift") <= 0.02, "\n".join(map(str, page.evaluate("window.shifted")))
         assert digest_in_git(panel.world, f"env/{environment}") == shown
         log = panel.world.git("log", "--format=%(trailers:key=Render-Digest,valueonly)", f"env/{environment}")
         assert log.split() == [shown]
@@ -114,8 +117,8 @@ def test_a_release_that_is_stuck_says_where_why_and_what_to_do_and_can_be_aborte
     expect(page.locator("h1")).to_contain_text("Paused", timeout=ROLLOUT_MS)
     page.goto(f"{panel.url}/promotions?environment=staging&state=paused")
     page.locator("main table a").first.click()
-    page.get_by_role("button", name=re.compile("Abort")).first.click()
-    page.get_by_role("dialog").get_by_role("button", name="Abort promotion").click()
+    page.get_by_role("link", name="Abort after commit…").click()
+    page.get_by_role("dialog").get_by_role("button", name="Abort after commit").click()
     expect(page.locator("h1")).to_contain_text("Canceled", timeout=ROLLOUT_MS)
     assert panel.complaints == []
 

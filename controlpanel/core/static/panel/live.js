@@ -38,7 +38,7 @@ async function read(id) {
     await htmx.ajax("GET", element.getAttribute("hx-get"), { source: element, target: element, swap: "morph" });
   } catch { /* said by htmx:sendError below */ }
   fragment.busy = false;
-  if (!document.getElementById(id)?.dataset.live) recount();
+  if (document.getElementById(id)?.dataset.title && !document.getElementById(id).dataset.live) recount();
   if (fragment.again) {
     fragment.again = false;
     refresh(element);
