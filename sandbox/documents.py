@@ -13,9 +13,11 @@ def look(document: Mapping[str, Any] | None, *path: str, default: Any = None) ->
     """The value below these keys, or `default` where a key is missing or null on the way."""
     value: Any = document
     for key in path:
-        if not isinstance(value, Mapping) or value.get(key) is None:
+        if not isinstance(value, dict):  # of a dict itself: this is asked a thousand times for each rollout
             return default
-        value = value[key]
+        value = value.get(key)
+        if value is None:
+            return default
     return value
 
 

@@ -55,15 +55,11 @@ def parse_key(text: str) -> Key:
 
 def key_of(manifest: Mapping[str, Any]) -> Key:
     """The key of a manifest."""
-    version = str(manifest.get("apiVersion", ""))
-    group = version.rpartition("/")[0]
+    group = str(manifest.get("apiVersion", "")).rpartition("/")[0]
     metadata = manifest.get("metadata")
-    return Key(
-        group,
-        str(manifest.get("kind", "")),
-        look(metadata, "namespace", default=""),
-        look(metadata, "name", default=""),
-    )
+    if not isinstance(metadata, dict):
+        metadata = {}
+    return Key(group, str(manifest.get("kind", "")), metadata.get("namespace") or "", metadata.get("name") or "")
 
 
 def version_of(manifest: Document) -> str:

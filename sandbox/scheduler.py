@@ -27,6 +27,7 @@ class Scheduler:
         self._due: dict[tuple[str, str], float] = {}
         self._sequence = itertools.count()
         self._changed = asyncio.Event()
+        self._stopped = False
 
     def register(self, kind: str, step: Step) -> None:
         """Give the step that runs for every name of this kind."""
@@ -46,11 +47,16 @@ class Scheduler:
         self._changed.set()
 
     async def run(self) -> None:
-        """Run due steps until cancelled, letting requests in between."""
-        while True:
+        """Run due steps until `stop`, letting requests in between."""
+        while not self._stopped:
             self._changed.clear()
             self._run_due(limit=50)
             await self._wait()
+
+    def stop(self) -> None:
+        """Let `run` return. A cancellation may be lost in the moment in which something becomes due (`asyncio.wait_for`)."""
+        self._stopped = True
+        self._changed.set()
 
     def _run_due(self, limit: int) -> None:
         while self._heap and limit and self._heap[0][0] <= self.clock.epoch():

@@ -85,10 +85,11 @@ class World:
     async def stop(self) -> None:
         """Stop time and write everything."""
         self.hub.close()
+        self.scheduler.stop()
+        await self._loops[0]
+        self._loops[1].cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._loops[1]
         await self.controller.stop()
         self.repositories.close()
-        for loop in self._loops:
-            loop.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await loop
         self.store.close()
