@@ -142,7 +142,8 @@ def test_every_call_has_a_deadline_and_a_refresh_has_its_own(name: str, read: fl
     recorder = Recorder()
     recorder.client._transport.timeouts = Timeouts(connect=4, read=11, refresh=21, silence=46)
     CALLS[name](recorder.client)
-    assert recorder.sent[0].extensions["timeout"] == {"connect": 4, "read": read, "write": 11, "pool": 4}
+    left = pytest.approx(read, abs=0.5)  # less what it waited for its turn
+    assert recorder.sent[0].extensions["timeout"] == {"connect": 4, "read": left, "write": 11, "pool": 4}
 
 
 def test_a_stream_asks_for_heartbeats_and_no_compression() -> None:
