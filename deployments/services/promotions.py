@@ -278,7 +278,11 @@ def _reset_rollouts(promotion: Promotion, *, send_again: bool, spent: str) -> No
     if send_again:
         stuck = open_rollouts.filter(state=Rollout.STUCK)
         stuck.update(
-            sync_intended_at=None, quarantine_until=None, accepted_operation="", spent_operation=spent, **{**fresh, "state": Rollout.WAITING}
+            sync_intended_at=None,
+            quarantine_until=None,
+            accepted_operation="",
+            spent_operation=spent,
+            **{**fresh, "state": Rollout.WAITING},
         )
     followed = open_rollouts.filter(state__in=(Rollout.STUCK, Rollout.ROLLING_OUT))
     followed.update(**{**fresh, "state": Rollout.ROLLING_OUT})
