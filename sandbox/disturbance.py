@@ -48,8 +48,11 @@ class Disturbance:
         """Do at once what new rules ask for, and take back what old ones did."""
         skew = [rule["seconds"] for rule in self.faults.rules if rule.effect == "clock-skew"]
         self.controller.clock.skew = float(sum(skew))
-        if not any(rule.effect == "stale-status" for rule in self.faults.rules):
+        effects = {rule.effect for rule in self.faults.rules}
+        if "stale-status" not in effects:
             self._stale.clear()
+        if "restart" not in effects:
+            self.faults.down_until = 0.0
         self._look_again()
         for rule in self.faults.rules:
             if rule.effect == "restart" and not rule.fired:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import time
 from collections.abc import Iterator
@@ -128,11 +129,14 @@ def test_a_silent_stream_sends_neither_changes_nor_heartbeats_and_stays_open(tmp
             lines = answer.iter_lines()
             while next(lines) != ":":
                 pass
-            switch_on(admin, {"effect": "stream-silent", "seconds": 0.8, "next": 1})
-            started = time.monotonic()
-            while time.monotonic() - started < 0.3:
-                next(lines)
-            assert time.monotonic() - started >= 0.7
+            switch_on(admin, {"effect": "stream-silent", "seconds": 1.5, "next": 1})
+            ended = time.monotonic() + 4
+            arrivals = [time.monotonic()]
+            while arrivals[-1] < ended:
+                assert next(lines) in (":", "")
+                arrivals.append(time.monotonic())
+            gaps = [after - before for before, after in itertools.pairwise(arrivals)]
+            assert max(gaps) >= 1
     finally:
         running.stop()
 
@@ -155,9 +159,9 @@ def test_a_restart_ends_every_stream_and_nobody_is_at_home_for_a_while(created: 
     with created.http.stream("GET", STREAM) as answer:
         events = changes(answer)
         next(events)
-        switch_on(created, {"effect": "restart", "seconds": 0.5})
+        switch_on(created, {"effect": "restart", "seconds": 600})
         assert list(events) == []
     with pytest.raises(httpx.ReadError):
         created.get("/api/version")
-    time.sleep(0.5)
+    switch_on(created)
     assert created.get("/api/version").status_code == 200
