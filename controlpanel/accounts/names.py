@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from controlpanel.core.errors import InvalidError
 
-_ACCOUNT = re.compile(r"[\w.@+-]{1,150}")
+_ACCOUNT = re.compile(r"[\w.@+-]{1,100}")
 _TOKEN = re.compile(r"[\w.@+:/-]{1,100}")
 _TOGETHER = 140
 _PLACE = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
@@ -17,7 +17,7 @@ _MAIL = re.compile(r"[^\s@,;<>\"]{1,64}@[A-Za-z0-9.-]{1,250}")
 def check_account(name: str) -> None:
     """Raise `InvalidError` unless it can be the name of an account."""
     _check(
-        _ACCOUNT, name, "cannot be the name of a person", "Use at most 150 letters, digits and . @ + - _.", "username"
+        _ACCOUNT, name, "cannot be the name of a person", "Use at most 100 letters, digits and . @ + - _.", "username"
     )
 
 

@@ -59,7 +59,7 @@ def test_a_place_for_copies_that_cannot_be_written_is_named(tmp_path: Path) -> N
 
 COMMANDS = [
     ("create_user", "", "--role", "viewer"),
-    ("create_user", "n" * 151, "--role", "viewer"),
+    ("create_user", "n" * 101, "--role", "viewer"),
     ("create_user", "ada\nRequested-By: someone", "--role", "viewer"),
     ("create_user", "token ci", "--role", "viewer"),
     ("create_user", "ada", "--role", "king"),
