@@ -20,10 +20,14 @@ from tests.world import World, running_world, until
 PASSWORD = "promote-with-care"
 ROLLOUT_MS = 60_000
 SHIFT = """
+// Cumulative layout shift as browsers define it: the worst window of at most 5 s without a gap of 1 s.
 window.shift = 0;
 window.shifted = [];
+const current = {sum: 0, first: 0, last: 0};
 new PerformanceObserver(list => { for (const entry of list.getEntries()) if (!entry.hadRecentInput) {
-  window.shift += entry.value;
+  const goesOn = entry.startTime - current.last < 1000 && entry.startTime - current.first < 5000;
+  Object.assign(current, goesOn ? {sum: current.sum + entry.value} : {sum: entry.value, first: entry.startTime}, {last: entry.startTime});
+  window.shift = Math.max(window.shift, current.sum);
   if (entry.value > 0.001) window.shifted.push([entry.value.toFixed(4), ...entry.sources.map(one => one.node?.outerHTML?.slice(0, 80) ?? "text")]);
 } }).observe({type: "layout-shift", buffered: true});
 """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from functools import partial
 
+import httpx
 import pytest
 
 from sandbox.clock import epoch_of

@@ -60,13 +60,14 @@ def test_the_operation_succeeds_while_sync_and_health_describe_the_commit_before
         return settled(found)
 
     deployer.wait("backend-staging", watch)
-    assert seen == [
+    order = [
         (True, None, first, first),
         (True, "Running", first, first),
-        (True, "Running", first, second),
+        (True, "Running", first, second),  # for milliseconds: a poll may miss it
         (False, "Succeeded", first, second),
         (False, "Succeeded", second, second),
     ]
+    assert seen in (order, order[:2] + order[3:])
 
 
 def deploy(argo: Argo, repository: DeployRepository, name: str = "backend-staging") -> str:

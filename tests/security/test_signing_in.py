@@ -75,8 +75,14 @@ def test_signing_in_gives_a_new_session(elif_: User) -> None:
 
 @pytest.mark.parametrize(
     "address",
-    ["//evil.example", "https://evil.example", "/\\evil.example", "javascript:alert(1)", "\x01//evil.example"],
+    ["//evil.example", "https://evil.example", "/\\evil.example", "javascript:alert(1)"],
 )
 def test_signing_in_never_leads_to_another_site(elif_: User, address: str) -> None:
     answer = Client().post("/login", {"username": "elif", "password": PASSWORD, "next": address})
     assert (answer.status_code, answer.headers["Location"]) == (302, "/")
+
+
+def test_an_address_with_characters_that_no_address_holds_is_refused(elif_: User) -> None:
+    answer = Client().post("/login", {"username": "elif", "password": PASSWORD, "next": "\x01//evil.example"})
+    assert 400 <= answer.status_code < 500
+    assert "Location" not in answer.headers
