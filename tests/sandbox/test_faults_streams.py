@@ -125,6 +125,7 @@ def test_a_silent_stream_sends_neither_changes_nor_heartbeats_and_stays_open(tmp
         deploy = DeployRepository(tmp_path / "deploy")
         deploy.commit("empty", text="")
         assert admin.post("/api/v1/applications", manifest("backend", deploy), validate="false").status_code == 200
+        admin.wait("backend", lambda found: "reconciledAt" in found["status"])
         with admin.http.stream("GET", STREAM, headers={"Accept": "text/event-stream"}) as answer:
             lines = answer.iter_lines()
             while next(lines) != ":":
