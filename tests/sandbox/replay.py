@@ -189,16 +189,17 @@ def _text_of(found: Exchange) -> str:
 class Watch:
     """Follows the application stream meanwhile."""
 
-    def __init__(self, argo: Argo, url: str, **params: str) -> None:
+    def __init__(self, argo: Argo, running: Running, **params: str) -> None:
         self.events: list[Json] = []
-        self._client = httpx.Client(base_url=url, headers=argo.http.headers, timeout=20)
+        self._hub = running.app.state.world.hub
+        self._client = httpx.Client(base_url=running.url, headers=argo.http.headers, timeout=20)
         self._params = params
-        self._started = threading.Event()
         self._thread = threading.Thread(target=self._follow, daemon=True)
 
     def __enter__(self) -> Watch:
         self._thread.start()
-        time.sleep(0.2)
+        while not self._hub.watched:  # not even headers come before the first message
+            time.sleep(0.01)
         return self
 
     def _follow(self) -> None:

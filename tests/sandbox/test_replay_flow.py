@@ -83,7 +83,7 @@ def test_promotion_flow(stage: Stage) -> None:
     replay.compared("flow-frontend")
     replay.step(5)
     replay.settled("flow-backend", "flow-frontend")
-    with Watch(stage.admin, stage.running.url, projects="hub", selector="environment=staging") as watch:
+    with Watch(stage.admin, stage.running, projects="hub", selector="environment=staging") as watch:
         flow.component("backend", "v2")
         second = replay.commit("aad9075", flow.component("frontend", "v2"))
         claim = "refs/panel/promotions/p2"
@@ -144,7 +144,7 @@ def test_delete(stage: Stage) -> None:
     replay.commit("6d02c3c", stage.repository.commit("auto", config_map("backend-config"), path="auto"))
     stage.create("auto-sync")
     replay.settled("auto")
-    with Watch(stage.deployer, stage.running.url, projects="hub") as watch:
+    with Watch(stage.deployer, stage.running, projects="hub") as watch:
         replay.slowly(0, 1)
     replay.same_order(5, watch, "auto")
     last = [application["status"] for kind, application in watch.applications() if kind == "DELETED"]

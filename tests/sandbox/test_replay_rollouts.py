@@ -17,7 +17,7 @@ def stage(running: Running, admin: Argo, repository: DeployRepository) -> Stage:
 def test_sync_success(stage: Stage) -> None:
     replay = stage.replay("sync-success")
     replay.commit("816098d", stage.repository.commit("backend v1", *backend("v1", "info")))
-    with Watch(stage.deployer, stage.running.url, projects="hub") as watch:
+    with Watch(stage.deployer, stage.running, projects="hub") as watch:
         replay.steps(0, 1)
         replay.slowly(2)
         replay.steps(3)
@@ -37,7 +37,7 @@ def test_rollout_degraded(stage: Stage) -> None:
     replay = stage.replay("rollout-degraded")
     objects = [config_map("backend-config", LOG_LEVEL="info"), workload("backend", f"{IMAGE}:does-not-exist", 15)]
     replay.commit("22159dc", stage.repository.commit("broken", *objects, path="broken"))
-    with Watch(stage.deployer, stage.running.url, name="broken", project="hub") as watch:
+    with Watch(stage.deployer, stage.running, name="broken", project="hub") as watch:
         replay.slowly(0, 1)
         replay.steps(2, 3, 4)
     replay.same_order(5, watch, "broken")
@@ -58,7 +58,7 @@ def test_manifest_errors(stage: Stage) -> None:
 def test_hooks_and_waves(stage: Stage) -> None:
     replay = stage.replay("hooks-and-waves")
     replay.commit("87ec548", stage.repository.commit("hooks", *hooked("v1"), path="hooks"))
-    with Watch(stage.deployer, stage.running.url, name="hooks", project="hub") as watch:
+    with Watch(stage.deployer, stage.running, name="hooks", project="hub") as watch:
         replay.slowly(0, 1)
         replay.step(2)
         replay.commit(
@@ -75,7 +75,7 @@ def test_auto_sync(stage: Stage) -> None:
     replay = stage.replay("auto-sync")
     first, second = (config_map("backend-config", LOG_LEVEL=level) for level in ("info", "debug"))
     replay.commit("f16d586", stage.repository.commit("auto", first, path="auto"))
-    with Watch(stage.deployer, stage.running.url, name="auto", project="hub") as watch:
+    with Watch(stage.deployer, stage.running, name="auto", project="hub") as watch:
         replay.slowly(0, 1)
         replay.steps(2, 3)
         replay.commit("6d02c3c", stage.repository.commit("auto", second, path="auto"))
