@@ -66,8 +66,7 @@ def test_hooks_and_waves(stage: Stage) -> None:
         )
         replay.slowly(3)
         replay.step(4)
-        replay.slowly(5)
-        replay.step(6)
+        replay.slowly(5, 6)
     replay.same_order(7, watch, "hooks")
 
 
