@@ -55,7 +55,7 @@ class World:
         (self.platform or _working_tree)(self.directory / "platform")
         as_repository(self.directory / "platform")
         subprocess.run(["git", "init", "-q", "--bare", "-b", "main", str(self.deploy)], check=True)
-        port = _free_port()
+        port = free_port()
         state = self.directory / "sandbox"
         state.mkdir()
         self.server = f"http://127.0.0.1:{port}"
@@ -120,6 +120,11 @@ class World:
     def watch(self, **environment: str) -> subprocess.Popen[bytes]:
         """Start `watch`, which runs due rows itself where no broker is."""
         return self.spawn("watch", **environment)
+
+    def worker(self, **environment: str) -> subprocess.Popen[bytes]:
+        """Start a Celery worker of two slots, which hears the broker that the environment names."""
+        options = ["-Q", "wake,render,notify", "--concurrency", "2", "--without-gossip", "--without-mingle"]
+        return self.run("-m", "celery", "--quiet", "-A", "controlpanel.celery", "worker", *options, **environment)
 
     def serve(self, port: int) -> None:
         """Start the web process and wait until it answers."""
@@ -208,7 +213,8 @@ def _answers(url: str) -> bool:
         return False
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of this machine that nothing uses now."""
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         port: int = listening.getsockname()[1]

@@ -6,12 +6,14 @@ import random
 from dataclasses import dataclass, field
 from typing import Any
 
-RUNNERS = ("watch-0", "watch-1", "watch-2")
+RUNNERS = ("watch-0", "watch-1", "worker")
+TARGETS = ("watch-0", "watch-0", "watch-1", "watch-1", "worker")
+"""A worker takes two seconds to start: killed as often as the others it would never do anything."""
 
 
 @dataclass(frozen=True)
 class Disturbance:
-    """`after` seconds since the one before: a kill, a pause past the lease, a foreign push, or faults of the sandbox."""
+    """What happens `after` seconds since the one before; `seconds` is how long a freeze or an outage lasts."""
 
     after: float
     kind: str
@@ -49,21 +51,34 @@ FAULTS: tuple[list[dict[str, Any]], ...] = (
 )
 
 
+OTHERS = (
+    ("freeze", 12), ("foreign push", 12), ("faults", 38), ("no faults", 8), ("abort", 6), ("request", 6),
+    ("flush broker", 5), ("stop broker", 5), ("crash database", 3), ("nothing", 5),
+)  # fmt: skip
+"""What comes between kills, and how often in a hundred."""
+
+
 def make(seed: int, kills: int, environments: list[str]) -> list[Disturbance]:
-    """So many kills with other disturbances between them, about one every half second."""
+    """So many kills, about one every half second, each followed by one of the others."""
     chance = random.Random(seed)
+    names, weights = zip(*OTHERS, strict=True)
+    kinds = [*names, *chance.choices(names, weights, k=kills)][:kills]  # each of them at least once
+    chance.shuffle(kinds)
     plan: list[Disturbance] = []
-    for _ in range(kills):
-        plan.append(Disturbance(chance.uniform(0.1, 0.8), "kill", chance.choice(RUNNERS)))
-        draw = chance.random()
-        if draw < 0.15:
-            plan.append(
-                Disturbance(chance.uniform(0, 0.3), "freeze", chance.choice(RUNNERS), seconds=chance.uniform(2.5, 4))
-            )
-        elif draw < 0.30:
-            plan.append(Disturbance(chance.uniform(0, 0.3), "foreign push", chance.choice(environments)))
-        elif draw < 0.75:
-            plan.append(Disturbance(chance.uniform(0, 0.3), "faults", rules=chance.choice(FAULTS)))
-        elif draw < 0.85:
-            plan.append(Disturbance(chance.uniform(0, 0.3), "faults"))
+    for kind in kinds:
+        plan.append(Disturbance(chance.uniform(0.1, 0.8), "kill", chance.choice(TARGETS)))
+        if kind != "nothing":
+            plan.append(_other(chance, kind, environments))
     return plan
+
+
+def _other(chance: random.Random, kind: str, environments: list[str]) -> Disturbance:
+    after = chance.uniform(0, 0.3)
+    if kind == "freeze":
+        return Disturbance(after, kind, chance.choice(TARGETS), seconds=chance.uniform(2.5, 4))
+    if kind == "stop broker":
+        return Disturbance(after, kind, seconds=chance.uniform(0.5, 5))
+    if kind == "faults":
+        return Disturbance(after, kind, rules=chance.choice(FAULTS))
+    is_of_one = kind in ("foreign push", "abort", "request")
+    return Disturbance(after, kind, chance.choice(environments) if is_of_one else "")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import math
 import os
 import random
 import signal
@@ -11,13 +13,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import httpx
-from django.db import connection
+from django.db import connection, models
 
 from controlpanel.core.errors import ConflictError
 from deployments.choices import OPEN, State
 from deployments.models import Promotion
 from deployments.services.promotions import promotion_abort, promotion_request, promotion_retry
-from tests.chaos import fleet
+from tests.chaos import database, fleet, foreign
+from tests.chaos.broker import Broker
 from tests.chaos.oracle import verdict
 from tests.chaos.plan import RUNNERS, Disturbance
 from tests.world import World
@@ -32,117 +35,125 @@ class Run:
     world: World
     seed: int
     environments: list[str]
+    broker: Broker = field(default_factory=Broker)
     acknowledged: list[str] = field(default_factory=list)
     runners: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
-    frozen: dict[str, float] = field(default_factory=dict)
+    later: list[tuple[float, Callable[[], None]]] = field(default_factory=list)
     kills: int = 0
 
     def __post_init__(self) -> None:
         self.chance = random.Random(self.seed + 1)
-        self.starters: Callable[[], subprocess.Popen[bytes]] = self.world.watch
+        self.world.environment["CELERY_BROKER_URL"] = self.broker.url
+        database.make_durable(self.world.database_url)
 
     def go(self, plan: list[Disturbance]) -> list[str]:
         """Carry the plan out, wait for calm, and judge."""
-        for name in RUNNERS:
-            self.runners[name] = self.starters()
-        for disturbance in plan:
-            self._meanwhile(disturbance.after)
-            self._disturb(disturbance)
-        self._faults([])
-        self._until_calm()
-        return verdict(self.world, self.acknowledged)
+        try:
+            for name in RUNNERS:
+                self._start(name)
+            for disturbance in plan:
+                self._meanwhile(disturbance.after)
+                self._disturb(disturbance)
+            self._faults([])
+            self._until_calm()
+            return verdict(self.world, self.acknowledged)
+        finally:
+            self.broker.kill()
+
+    def _start(self, name: str) -> None:
+        self.runners[name] = self.world.worker() if name == "worker" else self.world.watch()
 
     def _meanwhile(self, seconds: float) -> None:
         """Keep asking for promotions, and be the person who decides on paused ones."""
         until = time.monotonic() + seconds
         while True:
-            self._thaw()
+            self._what_is_due()
             self._decide()
             self._ask()
             if (left := until - time.monotonic()) <= 0:
                 return
             time.sleep(min(left, 0.1))
 
+    def _what_is_due(self, by: float | None = None) -> None:
+        now = time.monotonic() if by is None else by
+        due = [act for at, act in self.later if at <= now]
+        self.later = [(at, act) for at, act in self.later if at > now]
+        for act in due:
+            act()
+
     def _ask(self) -> None:
         busy = set(Promotion.objects.filter(state__in=OPEN).values_list("environment__name", flat=True))
         idle = [name for name in self.environments if name not in busy]
         for name in self.chance.sample(idle, min(2, len(idle))):
-            promotion = promotion_request(actor=fleet.CI, environment=name, release=self.chance.choice(fleet.VERSIONS))
-            self.acknowledged.append(str(promotion.pk))
+            self._request(name)
+
+    def _request(self, environment: str) -> None:
+        promotion = promotion_request(
+            actor=fleet.CI, environment=environment, release=self.chance.choice(fleet.VERSIONS)
+        )
+        self.acknowledged.append(str(promotion.pk))
 
     def _decide(self) -> None:
-        for promotion in Promotion.objects.filter(state=State.PAUSED).select_related(
-            "environment", "release", "requester"
-        ):
+        for promotion in _of_state(State.PAUSED):
             act = promotion_abort if self.chance.random() < 0.2 else promotion_retry
-            try:
+            with contextlib.suppress(ConflictError):  # someone, the system here, was faster
                 act(actor=fleet.CI, promotion=promotion)
-            except ConflictError:
-                continue  # someone, the system here, was faster
+
+    def _abort(self, environment: str) -> None:
+        for promotion in _of_state(*OPEN).filter(environment__name=environment):
+            with contextlib.suppress(ConflictError):
+                promotion_abort(actor=fleet.CI, promotion=promotion)
 
     def _disturb(self, disturbance: Disturbance) -> None:
-        if disturbance.kind == "kill":
-            self._kill(disturbance.target)
-        elif disturbance.kind == "freeze":
-            self.frozen[disturbance.target] = time.monotonic() + disturbance.seconds
-            self._signal(disturbance.target, signal.SIGSTOP)
-        elif disturbance.kind == "foreign push":
-            self._foreign_push(disturbance.target)
-        else:
-            self._faults(disturbance.rules)
+        acts: dict[str, Callable[[], None]] = {
+            "kill": lambda: self._kill(disturbance.target),
+            "freeze": lambda: self._freeze(disturbance.target, disturbance.seconds),
+            "foreign push": lambda: foreign.push(self.world, disturbance.target),
+            "faults": lambda: self._faults(disturbance.rules),
+            "no faults": lambda: self._faults([]),
+            "abort": lambda: self._abort(disturbance.target),
+            "request": lambda: self._request(disturbance.target),
+            "flush broker": self.broker.flush,
+            "stop broker": lambda: self._stop_broker(disturbance.seconds),
+            "crash database": lambda: database.crash(self.world.database_url),
+        }
+        acts[disturbance.kind]()
 
     def _kill(self, name: str) -> None:
         self.world.end(self.runners[name])
-        self.frozen.pop(name, None)
         self.kills += 1
-        self.runners[name] = self.starters()
+        self._start(name)
 
-    def _thaw(self) -> None:
-        for name in [name for name, until in self.frozen.items() if until <= time.monotonic()]:
-            del self.frozen[name]
-            self._signal(name, signal.SIGCONT)
+    def _freeze(self, name: str, seconds: float) -> None:
+        frozen = self.runners[name]
+        os.killpg(frozen.pid, signal.SIGSTOP)
 
-    def _signal(self, name: str, number: signal.Signals) -> None:
-        os.killpg(self.runners[name].pid, number)
+        def thaw() -> None:
+            if frozen.poll() is None:
+                os.killpg(frozen.pid, signal.SIGCONT)
+
+        self.later.append((time.monotonic() + seconds, thaw))
+
+    def _stop_broker(self, seconds: float) -> None:
+        if self.broker.running is not None:
+            self.broker.kill()
+            self.later.append((time.monotonic() + seconds, self.broker.start))
 
     def _faults(self, rules: list[dict[str, object]]) -> None:
         body = {"seed": self.seed, "rules": rules}
         httpx.put(f"{self.world.server}/sandbox/faults", json=body, timeout=10).raise_for_status()
 
-    def _foreign_push(self, environment: str) -> None:
-        """Somebody else's commit on the branch, outside our paths."""
-        branch = f"refs/heads/env/{environment}"
-        tip = self.world.git("rev-parse", branch).strip()
-        blob = subprocess.run(
-            ["git", f"--git-dir={self.world.deploy}", "hash-object", "-w", "--stdin"],
-            input=str(time.time()),
-            text=True,
-            capture_output=True,
-            check=True,
-        ).stdout.strip()
-        tree = self.world.git("ls-tree", tip) + f"100644 blob {blob}\tNOTES\n"
-        lines = {line.split("\t")[1]: line for line in tree.splitlines()}
-        made = subprocess.run(
-            ["git", f"--git-dir={self.world.deploy}", "mktree"],
-            input="\n".join(lines.values()) + "\n",
-            text=True,
-            capture_output=True,
-            check=True,
-        ).stdout.strip()
-        identity = ["-c", "user.name=Someone", "-c", "user.email=someone@example.com"]
-        commit = self.world.git(*identity, "commit-tree", made, "-p", tip, "-m", "Notes").strip()
-        subprocess.run(
-            ["git", f"--git-dir={self.world.deploy}", "update-ref", branch, commit, tip],
-            capture_output=True,
-            check=False,
-        )
-
     def _until_calm(self) -> None:
         deadline = time.monotonic() + CALM_SECONDS
         while time.monotonic() < deadline:
-            self._thaw()
+            self._what_is_due()
             self._decide()
             if not Promotion.objects.filter(state__in=OPEN).exists():
                 break
             time.sleep(0.2)
+        self._what_is_due(by=math.inf)
         connection.close()
+
+
+def _of_state(*states: State) -> models.QuerySet[Promotion]:
+    return Promotion.objects.filter(state__in=states).select_related("environment", "release", "requester")
