@@ -84,3 +84,15 @@ class ReasonForm(forms.Form):
     """Why somebody aborts or ignores."""
 
     reason = forms.CharField(required=False, max_length=2000)
+
+
+class PromotionFilter(forms.Form):
+    """What the list of promotions is narrowed to; a day that is none is said at its field and narrows nothing."""
+
+    environment = forms.CharField(required=False, max_length=63)
+    release = forms.CharField(required=False, max_length=100)
+    state = forms.CharField(required=False, max_length=20)
+    kind = forms.CharField(required=False, max_length=20)
+    requester = forms.CharField(required=False, max_length=150)
+    since = forms.DateField(required=False, error_messages={"invalid": "Write the day as 2026-11-23."})
+    until = forms.DateField(required=False, error_messages={"invalid": "Write the day as 2026-11-23."})

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from django.urls import path
 
-from deployments.views import audit, environments, pipeline, promote, promotions, releases
+from deployments.views import audit, environments, history, pipeline, promote, promotions, releases
 
 urlpatterns = [
     path("", pipeline.pipeline, name="pipeline"),
     path("environments/<slug:name>", environments.environment, name="environment"),
     path("environments/<slug:name>/promote", promote.promote, name="promote"),
-    path("promotions", promotions.promotions, name="promotions"),
+    path("promotions", history.promotions, name="promotions"),
     path("promotions/<str:identifier>", promotions.promotion, name="promotion"),
     path("promotions/<str:identifier>/abort", promotions.abort, name="promotion_abort"),
     path("promotions/<str:identifier>/retry", promotions.retry, name="promotion_retry"),

@@ -13,12 +13,11 @@ from django.utils import timezone
 
 from controlpanel.accounts.actors import Actor
 from controlpanel.accounts.models import User
-from controlpanel.catalog.models import Environment
 from controlpanel.core.errors import AbsentError
 from controlpanel.core.models import AuditEvent
 from controlpanel.core.permissions import Right
 from controlpanel.core.presentation.wording import duration
-from deployments.choices import OPEN, TERMINAL, Rollout, State
+from deployments.choices import Rollout, State
 from deployments.models import Application, GateResult, Promotion, PromotionComponent
 from deployments.selectors.estimates import remaining_seconds, usual_seconds
 from deployments.selectors.progress import Step, spans_of, steps_of, waves_of
@@ -198,15 +197,6 @@ def follow(promotion: Promotion) -> Followed:
         promotion=promotion, steps=steps, waves=_waves(promotion, rollouts, events), gates=gates, events=events,
         planned=tuple(tuple(names) for names in waves_of(promotion, rollouts).values()), left=_left(steps, usual), has_estimates=bool(usual),
     )  # fmt: skip
-
-
-def promotions_listed(actor: Actor, *, environment: str = "", state: str = "") -> QuerySet[Promotion]:
-    """Promotions that the actor may see; `state` is one state, or open or ended."""
-    rows = Promotion.objects.select_related("environment", "release", "requester").defer("plan")
-    names = actor.environments(list(Environment.objects.values_list("name", flat=True)))
-    rows = rows.filter(environment__name__in=[name for name in names if environment in ("", name)])
-    groups: Mapping[str, Sequence[str]] = {"open": OPEN, "ended": TERMINAL}
-    return rows.filter(state__in=groups.get(state, (state,))) if state else rows
 
 
 def _newest(results: Sequence[GateResult] | QuerySet[GateResult]) -> tuple[GateResult, ...]:

@@ -16,3 +16,11 @@ def pages(request: HttpRequest, following: str | None) -> dict[str, Any]:
     if following is not None:
         query["cursor"] = following
     return {"older": f"?{query.urlencode()}" if following else "", "newest": first if has_cursor else ""}
+
+
+def without(request: HttpRequest, name: str) -> str:
+    """The address of the same list with one filter taken off."""
+    query = request.GET.copy()
+    for gone in (name, "cursor"):
+        query.pop(gone, None)
+    return f"?{query.urlencode()}"

@@ -1,4 +1,4 @@
-"""One promotion: follow, decide, prove; and the list of all."""
+"""One promotion: follow, decide, prove."""
 
 from __future__ import annotations
 
@@ -11,25 +11,21 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
 from controlpanel.accounts.actors import Actor, of_request
-from controlpanel.catalog.models import Environment
 from controlpanel.core.errors import ConflictError, InvalidError
-from controlpanel.core.keyset import portion
 from controlpanel.core.models import AuditEvent
 from controlpanel.core.permissions import Right, declares
 from controlpanel.core.presentation.vocabulary import status_of
 from deployments.choices import RUNNING, WAITING, State
 from deployments.models import Promotion
-from deployments.selectors.promotions import Followed, follow, promotion_of_page, promotions_listed
+from deployments.selectors.promotions import Followed, follow, promotion_of_page
 from deployments.services import promotions as services
 from deployments.views.answering import SeeOther, page
-from deployments.views.paging import pages
 
-TEMPLATE, LIST = "deployments/promotion.html", "deployments/promotions.html"
+TEMPLATE = "deployments/promotion.html"
 TABS = ("events", "commit", "audit")
 NEEDS = "It needs the role operator or release manager here."
 ICONS = {State.SUCCEEDED: "ok", State.FAILED: "bad", State.REJECTED: "bad", State.PAUSED: "bad", State.CANCELED: ""}
 SIGNS = {"run": "◐", "ok": "✓", "bad": "✕", "": "○"}
-LISTED = 50
 
 
 @declares(Right.VIEW)
@@ -56,34 +52,6 @@ def promotion(request: HttpRequest, identifier: str) -> HttpResponse:
         "abort_title": f"Abort promotion {row.number}?", "abort_button": "Abort after commit" if row.commit else "Abort promotion",
     }  # fmt: skip
     return page(request, TEMPLATE, context, fragments=("promotion", "dialogs"))
-
-
-@declares(Right.VIEW)
-@require_GET
-def promotions(request: HttpRequest) -> HttpResponse:
-    """History and queue, newest first."""
-    actor = of_request(request)
-    actor.require(Right.VIEW)
-    environment, state = request.GET.get("environment", ""), request.GET.get("state", "")
-    cursor = request.GET.get("cursor", "")
-    rows = promotions_listed(actor, environment=environment, state=state)
-    found, following = portion(rows, by="number", cursor=cursor, limit=LISTED)
-    names = actor.environments(list(Environment.objects.values_list("name", flat=True)))
-    states = [
-        ("", "all"),
-        ("open", "open"),
-        ("ended", "ended"),
-        *((one.value, status_of("promotion", one.value).word.lower()) for one in State),
-    ]
-    context = {
-        "promotions": found, **pages(request, following), "is_filtered": bool(environment or state),
-        "selects": [
-            {"name": "environment", "label": "Environment", "value": environment, "choices": [("", "all"), *((name, name) for name in names)]},
-            {"name": "state", "label": "State", "value": state, "choices": states},
-        ],
-        "topics": " ".join(f"environment.{name}" for name in names),
-    }  # fmt: skip
-    return page(request, LIST, context, fragments=("list",))
 
 
 @declares(Right.PROMOTION_ABORT)

@@ -11,11 +11,13 @@ from controlpanel.accounts.actors import Actor, of_request
 from controlpanel.core.errors import ConflictError, InvalidError
 from controlpanel.core.keyset import portion
 from controlpanel.core.permissions import Right, declares
+from deployments import gates
 from deployments.forms import ReleaseForm
 from deployments.selectors import releases as reading
 from deployments.selectors.interface import environments_seen_by
 from deployments.services.releases import release_create
 from deployments.views.answering import SeeOther, page
+from deployments.views.outlook import offers
 from deployments.views.paging import pages
 
 LIST, ONE, NEW = "deployments/releases.html", "deployments/release.html", "deployments/release_new.html"
@@ -43,16 +45,23 @@ def releases(request: HttpRequest) -> HttpResponse:
 @declares(Right.VIEW)
 @require_GET
 def release(request: HttpRequest, version: str) -> HttpResponse:
-    """One release: its images, its source, where it is."""
+    """One release: where it is, what became of it, what it changes, its images and its source."""
     actor = of_request(request)
     actor.require(Right.VIEW)
-    row = reading.release_of_page(version)
-    images = [(key, image, image.partition("@")[0]) for key, image in sorted(row.images.items())]
+    row, before = reading.release_of_page(version)
+    story = reading.story_of(row, actor)
+    environments = environments_seen_by(actor)
+    facts = gates.facts_of(environments, [row])
     context = {
-        "release": row, "images": images, "promotions": reading.promotions_of(row, actor),
-        "environments": environments_seen_by(actor, Right.PROMOTION_REQUEST),
+        "release": row, "images": [(key, image, image.partition("@")[0]) for key, image in sorted(row.images.items())],
+        "step": reading.step_to(row, before), "promotions": story.promotions,
+        "places": list(zip(
+            reading.whereabouts(row, environments, story, facts.open),
+            offers([(row, place) for place in environments], actor=actor, facts=facts), strict=True,
+        )),
+        "topics": " ".join(f"environment.{place.name}" for place in environments),
     }  # fmt: skip
-    return page(request, ONE, context)
+    return page(request, ONE, context, fragments=("places", "promotions"))
 
 
 @declares(Right.RELEASE_CREATE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -21,15 +22,59 @@ def text(client: Client, address: str) -> str:
     return response.content.decode()
 
 
-def test_promotions_can_be_filtered_by_environment_and_state(client: Client, stage: Stage) -> None:
-    done = make.live(stage.old, stage.staging, by=stage.elif_)
-    waiting = make.promotion(stage.new, stage.staging, by=stage.elif_)
-    everything = text(client, "/promotions")
-    assert f"/promotions/{done.number}" in everything
-    assert f"/promotions/{waiting.number}" in everything
-    assert f"/promotions/{done.number}" not in text(client, "/promotions?state=open")
-    assert f"/promotions/{waiting.number}" not in text(client, "/promotions?state=succeeded")
-    assert "Nothing matches." in text(client, "/promotions?environment=production")
+@pytest.mark.parametrize(
+    ("query", "finds"),
+    [
+        ("", ["done", "waiting"]),
+        ("state=open", ["waiting"]),
+        ("state=ended", ["done"]),
+        ("state=succeeded", ["done"]),
+        ("environment=staging", ["done"]),
+        ("environment=production&state=open", ["waiting"]),
+        ("environment=nowhere", []),
+        ("release=11.3", ["waiting"]),
+        ("release=%25", []),
+        ("kind=release", ["done", "waiting"]),
+        ("kind=rollback", []),
+        ("requester=kaya", ["done", "waiting"]),
+        ("requester=vera", []),
+        ("since=2020-01-01&until=2099-12-31", ["done", "waiting"]),
+        ("since=2099-12-31", []),
+        ("until=2020-01-01", []),
+        ("until=9999-12-31", ["done", "waiting"]),
+    ],
+)
+def test_promotions_can_be_filtered(client: Client, stage: Stage, query: str, finds: list[str]) -> None:
+    rows = {
+        "done": make.live(stage.old, stage.staging, by=stage.elif_),
+        "waiting": make.promotion(stage.new, stage.production, by=stage.elif_),
+    }
+    page = text(client, f"/promotions?{query}")
+    assert [name for name, row in rows.items() if f'href="/promotions/{row.number}"' in page] == finds
+    assert ("Nothing matches." in page) is not bool(finds)
+
+
+def test_a_filter_that_finds_nothing_names_what_to_clear(client: Client) -> None:
+    page = text(client, "/promotions?state=failed&requester=nobody")
+    assert 'Clear one filter: <a href="?requester=nobody">state</a>, <a href="?state=failed">requested by</a>.' in page
+
+
+def test_a_day_that_is_none_is_said_at_its_field_and_narrows_nothing(client: Client, stage: Stage) -> None:
+    row = make.live(stage.old, stage.staging, by=stage.elif_)
+    page = text(client, "/promotions?since=yesterday")
+    assert "Write the day as 2026-11-23." in page
+    assert f"/promotions/{row.number}" in page
+
+
+def test_the_filter_works_without_script(client: Client) -> None:
+    form = text(client, "/promotions?state=open").partition("data-filter")[2].partition("</form>")[0]
+    assert '<option value="open" selected>' in form
+    assert re.search(r'<button class="button" type="submit">Apply</button>', form)
+
+
+def test_an_environment_that_is_not_mine_finds_nothing(stage: Stage) -> None:
+    make.live(stage.old, stage.production, by=stage.elif_)
+    assert "Nothing matches." in text(stage.client(stage.stan), "/promotions?environment=production")
 
 
 def test_no_promotions_says_so(client: Client) -> None:
@@ -66,6 +111,42 @@ def test_a_release_shows_its_images_and_where_it_went(client: Client, stage: Sta
     assert "registry.example/backend@sha256:" in page
     assert f"/promotions/{row.number}" in page
     assert "/environments/production/promote?release=2026.11.3" in page
+
+
+def test_a_release_says_where_it_is_and_why_it_cannot_go_on(client: Client, stage: Stage) -> None:
+    make.live(stage.old, stage.staging, by=stage.elif_)
+    make.live(stage.old, stage.production, by=stage.elif_)
+    old = text(client, "/releases/2026.11.2")
+    assert old.count("<span>Live</span>") == 2
+    new = text(client, "/releases/2026.11.3")
+    assert "Blocked: not verified in staging yet." in new
+    assert 'href="/environments/production/promote?release=2026.11.3"' not in new
+    assert 'href="/environments/staging/promote?release=2026.11.3"' in new
+    make.rolling_out_backend(make.promotion(stage.new, stage.staging, by=stage.elif_))
+    assert "Rolling Out" not in (moving := text(client, "/releases/2026.11.3"))
+    assert "Rolling out" in moving
+
+
+def test_a_release_that_was_replaced_says_by_which(client: Client, stage: Stage) -> None:
+    make.live(stage.old, stage.staging, by=stage.elif_)
+    make.live(stage.new, stage.staging, by=stage.elif_)
+    places = text(client, "/releases/2026.11.2").partition('id="places"')[2].partition("</section>")[0]
+    assert 'href="/releases/2026.11.3"' in places
+
+
+def test_a_release_shows_which_images_differ_from_the_one_before(client: Client, stage: Stage) -> None:
+    make.release("2026.11.4")
+    images = {**stage.new.images, "backend": f"registry.example/backend@sha256:{'b' * 64}"}
+    Release.objects.create(version="2026.11.5", commit="e" * 40, images=images, created_by="ci", title="<b>Bold</b>")
+    page = text(client, "/releases/2026.11.5")
+    step = page.partition('id="step"')[2].partition("</section>")[0]
+    assert "sha256:aaaa…aaaa" in step
+    assert "sha256:bbbb…bbbb" in step
+    assert "frontend" not in step
+    assert "any component may render differently" in step
+    assert "&lt;b&gt;Bold&lt;/b&gt;" in page
+    assert "Same images, same commit" in text(client, "/releases/2026.11.4")
+    assert "This is the first release." in text(client, "/releases/2026.11.2")
 
 
 def test_a_release_that_does_not_exist_is_not_found(client: Client) -> None:
@@ -139,7 +220,16 @@ def test_the_audit_log_hides_environments_that_are_not_mine(stage: Stage) -> Non
 
 
 @pytest.mark.parametrize(
-    "address", ["/promotions", "/releases", "/audit", "/environments/staging", "/releases/2026.11.3", "/releases/new"]
+    "address",
+    [
+        "/promotions",
+        "/promotions?environment=staging&release=2026&state=ended&kind=release&requester=elif&since=2020-01-01&until=2099-01-01",
+        "/releases",
+        "/audit",
+        "/environments/staging",
+        "/releases/2026.11.3",
+        "/releases/new",
+    ],
 )
 @pytest.mark.parametrize("size", [2, 9])
 def test_queries_do_not_grow(

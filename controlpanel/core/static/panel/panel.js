@@ -71,6 +71,10 @@ document.addEventListener("input", confirmations);
 document.addEventListener("change", (event) => {
   if (event.target.matches("form[data-filter] select")) event.target.form.requestSubmit();
 });
+document.addEventListener("formdata", (event) => { // an address to pass on names only what narrows
+  if (!event.target.matches("form[data-filter]")) return;
+  for (const [name, value] of [...event.formData]) if (!value) event.formData.delete(name);
+});
 
 // Copy
 
