@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from deployments.views import audit, environments, history, pipeline, promote, promotions, releases
+from deployments.views import audit, environments, history, pipeline, promote, promotions, releases, search
 
 urlpatterns = [
     path("", pipeline.pipeline, name="pipeline"),
@@ -19,5 +19,6 @@ urlpatterns = [
     path("releases", releases.releases, name="releases"),
     path("releases/new", releases.release_new, name="release_new"),
     path("releases/<str:version>", releases.release, name="release"),
+    path("search", search.find, name="search"),
     path("audit", audit.audit, name="audit"),
 ]

@@ -58,9 +58,16 @@ def panel(request: HttpRequest) -> dict[str, Any]:
         "account_roles": SimpleLazyObject(lambda: _asked("roles", request, default=[])) if signed_in else [],
         "warnings": SimpleLazyObject(lambda: _asked("warnings", request, default=[])) if signed_in else [],
         "live_url": address("events") if signed_in else "",
-        "search_url": address("search") or address("releases"),
-        "search_label": "Find anything" if address("search") else "Find a release",
+        "search_url": SimpleLazyObject(lambda: _search_url(request)) if signed_in else "",
+        "search_label": "Find anything",
+        "search_text": request.GET.get("q", "") if request.path == address("search") else "",
     }
+
+
+def _search_url(request: HttpRequest) -> str:
+    """Where the field of the header leads; nowhere for whoever may look at nothing."""
+    actor = _asked("actor", request, default=None)
+    return address("search") if actor is None or actor.may(Right.VIEW) else ""
 
 
 def navigation(request: HttpRequest) -> list[dict[str, Any]]:

@@ -146,6 +146,30 @@ def test_without_script_a_promotion_is_asked_for_and_followed(browser: Browser, 
     context.close()
 
 
+def test_anything_is_found_and_opened_by_keyboard_and_never_while_writing(page: Page, panel: Panel) -> None:
+    signed_in(page, panel)
+    page.keyboard.press("/")
+    page.keyboard.type("g p ? 2026.11.3")
+    assert page.locator("#search").input_value() == "g p ? 2026.11.3"
+    assert page.url == f"{panel.url}/"
+    page.locator("#search").fill("2026.11.3")
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile("/search"))
+    page.keyboard.press("j")
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"{panel.url}/releases/2026.11.3")
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog")).to_contain_text("Keyboard shortcuts")
+    page.keyboard.press("g")
+    page.keyboard.press("m")
+    assert page.url.endswith("/releases/2026.11.3")
+    page.keyboard.press("Escape")
+    for letter in ("g", "m"):
+        page.keyboard.press(letter)
+    page.wait_for_url(f"{panel.url}/promotions")
+    assert panel.complaints == []
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1440, 390])
 def test_no_page_keeps_anyone_out(browser: Browser, panel: Panel, width: int, theme: str) -> None:

@@ -1,4 +1,4 @@
-// What a page gains by script: copy, dialogs, menus, toasts, typed confirmation, shortcuts, title and favicon.
+// What a page gains by script: copy, dialogs, menus, toasts, typed confirmation, title and favicon.
 // Nothing here is needed: every action works without it.
 
 const root = document.documentElement, body = document.body;
@@ -169,45 +169,9 @@ function unfold() {
 }
 addEventListener("hashchange", unfold);
 
-// Shortcuts
-
-const off = () => localStorage.getItem("shortcuts") === "off";
-const go = (letter) => $(`[data-go="${letter}"]`)?.click();
-const diffs = (step) => {
-  const rows = $$("details[data-diff]"), here = rows.indexOf(document.activeElement?.closest("details[data-diff]"));
-  const next = rows[here < 0 ? (step > 0 ? 0 : rows.length - 1) : here + step];
-  if (next) { next.open = true; $("summary", next).focus(); }
-};
-let leader = 0;
-document.addEventListener("keydown", (event) => {
-  const field = event.target.closest?.("input, textarea, select, [contenteditable]");
-  if (field && event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
-    const button = $("button[type=submit]", field.form ?? body);
-    if (field.form && button && button.getAttribute("aria-disabled") !== "true") field.form.requestSubmit(button);
-  }
-  if (field || off() || event.ctrlKey || event.metaKey || event.altKey || $("dialog[open]")) return;
-  const after = performance.now() - leader < 1500;
-  leader = event.key === "g" ? performance.now() : 0;
-  if (after && "pmra".includes(event.key)) return go(event.key);
-  const act = { "/": () => $("#search"), "?": () => $("#shortcuts")?.showModal(), n: () => diffs(1), N: () => diffs(-1) }[event.key];
-  if (!act) return;
-  event.preventDefault();
-  act()?.focus?.();
-});
-
-function shortcuts() {
-  const button = $("[data-shortcuts-switch]");
-  if (!button) return;
-  button.setAttribute("aria-pressed", String(!off()));
-  button.textContent = off() ? "Shortcuts off" : "Shortcuts on";
-}
-$("[data-shortcuts]")?.addEventListener("click", () => $("#shortcuts").showModal());
-$("[data-shortcuts-switch]")?.addEventListener("click", () => { localStorage.setItem("shortcuts", off() ? "on" : "off"); shortcuts(); });
-
 root.dataset.ready = "";
 confirmations();
 follow();
 unfold();
-shortcuts();
 $$("[data-toast]", toasts ?? body).forEach(toast);
 $("[data-focus]")?.focus();
