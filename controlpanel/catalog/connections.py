@@ -120,6 +120,7 @@ def _repository(prefix: str) -> GitRepository:
         ssh_key_file=value("SSH_KEY_FILE"),
         known_hosts_file=value("KNOWN_HOSTS_FILE"),
         ca_file=value("CA_FILE"),
+        variables=prefix,
     )
     return _git(_required(f"{prefix}_URL", value("URL")), configuration.cache_directory.resolve(), credentials)
 

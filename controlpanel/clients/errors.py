@@ -18,7 +18,13 @@
     │   └── StreamSilent              a stream said nothing for too long
     └── GitError
         ├── GitUnreachable            no connection, or the time ran out
-        ├── GitCredentialsRefused     user, key or certificate refused
+        ├── GitCredentialsRefused     user, key or certificate refused: a person must mend it
+        │   ├── GitKeyUnusable        our private key cannot be used: missing, open to others, with a passphrase
+        │   ├── GitHostUnknown        the server's host key is not known
+        │   ├── GitHostChanged        the server shows another host key than the known one
+        │   ├── GitCertificateUnknown signed by nobody whom we know
+        │   ├── GitCertificateExpired
+        │   └── GitCertificateMisnamed
         ├── GitRefNotFound            no such branch, tag or commit
         ├── GitRejected               the server refused the push by a rule of its own
         └── GitUnsafe                 an address, name or tree that is refused before git sees it
@@ -143,7 +149,31 @@ class GitUnreachable(GitError):
 
 
 class GitCredentialsRefused(GitError):
-    """The repository refused the credentials, key or certificate."""
+    """The repository refused the credentials, or we did not believe its key or certificate."""
+
+
+class GitKeyUnusable(GitCredentialsRefused):
+    """The private key is missing, no key, readable by others, or protected by a passphrase."""
+
+
+class GitHostUnknown(GitCredentialsRefused):
+    """No host key is known for the server."""
+
+
+class GitHostChanged(GitCredentialsRefused):
+    """The server shows another host key than the known one."""
+
+
+class GitCertificateUnknown(GitCredentialsRefused):
+    """No known authority signed the server's certificate, or the authorities cannot be read."""
+
+
+class GitCertificateExpired(GitCredentialsRefused):
+    """The server's certificate is not valid at this time."""
+
+
+class GitCertificateMisnamed(GitCredentialsRefused):
+    """The server's certificate is made for another name."""
 
 
 class GitRefNotFound(GitError):

@@ -13,7 +13,8 @@ from pathlib import Path
 
 from controlpanel.clients import git_address
 from controlpanel.clients.errors import GitError, GitRefNotFound, GitUnreachable, GitUnsafe
-from controlpanel.clients.git_command import GitCredentials, Output
+from controlpanel.clients.git_access import GitCredentials
+from controlpanel.clients.git_command import Output
 from controlpanel.clients.git_commit import Author, Files, commit_stream
 from controlpanel.clients.git_copy import GitCopy
 from controlpanel.clients.git_tree import Entry, parse_entries, write_tree
@@ -199,7 +200,16 @@ class GitRepository:
 
     def bootstrap_default_branch(self, files: Files, message: str, at: datetime, author: Author) -> str:
         """Make HEAD resolve: create the branch that it names (`main` where the server does not say) unless it exists."""
-        return self.tip("HEAD") or self.bootstrap_branch(self.default_branch() or "main", files, message, at, author)
+        if (head := self.tip("HEAD")) is not None:
+            return head
+        name = self.default_branch() or "main"
+        tip = self.bootstrap_branch(name, files, message, at, author)
+        if self.tip("HEAD") is None:  # an OpenSSH server without `AcceptEnv GIT_PROTOCOL` does not say what HEAD names
+            raise GitRefNotFound(
+                f"{name} exists now, but HEAD of {self.address} names another branch, which does not.",
+                f"Make {name} the default branch on the server: `git symbolic-ref HEAD refs/heads/{name}`.",
+            )
+        return tip
 
     # ---- the parts
 

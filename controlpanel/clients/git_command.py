@@ -13,16 +13,16 @@ import shlex
 import signal
 import subprocess
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from controlpanel.clients.errors import (
-    GitCredentialsRefused,
     GitError,
     GitRefNotFound,
     GitRejected,
     GitUnreachable,
 )
+from controlpanel.clients.git_access import GitCredentials, refusal
 from controlpanel.clients.git_address import Address
 
 _PASSED_ON = ("PATH", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy", "TMPDIR")
@@ -37,6 +37,8 @@ _CONFIGURATION = """\
 [safe]
 \tbareRepository = explicit
 {safe_directories}
+[init]
+\tdefaultBranch = main
 [gc]
 \tauto = 0
 [maintenance]
@@ -58,17 +60,6 @@ _CONFIGURATION = """\
 \tgpgSign = false
 \tdefault = nothing
 """
-
-
-@dataclass(frozen=True)
-class GitCredentials:
-    """How the panel proves who it is. `username` and `password` (or a token) for http(s), the files for ssh and TLS."""
-
-    username: str = ""
-    password: str = field(default="", repr=False)
-    ssh_key_file: str = ""
-    known_hosts_file: str = ""
-    ca_file: str = ""
 
 
 @dataclass(frozen=True)
@@ -128,8 +119,12 @@ class GitCommand:
             _end(child)
         output = Output(child.returncode, stdout, self._redacted(stderr.decode(errors="replace").replace("\0", "")))
         if output.code not in allowed:
-            raise classified(output, self._address, _verb(arguments))
+            raise self.error(output, _verb(arguments))
         return output
+
+    def error(self, output: Output, verb: str) -> GitError:
+        """The failed command's error by class."""
+        return classified(output, self._address, verb, self._credentials)
 
     def _start(self, arguments: Sequence[str], keep: Collection[int]) -> subprocess.Popen[bytes]:
         try:
@@ -173,7 +168,7 @@ class GitCommand:
         settings: list[tuple[str, str]] = []
         if self._address.protocol in {"http", "https"}:
             if self._credentials.ca_file:
-                settings.append(("http.sslCAInfo", self._credentials.ca_file))
+                settings.append(("http.sslCAInfo", str(Path(self._credentials.ca_file).absolute())))
             if self._credentials.password:
                 settings.append((f"http.{self._address.url}.extraHeader", f"Authorization: Basic {self._basic()}"))
         keys = {f"GIT_CONFIG_KEY_{n}": key for n, (key, _) in enumerate(settings)}
@@ -188,9 +183,9 @@ class GitCommand:
         options = ["-F", "/dev/null", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes"]
         options += ["-o", f"ConnectTimeout={max(1, int(self._timeout / 2))}"]
         if self._credentials.ssh_key_file:
-            options += ["-o", "IdentitiesOnly=yes", "-o", f'IdentityFile="{self._credentials.ssh_key_file}"']
+            options += ["-o", "IdentitiesOnly=yes", "-o", f"IdentityFile={_ssh_path(self._credentials.ssh_key_file)}"]
         if self._credentials.known_hosts_file:
-            options += ["-o", f'UserKnownHostsFile="{self._credentials.known_hosts_file}"']
+            options += ["-o", f"UserKnownHostsFile={_ssh_path(self._credentials.known_hosts_file)}"]
             options += ["-o", "GlobalKnownHostsFile=/dev/null"]
         return shlex.join(["ssh", *options])
 
@@ -198,6 +193,11 @@ class GitCommand:
         for secret in (self._credentials.password, self._basic() if self._credentials.password else ""):
             said = said.replace(secret, "[secret]") if secret else said
         return said
+
+
+def _ssh_path(path: str) -> str:
+    """As ssh reads it: `%` begins a token, blanks end a word, and git runs it in another directory than ours."""
+    return f'"{Path(path).absolute()}"'.replace("%", "%%")
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:
@@ -217,16 +217,6 @@ def _verb(arguments: Sequence[str]) -> str:
     return next((argument for argument in arguments if not argument.startswith("-")), "git")
 
 
-_CREDENTIALS = (
-    ("host key verification failed", "Put the server's host key into the known hosts file."),
-    ("permission denied (publickey", "Give a key that the server accepts."),
-    ("authentication failed", "Give a valid user name and password or token."),
-    ("could not read username", "Give a user name and password or token."),
-    ("could not read password", "Give a user name and password or token."),
-    ("returned error: 401", "Give a valid user name and password or token."),
-    ("returned error: 403", "Give the account the right to read and write the repository."),
-    ("certificate", "Give the CA certificate that signed the server's certificate."),
-)
 _UNREACHABLE = (
     "could not resolve host",
     "connection refused",
@@ -262,7 +252,7 @@ _LOCKED = re.compile(r"unable to create '([^']+\.lock)'|cannot lock ref", re.IGN
 _REFUSED = ("remote rejected", "hook declined", "protected branch", "unable to migrate objects", "unpacker error")
 
 
-def classified(output: Output, address: Address, verb: str) -> GitError:
+def classified(output: Output, address: Address, verb: str, credentials: GitCredentials) -> GitError:
     """Map git's words (always in English) to a class; a plain GitError is a fault of the local cache or of ours."""
     said, words = output.stderr.lower(), _words(output)
     if any(phrase in said for phrase in _CORRUPT):
@@ -279,9 +269,10 @@ def classified(output: Output, address: Address, verb: str) -> GitError:
         return GitRejected(
             f"{address} refused the push: {words}", "Let the panel's account write these branches and refs."
         )
-    for phrase, remedy in _CREDENTIALS:
-        if phrase in said:
-            return GitCredentialsRefused(f"{address} refused the panel: {words}", remedy)
+    if (refused := refusal(said, words, address, credentials)) is not None:
+        return refused
+    if "cannot run ssh" in said:
+        return GitUnreachable(f"{address} cannot be asked: ssh was not found.", "Install openssh-client.")
     if any(phrase in said for phrase in _UNREACHABLE):
         return GitUnreachable(f"{address} cannot be used: {words}", "Check the address and that its server answers.")
     return GitError(f"`git {verb}` failed for {address}: {words}", "It is tried again with a fresh cache.")

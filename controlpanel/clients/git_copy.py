@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import TypeVar
 
 from controlpanel.clients.errors import ClientError, GitError, GitRefNotFound
+from controlpanel.clients.git_access import GitCredentials
 from controlpanel.clients.git_address import Address, full_id
 from controlpanel.clients.git_cache import GitCache
-from controlpanel.clients.git_command import GitCommand, GitCredentials, Output, classified, write_configuration
+from controlpanel.clients.git_command import GitCommand, Output, write_configuration
 from controlpanel.clients.git_tree import parse_blobs
 
 Result = TypeVar("Result")
@@ -80,7 +81,7 @@ class GitCopy:
     def refusal(self, output: Output) -> GitError:
         """The error for a push that failed for no reason that the leases explain. A fault of the copy costs the copy:
         the caller makes its commit again, with the same id, in a new one."""
-        error = classified(output, self.address, "push")
+        error = self._git.error(output, "push")
         if type(error) is GitError:
             with self._cache.writing():
                 self._cache.wipe()
@@ -187,7 +188,7 @@ class GitCopy:
     def _local(self, lock: int, arguments: Sequence[str], stdin: bytes, allowed: Collection[int]) -> Output:
         output = self._run(lock, [self._directory, *arguments], stdin=stdin, allowed=_ANY_CODE)
         if output.code not in allowed:
-            raise _Broken(classified(output, self.address, arguments[0]))
+            raise _Broken(self._git.error(output, arguments[0]))
         return output
 
     def _present(self, lock: int, commit: str) -> bool:

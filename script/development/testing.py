@@ -14,16 +14,43 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from script.development.errors import CannotGoOn
 from script.development.paths import ROOT
 
-CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 NOTHING_COLLECTED = 5
 SIGTERM_GRACE = 10.0
 PATIENCE = 3
 """How much longer than its time a group may take: other work may keep the machine busy."""
 HANG_SECONDS = 60
+SYSTEMD = Path("/run/systemd/system")
+"""There while systemd runs the machine, which then starts every service that is installed."""
+
+
+@dataclass(frozen=True)
+class Program:
+    """What tests need of the machine, and the distribution's package that holds it."""
+
+    name: str
+    commands: Sequence[str]
+    package: str
+    purpose: str
+    is_service: bool = False
+
+    def is_here(self) -> bool:
+        """Whether one of its commands is found, also where only root looks."""
+        return any(shutil.which(command, path=f"{os.environ['PATH']}:/usr/sbin") for command in self.commands)
+
+
+CHROMIUM = Program(
+    "Chromium",
+    ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"),
+    "chromium",
+    "the browser's tests",
+)
+SSHD = Program("sshd", ("sshd",), "openssh-server", "the tests of Git over ssh", is_service=True)
+OPENSSL = Program("openssl", ("openssl",), "openssl", "the tests of Git over https")
 
 
 @dataclass(frozen=True)
@@ -33,32 +60,35 @@ class Group:
     name: str
     arguments: Sequence[str]
     seconds: int
-    needs_chromium: bool = False
+    needs: Sequence[Program] = ()
 
 
 APART = ("contract", "browser", "chaos", "bench")
 GROUPS = (
-    Group("unit", ("tests", *(f"--ignore=tests/{name}" for name in APART), "-n", "2"), 240),
+    Group("unit", ("tests", *(f"--ignore=tests/{name}" for name in APART), "-n", "2"), 240, (SSHD, OPENSSL)),
     Group("contract", ("tests/contract", "-n", "2"), 60),
-    Group("browser", ("tests/browser",), 180, needs_chromium=True),
+    Group("browser", ("tests/browser",), 180, (CHROMIUM,)),
     Group("chaos", ("tests/chaos",), 180),
 )
 
 
-def ensure_chromium() -> None:
-    """Find Chromium, or install it as root from the distribution. Raises `CannotGoOn` with the command otherwise."""
-    if any(map(shutil.which, CHROMIUM)):
+def ensure(program: Program) -> None:
+    """Find it, or install it as root from the distribution. Raises `CannotGoOn` with the command otherwise."""
+    if program.is_here():
         return
-    command = "apt-get update && apt-get install --yes --no-install-recommends chromium"
-    if os.geteuid() != 0 or shutil.which("apt-get") is None:
-        raise CannotGoOn(f"Chromium was not found and the browser's tests need it. Run: sudo sh -c '{command}'")
-    print("script/test: installing Chromium for the browser's tests ...", flush=True)
+    command = f"apt-get update && apt-get install --yes --no-install-recommends {program.package}"
+    if os.geteuid() != 0 or shutil.which("apt-get") is None or (program.is_service and SYSTEMD.exists()):
+        raise CannotGoOn(
+            f"{program.name} was not found and {program.purpose} need it. Run: sudo sh -c '{command}'",
+            [f"script/test: {program.package} would also be started as a service."] if program.is_service else [],
+        )
+    print(f"script/test: installing {program.name} for {program.purpose} ...", flush=True)
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     done = subprocess.run(
         ["sh", "-c", command], env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True
     )
-    if done.returncode or not any(map(shutil.which, CHROMIUM)):
-        raise CannotGoOn(f"Chromium could not be installed. Try: {command}", done.stderr.splitlines()[-10:])
+    if done.returncode or not program.is_here():
+        raise CannotGoOn(f"{program.name} could not be installed. Try: {command}", done.stderr.splitlines()[-10:])
 
 
 def run_pytest(arguments: Sequence[str], seconds: float | None = None) -> int:
@@ -99,8 +129,8 @@ def run_group(group: Group) -> str:
 
 def run_groups(groups: Sequence[Group]) -> int:
     """Run the groups one after the other and return 1 when one failed."""
-    if any(group.needs_chromium for group in groups):
-        ensure_chromium()
+    for program in dict.fromkeys(program for group in groups for program in group.needs):
+        ensure(program)
     lines = []
     for group in groups:
         began = time.monotonic()

@@ -4,12 +4,14 @@
         server.url("deploy.git")
 
 Every bare repository below `root` is served, reading and pushing. `interrupt` may change or cut an answer.
+With `certificate` (see `certificates.py`) it speaks https.
 """
 
 from __future__ import annotations
 
 import base64
 import os
+import ssl
 import subprocess
 import threading
 from collections.abc import Callable
@@ -18,23 +20,33 @@ from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlsplit
 
+from tests.clients.certificates import Certificate
+
 Interrupt = Callable[[str, str], str]
 """From method and path to what shall happen: "" (answer), "drop" (do the work, close without an answer), "503", "redirect <URL>"."""
 
 
 class GitHTTPServer:
-    def __init__(self, root: Path, *, username: str = "", password: str = "") -> None:
+    def __init__(
+        self, root: Path, *, username: str = "", password: str = "", certificate: Certificate | None = None
+    ) -> None:
         self.root = root
         self.credentials = f"{username}:{password}" if password else ""
         self.interrupt: Interrupt = lambda method, path: ""
         self.requests: list[tuple[str, str]] = []
         self.authorizations: list[str] = []
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self._server.daemon_threads = True
+        self._scheme = "https" if certificate else "http"
+        self._server = _Server(("127.0.0.1", 0), _handler(self))
+        if certificate:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate.file, certificate.key)
+            self._server.socket = context.wrap_socket(
+                self._server.socket, server_side=True, do_handshake_on_connect=False
+            )
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
 
     def url(self, name: str) -> str:
-        return f"http://127.0.0.1:{self._server.server_port}/{name}"
+        return f"{self._scheme}://127.0.0.1:{self._server.server_port}/{name}"
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -68,6 +80,13 @@ class GitHTTPServer:
         }
         done = subprocess.run(["git", "http-backend"], input=body, env=environment, capture_output=True, check=False)
         return done.stdout
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Clients that do not like the certificate hang up; that is what they are tested for."""
 
 
 def _handler(owner: GitHTTPServer) -> type[BaseHTTPRequestHandler]:

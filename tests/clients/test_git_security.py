@@ -218,7 +218,7 @@ def test_ssh_uses_the_named_key_and_the_pinned_hosts(tmp_path: Path, monkeypatch
     credentials = GitCredentials(ssh_key_file="/keys/deploy key", known_hosts_file="/keys/known_hosts")
     with pytest.raises(GitCredentialsRefused) as refused:
         GitRepository("git@host.example.test:deploy.git", tmp_path / "cache", credentials=credentials).tip("main")
-    assert "known hosts" in refused.value.remedy
+    assert "KNOWN_HOSTS_FILE" in refused.value.remedy
     arguments = (tmp_path / "arguments").read_text().splitlines()
     assert {'IdentityFile="/keys/deploy key"', 'UserKnownHostsFile="/keys/known_hosts"', "IdentitiesOnly=yes"} <= set(
         arguments
@@ -262,13 +262,12 @@ def test_no_server_is_unreachable(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("said", "kind"),
     [
-        ("fatal: unable to access 'https://h/': SSL certificate problem: unable to get local issuer certificate", "GitCredentialsRefused"),
-        ("fatal: unable to access 'https://h/': server certificate verification failed. CAfile: none", "GitCredentialsRefused"),
+        ("fatal: unable to access 'https://h/': SSL certificate problem: unable to get local issuer certificate", "GitCertificateUnknown"),
+        ("fatal: unable to access 'https://h/': server certificate verification failed. CAfile: none", "GitCertificateUnknown"),
         ("fatal: unable to access 'https://h/': Could not resolve host: h", "GitUnreachable"),
         ("fatal: unable to access 'https://h/': The requested URL returned error: 403", "GitCredentialsRefused"),
         ("fatal: unable to access 'https://h/': The requested URL returned error: 502", "GitUnreachable"),
         ("remote: Repository not found.\nfatal: repository 'https://h/' not found", "GitUnreachable"),
-        ("git@h: Permission denied (publickey).\nfatal: Could not read from remote repository.", "GitCredentialsRefused"),
         ("fatal: Authentication failed for 'https://h/'", "GitCredentialsRefused"),
         ("fatal: could not read Username for 'https://h': terminal prompts disabled", "GitCredentialsRefused"),
         ("error: RPC failed; curl 56 Recv failure: Connection reset by peer", "GitUnreachable"),
@@ -281,7 +280,7 @@ def test_no_server_is_unreachable(tmp_path: Path) -> None:
 )  # fmt: skip
 def test_gits_words_are_told_apart(said: str, kind: str) -> None:
     output = git_command.Output(128, b"", said)
-    error = git_command.classified(output, address("https://host/deploy.git"), "fetch")
+    error = git_command.classified(output, address("https://h.invalid/deploy.git"), "fetch", GitCredentials())
     assert type(error).__name__ == kind
     assert isinstance(error, ClientError)
     assert error.sentence
