@@ -7,7 +7,7 @@ import re
 import time
 from datetime import UTC, datetime
 
-UNITS = {"h": 3600, "m": 60, "s": 1}
+UNITS = {"ms": 0.001, "h": 3600, "m": 60, "s": 1}
 
 
 def stamp(epoch: float) -> str:
@@ -22,7 +22,7 @@ def epoch_of(text: str) -> float:
 
 def go_duration(text: str) -> float:
     """Seconds of a Go duration such as `1h30m`."""
-    return sum(float(number) * UNITS[unit] for number, unit in re.findall(r"([\d.]+)([hms])", text))
+    return sum(float(number) * UNITS[unit] for number, unit in re.findall(r"([\d.]+)(ms|[hms])", text))
 
 
 def nanosecond_stamp() -> str:

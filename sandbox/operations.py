@@ -182,6 +182,9 @@ class Operation:
 
     def _apply_live(self, task: Task) -> str:
         live = self.cluster.get(task.key)
+        if live and task.key.kind == "Namespace" and task.phase == "PreSync" and not task.hook:
+            # It was not there when this operation was planned: another Application's was quicker.
+            raise ApplyError(f'namespaces "{task.key.name}" already exists')
         owner = self.name if tracked_by(task.manifest) == self.name else ""
         outcome = self.cluster.apply(task.manifest, owner)
         # The patch of a PodDisruptionBudget replaces its selector, so it is never empty.
@@ -273,6 +276,8 @@ class Operation:
         await self.clock.sleep(FINISH)
         if self._state["phase"] == "Terminating" and phase != "Succeeded":
             phase, message = "Failed", TERMINATED
+        if phase != "Succeeded" and message != TERMINATED and (retried := self._state.get("retryCount")):
+            message = f"{message} (retried {retried} times)."
         self._state.update({"phase": phase, "message": message, "finishedAt": self.clock.stamp()})
         del self.application["operation"]
         self.applications.save(self.application)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sandbox.cluster import Cluster
-from sandbox.comparison import HOOK, annotation, wave_of
+from sandbox.comparison import HOOK, annotation, has_option, wave_of
 from sandbox.documents import Document, look
 from sandbox.manifests import Key, Target, apply_rank, images_of, key_of, version_of
 
@@ -80,6 +80,7 @@ class Plan:
         if selected:
             tasks = [task for task in tasks if self._selected(task.key, selected)]
         tasks = [task for task in tasks if task.phase != "SyncFail"]
+        self._prune_last(tasks)
         tasks.sort(key=lambda task: (PHASES.index(task.phase), task.wave, task.prune, apply_rank(task.key)))
         return self._namespace_task(tasks) + tasks
 
@@ -87,6 +88,17 @@ class Plan:
         live = self.cluster.managed(self.application["metadata"]["name"])
         return [Task("Sync", wave_of(item), item, hook=False, prune=True) for key, item in live.items()
                 if key not in wanted and not annotation(item, HOOK)]  # fmt: skip
+
+    def _prune_last(self, tasks: list[Task]) -> None:
+        """What is to be pruned goes into a wave of its own, after everything else is healthy."""
+        last = max([0, *(task.wave for task in tasks if task.phase == "Sync")]) + 1
+        for task in tasks:
+            if task.prune and ("PruneLast=true" in self._options or has_option(task.manifest, "PruneLast=true")):
+                task.wave = last
+
+    @property
+    def _options(self) -> list[str]:
+        return list(self.sync.get("syncOptions", []))
 
     @staticmethod
     def _selected(key: Key, selected: list[Document]) -> bool:
@@ -99,7 +111,7 @@ class Plan:
     def _namespace_task(self, tasks: list[Task]) -> list[Task]:
         namespace = look(self.application, "spec", "destination", "namespace", default="")
         key = Key("", "Namespace", "", namespace)
-        asked = "CreateNamespace=true" in self.sync.get("syncOptions", [])
+        asked = "CreateNamespace=true" in self._options
         wanted = any(task.key == key for task in tasks)
         needed = any(task.key.namespace == namespace for task in tasks)
         if not (asked and namespace and needed) or wanted or self.cluster.get(key):

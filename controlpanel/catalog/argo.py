@@ -26,6 +26,8 @@ ENVIRONMENT_LABEL = "control-panel/environment"
 COMPONENT_LABEL = "control-panel/component"
 EXAMPLE_REPO_URL = "https://git.example.com/deploy.git"
 ROLE = "control-panel"
+RETRY = {"limit": 2, "backoff": {"duration": "5s", "factor": 2, "maxDuration": "1m"}}
+"""Two Applications that make the namespace they share at the same moment: Argo CD fails one of them, and it tries again."""
 
 _RIGHTS = ("applications, get", "applications, create", "applications, update", "applications, sync",
            "applications, override", "applications, action/*", "logs, get")  # fmt: skip
@@ -91,7 +93,10 @@ def application(
                 "server": environment.destination.server,
                 "namespace": namespace_of(component, environment),
             },
-            "syncPolicy": {"syncOptions": ["CreateNamespace=true", "PruneLast=true", "RespectIgnoreDifferences=true"]},
+            "syncPolicy": {
+                "syncOptions": ["CreateNamespace=true", "PruneLast=true", "RespectIgnoreDifferences=true"],
+                "retry": RETRY,
+            },
             # An autoscaler writes replicas through this manager; a person's own `kubectl scale` still shows as drift.
             "ignoreDifferences": [
                 {"group": "apps", "kind": "Deployment", "managedFieldsManagers": ["kube-controller-manager"]}

@@ -199,17 +199,19 @@ class GitRepository:
         return tip
 
     def bootstrap_default_branch(self, files: Files, message: str, at: datetime, author: Author) -> str:
-        """Make HEAD resolve: create the branch that it names (`main` where the server does not say) unless it exists."""
+        """Make HEAD resolve: create the branch that it names unless it exists. A server of the old protocol (OpenSSH without
+        `AcceptEnv GIT_PROTOCOL`) does not say which: the usual names are tried then. Raises GitRefNotFound if neither is it.
+        """
         if (head := self.tip("HEAD")) is not None:
             return head
-        name = self.default_branch() or "main"
-        tip = self.bootstrap_branch(name, files, message, at, author)
-        if self.tip("HEAD") is None:  # an OpenSSH server without `AcceptEnv GIT_PROTOCOL` does not say what HEAD names
-            raise GitRefNotFound(
-                f"{name} exists now, but HEAD of {self.address} names another branch, which does not.",
-                f"Make {name} the default branch on the server: `git symbolic-ref HEAD refs/heads/{name}`.",
-            )
-        return tip
+        for name in dict.fromkeys((self.default_branch() or "main", "main", "master")):
+            tip = self.bootstrap_branch(name, files, message, at, author)
+            if self.tip("HEAD") is not None:
+                return tip
+        raise GitRefNotFound(
+            f"main exists now, but HEAD of {self.address} names another branch, which does not.",
+            "Make main the default branch on the server: `git symbolic-ref HEAD refs/heads/main`.",
+        )
 
     # ---- the parts
 

@@ -34,6 +34,8 @@ _CONFIGURATION = """\
 \tattributesFile = /dev/null
 \texcludesFile = /dev/null
 \tfsmonitor = false
+[init]
+\tdefaultBranch = main
 [safe]
 \tbareRepository = explicit
 {safe_directories}

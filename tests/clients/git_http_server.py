@@ -33,6 +33,7 @@ class GitHTTPServer:
         self.root = root
         self.credentials = f"{username}:{password}" if password else ""
         self.interrupt: Interrupt = lambda method, path: ""
+        self.speaks_version_2 = True
         self.requests: list[tuple[str, str]] = []
         self.authorizations: list[str] = []
         self._scheme = "https" if certificate else "http"
@@ -74,7 +75,7 @@ class GitHTTPServer:
             "CONTENT_TYPE": headers.get("Content-Type", ""),
             "CONTENT_LENGTH": str(len(body)),
             "HTTP_CONTENT_ENCODING": headers.get("Content-Encoding", ""),
-            "GIT_PROTOCOL": headers.get("Git-Protocol", ""),
+            "GIT_PROTOCOL": headers.get("Git-Protocol", "") if self.speaks_version_2 else "",
             "REMOTE_ADDR": "127.0.0.1",
             "REMOTE_USER": "test",
         }

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
+from controlpanel.clients.errors import GitRefNotFound
 from controlpanel.clients.git import GitRepository, create_local_repository
 from tests.clients.conftest import AT, AUTHOR, Git
 from tests.clients.git_http_server import GitHTTPServer
@@ -27,6 +30,27 @@ def test_over_http_it_takes_the_name_that_head_has_too(http_server: GitHTTPServe
     repository = GitRepository(http_server.url("deploy.git"), tmp_path / "cache")
     assert repository.default_branch() == "trunk"
     assert repository.bootstrap_default_branch(FILES, "Begin", AT, AUTHOR) == repository.tip("HEAD")
+
+
+@pytest.mark.parametrize("name", ["main", "master"])
+def test_a_server_of_the_old_protocol_does_not_say_which_branch_head_names(
+    http_server: GitHTTPServer, tmp_path: Path, git: Git, name: str
+) -> None:
+    http_server.speaks_version_2 = False
+    git("symbolic-ref", "HEAD", f"refs/heads/{name}")
+    repository = GitRepository(http_server.url("deploy.git"), tmp_path / "cache")
+    assert repository.bootstrap_default_branch(FILES, "Begin", AT, AUTHOR) == repository.tip("HEAD")
+    assert repository.tip("HEAD") == repository.tip(name)
+
+
+def test_a_head_that_nobody_can_guess_is_an_error_that_says_what_to_do(
+    http_server: GitHTTPServer, tmp_path: Path, git: Git
+) -> None:
+    http_server.speaks_version_2 = False
+    git("symbolic-ref", "HEAD", "refs/heads/trunk")
+    repository = GitRepository(http_server.url("deploy.git"), tmp_path / "cache")
+    with pytest.raises(GitRefNotFound, match=r"HEAD of .* names another branch, .*symbolic-ref HEAD refs/heads/main"):
+        repository.bootstrap_default_branch(FILES, "Begin", AT, AUTHOR)
 
 
 def test_doing_it_again_changes_nothing(

@@ -111,6 +111,7 @@ def test_a_failed_operation_is_tried_again_as_often_as_asked(deployer: Argo, cre
     assert ". Retrying attempt #1 at " in state["message"]
     done = deployer.wait(NAME, ended)["status"]["operationState"]
     assert (done["phase"], done["retryCount"]) == ("Error", 2)
+    assert done["message"].endswith(" (retried 2 times).")
 
 
 def test_hooks_run_before_and_waves_one_after_the_other(
@@ -255,3 +256,46 @@ def test_a_deny_window_blocks_a_manual_sync(
     assert windows == {"activeWindows": [shown], "assignedWindows": [shown], "canSync": False}
     refused = deployer.sync(NAME, created)
     assert (refused.status_code, refused.json()["message"]) == (403, "cannot sync: blocked by sync window")
+
+
+def test_two_applications_that_make_one_namespace_at_once_get_in_each_others_way(
+    deployer: Argo, repository: DeployRepository
+) -> None:
+    """Each sees that it is missing, one makes it, the other's fails and is tried again."""
+    shared = {"server": "https://kubernetes.default.svc", "namespace": "shared"}
+    commit = repository.commit("apart", config_map("one"), path="one")
+    commit = repository.commit("apart", config_map("two"), path="two")
+    for name in ("one", "two"):
+        item = manifest(name, repository, destination=shared)
+        item["spec"]["source"]["path"] = name
+        assert deployer.post("/api/v1/applications", item).status_code == 200
+    deployer.send("PUT", "/sandbox/settings", {"speed": 1})
+    for name in ("one", "two"):
+        retry = {"limit": 1, "backoff": {"duration": "100ms"}}
+        assert deployer.sync(name, commit, retryStrategy=retry).status_code == 200
+    states = [deployer.wait(name, ended_for_good)["status"]["operationState"] for name in ("one", "two")]
+    assert [state["phase"] for state in states] == ["Succeeded", "Succeeded"]
+    assert sorted(state.get("retryCount", 0) for state in states) == [0, 1]
+
+
+def ended_for_good(application: Json) -> bool:
+    """No operation runs and none waits for its next try."""
+    return application["status"].get("operationState", {}).get("phase") in ("Succeeded", "Failed", "Error")
+
+
+def test_what_is_pruned_last_waits_until_all_else_is_healthy(deployer: Argo, repository: DeployRepository) -> None:
+    deploy(deployer, repository)
+    commit = repository.commit("without the ConfigMap", deployment("backend", "example.test/backend:v2"))
+    deployer.sync(NAME, commit, prune=True, syncOptions={"items": ["PruneLast=true"]})
+    messages: list[str] = []
+
+    def watch(found: Json) -> bool:
+        messages.append(found["status"].get("operationState", {}).get("message", ""))
+        return settled(found) and "ConfigMap" not in str(found["status"]["resources"])
+
+    done = deployer.wait(NAME, watch)["status"]["operationState"]
+    assert "waiting for healthy state of apps/Deployment/backend" in messages
+    assert [(item["kind"], item["status"]) for item in done["syncResult"]["resources"]] == [
+        ("Deployment", "Synced"),
+        ("ConfigMap", "Pruned"),
+    ]
