@@ -5,8 +5,10 @@ Safe to repeat: our Applications are brought up to date, others are left alone a
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
+from fnmatch import fnmatchcase
 from typing import Any
 
 from controlpanel.catalog import argo, connections
@@ -14,6 +16,7 @@ from controlpanel.catalog.current import current_document
 from controlpanel.catalog.document import CatalogDocument, EnvironmentSpec
 from controlpanel.catalog.models import Environment
 from controlpanel.clients.argocd import ArgoCD
+from controlpanel.clients.argocd_models import Application
 from controlpanel.clients.errors import Invalid, NotFound, PermissionRefused
 from controlpanel.clients.git import Author, GitRepository
 from controlpanel.core import audit
@@ -25,6 +28,8 @@ Written by the control panel. Each branch `env/<environment>` holds exactly the 
 there; every commit names the promotion that made it. Change the platform repository, not this one.
 """
 LABEL, OURS = next(iter(argo.MANAGED_BY.items()))
+PATIENCE_SECONDS, PAUSE_SECONDS = 10.0, 0.5
+"""Argo CD's server reads AppProjects from a cache, so for a moment it knows nothing of one that was just written."""
 
 
 def bootstrap(*, actor: audit.Author) -> Iterator[str]:
@@ -63,6 +68,21 @@ def merged_project(existing: Mapping[str, Any], wanted: Mapping[str, Any]) -> di
         "roles": list(roles.values()),
     }
     return {**wanted, "spec": spec}
+
+
+def permits(existing: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    """Whether a project allows every source, destination and kind that the wanted one lists; its roles are not asked."""
+    before: Mapping[str, Any] = existing.get("spec") or {}
+    lists = (
+        ("destinations", ("server", "namespace")),
+        ("clusterResourceWhitelist", ("group", "kind")),
+    )
+    sources = before.get("sourceRepos") or ()
+    return all(any(fnmatchcase(url, pattern) for pattern in sources) for url in wanted["spec"]["sourceRepos"]) and all(
+        any(all(fnmatchcase(one[key], allowed.get(key, "")) for key in keys) for allowed in before.get(name) or ())
+        for name, keys in lists
+        for one in wanted["spec"][name]
+    )
 
 
 def _argocd(spec: EnvironmentSpec) -> ArgoCD:
@@ -107,6 +127,8 @@ def _project(argocd: ArgoCD, wanted: dict[str, Any]) -> str:
     try:
         argocd.put_project(manifest, upsert=True)
     except PermissionRefused as error:
+        if existing is not None and permits(existing, wanted):
+            return f"AppProject {name}: permits what is needed; the token may not change it, so it is left as it is."
         raise PermissionRefused(
             error.sentence,
             f"Give ARGOCD_BOOTSTRAP_TOKEN of an account with `p, <account>, projects, *, {name}, allow` in Argo CD's RBAC policy"
@@ -133,19 +155,31 @@ def _application(argocd: ArgoCD, spec: EnvironmentSpec, manifest: dict[str, Any]
         return _create(argocd, name, manifest)
     if existing.labels.get(LABEL) != OURS:
         return f"Application {name}: exists without the label {LABEL}: {OURS}, left alone."
-    now = argocd.create_application(manifest, upsert=True, validate=False)
+    now = _patiently(lambda: argocd.create_application(manifest, upsert=True, validate=False))
     changed = now.resource_version != existing.resource_version
     return f"Application {name}: {'updated' if changed else 'up to date'}."
 
 
 def _create(argocd: ArgoCD, name: str, manifest: dict[str, Any]) -> str:
     try:
-        argocd.create_application(manifest, upsert=False, validate=False)
+        _patiently(lambda: argocd.create_application(manifest, upsert=False, validate=False))
     except Invalid as error:
         if "existing application" in error.text:
             return f"Application {name}: exists in another project, left alone."
         raise
     return f"Application {name}: created."
+
+
+def _patiently(write: Callable[[], Application]) -> Application:
+    """Write again while Argo CD says that the project does not allow it: its cache may be behind."""
+    for _ in range(int(PATIENCE_SECONDS / PAUSE_SECONDS)):
+        try:
+            return write()
+        except Invalid as error:
+            if "project" not in error.text or "existing application" in error.text:
+                raise
+        time.sleep(PAUSE_SECONDS)
+    return write()
 
 
 def _united(before: list[Any] | None, wanted: list[Any]) -> list[Any]:

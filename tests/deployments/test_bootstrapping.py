@@ -1,0 +1,89 @@
+"""Bootstrap where Argo CD's server is behind itself, or where the token may not write projects."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from controlpanel.clients.argocd import ArgoCD
+from controlpanel.clients.errors import Invalid, PermissionRefused
+from deployments.services import bootstrapping
+
+PROJECT: dict[str, Any] = {
+    "metadata": {"name": "hub"},
+    "spec": {
+        "description": "Hub",
+        "sourceRepos": ["https://git.example.com/deploy.git"],
+        "destinations": [{"server": "https://kubernetes.default.svc", "namespace": "hub-staging"}],
+        "clusterResourceWhitelist": [{"group": "", "kind": "Namespace"}],
+        "roles": [],
+    },
+}
+MANIFEST = {"metadata": {"name": "backend-staging"}, "spec": {"project": "hub"}}
+NOT_YET = 'app is not allowed in project "hub", or the project does not exist'
+STALE = (
+    "application spec for backend-staging is invalid: InvalidSpecError: application destination server 'x' and "
+    "namespace 'y' do not match any of the allowed destinations in project 'hub'"
+)
+
+
+def refusal(status: int, code: int, message: str) -> httpx.Response:
+    return httpx.Response(status, json={"error": message, "code": code, "message": message})
+
+
+def server(*answers: httpx.Response) -> ArgoCD:
+    """Gives these answers, one after the other."""
+    left: Iterator[httpx.Response] = iter(answers)
+    return ArgoCD("https://argocd.example.com", "a.b.c", transport=httpx.MockTransport(lambda _: next(left)))
+
+
+@pytest.mark.parametrize("said", [NOT_YET, STALE])
+def test_a_project_that_was_just_written_is_not_known_everywhere_at_once(
+    said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bootstrapping, "PAUSE_SECONDS", 0.001)
+    argocd = server(refusal(400, 3, said), refusal(400, 3, said), httpx.Response(200, json=MANIFEST))
+    assert bootstrapping._create(argocd, "backend-staging", MANIFEST) == "Application backend-staging: created."
+
+
+def test_what_the_project_never_allows_is_said_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bootstrapping, "PAUSE_SECONDS", 0.001)
+    monkeypatch.setattr(bootstrapping, "PATIENCE_SECONDS", 0.003)
+    with pytest.raises(Invalid, match="or the project does not exist"):
+        bootstrapping._create(server(*[refusal(400, 3, NOT_YET)] * 4), "backend-staging", MANIFEST)
+
+
+def project(**changes: Any) -> dict[str, Any]:
+    return {"metadata": PROJECT["metadata"], "spec": {**PROJECT["spec"], **changes}}
+
+
+GENEROUS = {
+    "sourceRepos": ["*"],
+    "destinations": [{"server": "*", "namespace": "hub-*"}],
+    "clusterResourceWhitelist": [{"group": "*", "kind": "*"}],
+}
+
+
+@pytest.mark.parametrize(
+    ("missing", "is_enough"),
+    [
+        ({}, True),
+        ({"sourceRepos": ["https://git.example.com/other.git"]}, False),
+        ({"destinations": [{"server": "*", "namespace": "elsewhere"}]}, False),
+        ({"destinations": [{"name": "in-cluster", "namespace": "*"}]}, False),
+        ({"clusterResourceWhitelist": None}, False),
+    ],
+)
+def test_a_project_that_the_token_may_not_change_is_enough_where_it_permits_all(
+    missing: dict[str, Any], is_enough: bool
+) -> None:
+    existing = project(**(GENEROUS | missing))
+    argocd = server(httpx.Response(200, json=existing), refusal(403, 7, "permission denied: projects, create, hub"))
+    if is_enough:
+        assert "left as it is" in bootstrapping._project(argocd, PROJECT)
+    else:
+        with pytest.raises(PermissionRefused, match=r"p, <account>, projects, \*, hub, allow"):
+            bootstrapping._project(argocd, PROJECT)
