@@ -173,7 +173,7 @@ def _export(repository: GitRepository, release: Release, source: Path) -> None:
         raise NotRenderable(error.sentence, f"{error.remedy} Then make a new release.") from error
 
 
-def _render_one(request: RenderRequest) -> dict[str, bytes]:
+def _render_one(request: RenderRequest) -> Rendered:
     try:
         return RENDERERS[request.component.renderer].render(request)
     except RenderError as error:

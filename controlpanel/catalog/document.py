@@ -19,6 +19,7 @@ __all__ = [
     "DestinationSpec",
     "EnvironmentSpec",
     "GateSpec",
+    "HelmSpec",
     "PlatformSpec",
     "Problem",
     "VariableSpec",
@@ -38,6 +39,14 @@ class PlatformSpec:
 
 
 @dataclass(frozen=True)
+class HelmSpec:
+    """How a chart is rendered: its release's name ("" for the component's) and files of values, the last one wins."""
+
+    release_name: str = ""
+    values: tuple[str, ...] = ("values/{environment}.yaml",)
+
+
+@dataclass(frozen=True)
 class ComponentSpec:
     """One deployable part. `images` are keys of a release and the placeholder image names in its manifests."""
 
@@ -49,6 +58,16 @@ class ComponentSpec:
     namespace: str = ""
     deadline_seconds: int = 900
     title: str = ""
+    helm: HelmSpec = HelmSpec()
+
+    @property
+    def release_name(self) -> str:
+        """The name that a chart knows itself by."""
+        return self.helm.release_name or self.name
+
+    def values_for(self, environment: str) -> tuple[str, ...]:
+        """Files of values for an environment, as paths in the chart's folder."""
+        return tuple(place.replace("{environment}", environment) for place in self.helm.values)
 
 
 @dataclass(frozen=True)
@@ -64,10 +83,14 @@ class ArgoCDSpec:
 
 @dataclass(frozen=True)
 class DestinationSpec:
-    """A cluster as Argo CD knows it, and the namespace (or its first part, see `namespace_of`)."""
+    """A cluster as Argo CD knows it, and the namespace (or its first part, see `namespace_of`).
+
+    Charts are rendered for `kubernetes_version`; "" where the catalog does not say, which charts then ask for.
+    """
 
     server: str
     namespace: str
+    kubernetes_version: str = ""
 
 
 @dataclass(frozen=True)
@@ -205,7 +228,7 @@ def _environment(name: str, spec: Mapping[str, Any], position: int, gate_lines: 
         branch=spec.get("branch", f"env/{name}"),
         after=spec.get("after"),
         argocd=_argocd(spec["argocd"]),
-        destination=DestinationSpec(**spec["destination"]),
+        destination=_destination(spec["destination"]),
         confirm_by_name=spec.get("confirmByName", False),
         require_ancestor=spec.get("requireAncestor", False),
         gates=tuple(
@@ -229,6 +252,10 @@ def _argocd(spec: Mapping[str, Any]) -> ArgoCDSpec:
     )
 
 
+def _destination(spec: Mapping[str, Any]) -> DestinationSpec:
+    return DestinationSpec(spec["server"], spec["namespace"], spec.get("kubernetesVersion", ""))
+
+
 def _url_from(spec: Mapping[str, Any], key: str) -> str | None:
     return spec[key]["urlFrom"]["env"] if key in spec else None
 
@@ -243,7 +270,12 @@ def _component(name: str, spec: Mapping[str, Any]) -> ComponentSpec:
         namespace=spec.get("namespace", ""),
         deadline_seconds=spec.get("deadlineSeconds", 900),
         title=spec.get("title", name.capitalize()),
+        helm=_helm(spec.get("helm", {})),
     )
+
+
+def _helm(spec: Mapping[str, Any]) -> HelmSpec:
+    return HelmSpec(spec.get("releaseName", ""), tuple(spec.get("values", HelmSpec.values)))
 
 
 def _variable(key: str, spec: Mapping[str, Any]) -> VariableSpec:

@@ -64,6 +64,20 @@ def _paths_are_apart(source: Source) -> Iterator[Problem]:
         seen.setdefault(path, name)
 
 
+def _charts_have_what_they_need(source: Source) -> Iterator[Problem]:
+    components = source.data["components"]
+    for name, spec in components.items():
+        if spec.get("renderer") != "helm" and "helm" in spec:
+            cause = f"The component “{name}” is not rendered by helm, but says how."
+            yield source.problem(("components", name, "helm"), cause, "Write renderer: helm, or remove it.")
+    charts = [name for name, spec in components.items() if spec.get("renderer") == "helm"]
+    for environment, spec in source.data["environments"].items() if charts else ():
+        if "kubernetesVersion" not in spec["destination"]:
+            cause = f"The environment “{environment}” names no version of Kubernetes, which the chart of “{charts[0]}” asks for."
+            remedy = 'Write kubernetesVersion, such as "1.33.0", into its destination.'
+            yield source.problem(("environments", environment, "destination"), cause, remedy)
+
+
 def _branches_are_apart(source: Source) -> Iterator[Problem]:
     seen: dict[str, str] = {}
     for name, spec in source.data["environments"].items():
@@ -142,6 +156,7 @@ RULES: tuple[Rule, ...] = (
     _after_exists,
     _after_has_no_circle,
     _paths_are_apart,
+    _charts_have_what_they_need,
     _branches_are_apart,
     _destinations_are_apart,
     _gates_stand_once,

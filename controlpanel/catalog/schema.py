@@ -29,6 +29,8 @@ _PATTERN_REMEDIES = {
     "env": "Name a variable of the process environment in capitals, such as ARGOCD_TOKEN.",
     "path": "Write a folder of the platform repository, such as kubernetes/backend, without “..”.",
     "branch": "Write a branch such as env/staging.",
+    "kubernetesVersion": 'Write the cluster\'s version in quotes, such as "1.33.0".',
+    "values": "Write files in the chart's folder, such as values/{environment}.yaml, without “..”.",
     "server": "Write an address such as https://kubernetes.default.svc, without user or password.",
     "variables": "Write the key in capitals, digits and underscores, such as DATABASE_URL.",
 }
@@ -94,7 +96,9 @@ def _value_problem(path: tuple[str | int, ...], kind: Any, error: jsonschema_rs.
 
 
 def _pattern_remedy(path: tuple[str | int, ...]) -> str:
-    return _PATTERN_REMEDIES.get(str(path[-1]) if path else "", _NAME_REMEDY)
+    """The remedy for a key; an entry of a list has its list's."""
+    key = next((step for step in reversed(path) if isinstance(step, str)), "")
+    return _PATTERN_REMEDIES.get(key, _NAME_REMEDY)
 
 
 def _schema_at(path: list[str | int]) -> dict[str, Any]:

@@ -15,12 +15,29 @@ from controlpanel.core.registry import Registry
 
 @dataclass(frozen=True)
 class RenderRequest:
-    """`source` is the platform repository's tree at the release's commit; `images` maps keys to `name@sha256:…`."""
+    """`source` is the platform repository's tree at the release's commit; `images` maps keys to `name@sha256:…`.
+
+    `namespace` is where the component lives in the environment; charts are shown `kubernetes_version` as the cluster's.
+    """
 
     component: ComponentSpec
     environment: str
     source: Path
     images: Mapping[str, str]
+    namespace: str = ""
+    kubernetes_version: str = ""
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """`files`: `<component>/<namespace>/<Kind>-<name>.yaml` -> canonical YAML of one object.
+
+    `reads` are paths below the source (files, or folders with all in them; "." for the whole): while these are equal in
+    another commit, and the rest of the request too, the files are equal.
+    """
+
+    files: dict[str, bytes]
+    reads: frozenset[str]
 
 
 class RenderError(Exception):
@@ -36,8 +53,8 @@ class RenderError(Exception):
 class Renderer(Protocol):
     """Turns a request into files. Same request, same bytes; no clock, no database, no network."""
 
-    def render(self, request: RenderRequest) -> dict[str, bytes]:
-        """`<component>/<namespace>/<Kind>-<name>.yaml` -> canonical YAML of one object; raises RenderError."""
+    def render(self, request: RenderRequest) -> Rendered:
+        """The component's files; raises RenderError that says what to change."""
 
 
 RENDERERS: Registry[Renderer] = Registry("renderer")
@@ -47,7 +64,7 @@ def render_all(requests: Iterable[RenderRequest], *, parallel: int = 2) -> dict[
     """Files of several components, `parallel` of them at once; raises the RenderError of the first that fails."""
     with ThreadPoolExecutor(max_workers=parallel, thread_name_prefix="render") as pool:
         rendered = list(pool.map(lambda request: RENDERERS[request.component.renderer].render(request), requests))
-    return {path: content for files in rendered for path, content in files.items()}
+    return {path: content for one in rendered for path, content in one.files.items()}
 
 
 def render_digest(files: Mapping[str, bytes]) -> str:

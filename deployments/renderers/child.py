@@ -40,22 +40,26 @@ class Protection:
 def protection() -> Protection:
     """What this machine allows; tried once for each process."""
     tried = subprocess.run(
-        [sys.executable, "-I", "-S", str(_LAUNCH), "isolate"], capture_output=True, timeout=TIME_LIMIT, check=False
+        [sys.executable, "-I", "-S", str(_LAUNCH), "isolate", "0"], capture_output=True, timeout=TIME_LIMIT, check=False
     )
     if tried.returncode == 0:
         return Protection(True, "Renderers run without network, in a namespace of their own.")
     return Protection(False, "Renderers share the network here; remote bases are refused by reading the sources alone.")
 
 
-def run(program: list[str], *, time_limit: float = TIME_LIMIT, output_limit: int = OUTPUT_LIMIT) -> bytes:
+def run(
+    program: list[str], *, time_limit: float = TIME_LIMIT, output_limit: int = OUTPUT_LIMIT, write_limit: int = 0
+) -> bytes:
     """Run a program (absolute path first) and return what it printed; times in seconds, sizes in bytes.
+
+    No file that it writes may be larger than `write_limit`; its TMPDIR is empty, its own and removed afterwards.
 
     Raises ChildFailed where it fails, takes too long or prints too much. Nothing that it started outlives the call.
     """
     mode = "isolate" if protection().isolated else "share"
     with TemporaryDirectory(prefix="render-home-") as home:
         child = subprocess.Popen(
-            [sys.executable, "-I", "-S", str(_LAUNCH), mode, *program],
+            [sys.executable, "-I", "-S", str(_LAUNCH), mode, str(write_limit), *program],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -1,6 +1,6 @@
 """The first moments of a renderer's child: take away network and means, then become the tool. Imports nothing of ours.
 
-Called as `python -I -S launch.py <isolate|share> <program> [argument…]`; exits with 125 where isolating is not possible.
+Called as `python -I -S launch.py <isolate|share> <bytes that a file may get> <program> [argument…]`; exits with 125 where isolating is not possible.
 """
 
 from __future__ import annotations
@@ -24,13 +24,12 @@ _LIMITS = {
     resource.RLIMIT_AS: 8192 * _MIB,
     resource.RLIMIT_DATA: 768 * _MIB,
     resource.RLIMIT_CPU: 20,
-    resource.RLIMIT_FSIZE: 0,
     resource.RLIMIT_CORE: 0,
     resource.RLIMIT_NOFILE: 256,
 }
 
 
-def main(mode: str, program: list[str]) -> int:
+def main(mode: str, write_limit: int, program: list[str]) -> int:
     """Isolate if asked to, set the limits and replace this program by the tool; returns only where that failed."""
     libc = ctypes.CDLL(None, use_errno=True)
     libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
@@ -40,7 +39,7 @@ def main(mode: str, program: list[str]) -> int:
         return CANNOT_ISOLATE
     if not program:
         return 0
-    for limit, value in _LIMITS.items():
+    for limit, value in {**_LIMITS, resource.RLIMIT_FSIZE: write_limit}.items():
         _, hard = resource.getrlimit(limit)
         lowered = value if hard == resource.RLIM_INFINITY else min(value, hard)
         resource.setrlimit(limit, (lowered, lowered))
@@ -48,4 +47,4 @@ def main(mode: str, program: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1], sys.argv[2:]))
+    sys.exit(main(sys.argv[1], int(sys.argv[2]), sys.argv[3:]))

@@ -16,6 +16,8 @@ CLUSTER = "_cluster"
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 """The annotation in which kubectl keeps a copy of the whole object."""
 MAXIMUM_DEPTH = 100
+MAXIMUM_OBJECTS = 2_000
+"""Of one component."""
 PINNED = re.compile(r"[a-z0-9][a-zA-Z0-9._:/-]*@sha256:[0-9a-f]{64}\Z")
 
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._:-]{0,251}[A-Za-z0-9])?\Z")
@@ -59,7 +61,7 @@ def objects_of(output: bytes) -> list[Object]:
         documents = list(yaml.load_all(output, Loader=_ToolLoader))
     except (yaml.YAMLError, ValueError) as error:
         raise ObjectRefused(f"The rendered text is not YAML: {error}.", "Correct the manifest.") from error
-    return [item for document in documents if document is not None for item in _flattened(document)]
+    return [item for document in documents if document is not None for item in flattened(document)]
 
 
 def files_of(component: str, objects: list[Object]) -> dict[str, bytes]:
@@ -78,7 +80,7 @@ def images_of(objects: list[Object]) -> set[str]:
     """The images of all containers; raises ObjectRefused for one that is not pinned by its digest."""
     found: set[str] = set()
     for item in objects:
-        for container in _containers(item):
+        for container in containers_of(item):
             image = container.get("image")
             if not isinstance(image, str) or not PINNED.match(image):
                 message = f"{title(item)}: container {container.get('name')} has the image “{image}” without a digest."
@@ -106,13 +108,14 @@ def _check_shape(output: bytes) -> None:
             raise ObjectRefused(f"The alias “{event.anchor}” is used.", "Write the value out.")
 
 
-def _flattened(document: Any) -> Iterator[Object]:
+def flattened(document: Any) -> Iterator[Object]:
+    """The objects in one document, lists taken apart; raises ObjectRefused for what is none."""
     if not isinstance(document, dict):
         raise ObjectRefused("A rendered document is not an object.", "Give it apiVersion, kind and metadata.")
     kind = document.get("kind")
     if isinstance(kind, str) and kind.endswith("List") and isinstance(document.get("items"), list):
         for item in document["items"]:
-            yield from _flattened(item)
+            yield from flattened(item)
     else:
         yield document
 
@@ -141,24 +144,25 @@ def _refuse_secret_values(item: Object) -> None:
         keys = sorted(str(key) for values in held if isinstance(values, Mapping) for key in values)
         named = f" ({', '.join(keys)})" if keys else ""
         raise ObjectRefused(f"{title(item)} holds values{named}.", _NO_VALUES)
-    if LAST_APPLIED in _annotations(item):
+    if LAST_APPLIED in annotations_of(item):
         raise ObjectRefused(f"{title(item)} holds values in its annotation {LAST_APPLIED}.", _NO_VALUES)
 
 
-def _annotations(item: Object) -> Mapping[str, Any]:
+def annotations_of(item: Object) -> Mapping[str, Any]:
+    """An object's annotations; empty where it has none."""
     metadata = item.get("metadata")
     found = metadata.get("annotations") if isinstance(metadata, Mapping) else None
     return found if isinstance(found, Mapping) else {}
 
 
-def _containers(value: Any) -> Iterator[Mapping[str, Any]]:
+def containers_of(value: Any) -> Iterator[dict[str, Any]]:
     """Containers of every pod template, wherever it stands in an object."""
     if isinstance(value, list):
         for item in value:
-            yield from _containers(item)
+            yield from containers_of(item)
     elif isinstance(value, Mapping):
         for key, item in value.items():
             if key in _CONTAINERS and isinstance(item, list):
-                yield from (entry for entry in item if isinstance(entry, Mapping))
+                yield from (entry for entry in item if isinstance(entry, dict))
             else:
-                yield from _containers(item)
+                yield from containers_of(item)

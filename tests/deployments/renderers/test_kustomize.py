@@ -36,7 +36,7 @@ GOLDEN = Path(__file__).with_name("golden")
 
 
 def render(request: RenderRequest) -> dict[str, bytes]:
-    return KustomizeRenderer().render(request)
+    return KustomizeRenderer().render(request).files
 
 
 def test_the_files_are_those_on_record(request_web: RenderRequest) -> None:
@@ -145,7 +145,7 @@ HOSTILE = [
     ("absolute path", BASE, "resources: [/etc/passwd]", "leaves the repository"),
     ("absolute path in a file of a ConfigMap", BASE, "configMapGenerator: [{name: a, files: ['k=/etc/passwd']}]", "leaves"),
     ("file that is not there", BASE, "resources: [nothing.yaml]", "is not in the repository"),
-    ("helm chart", BASE, "helmCharts: [{name: a, repo: 'https://example.com'}]", "“helmCharts” is not allowed"),
+    ("helm chart", BASE, "helmCharts: [{name: a, repo: 'https://example.com'}]", "“repo” is not allowed"),
     ("old helm chart", BASE, "helmChartInflationGenerator: [{chartName: a}]", "is not allowed"),
     ("generator plugin", BASE, "generators: [plugin.yaml]", "“generators” is not allowed"),
     ("transformer plugin", BASE, "transformers: [plugin.yaml]", "“transformers” is not allowed"),

@@ -1,0 +1,82 @@
+"""Renders a chart of the repository with helm and the values of the environment."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from deployments.renderers.base import RENDERERS, Rendered, RenderError, RenderRequest
+from deployments.renderers.charts import check_chart, check_values
+from deployments.renderers.child import OUTPUT_LIMIT, TIME_LIMIT, ChildFailed, run
+from deployments.renderers.objects import MAXIMUM_OBJECTS, Object, ObjectRefused, files_of, flattened
+from deployments.renderers.placing import check_images, component_images, put_images, put_namespace, refuse_hooks
+from deployments.renderers.tools import find, without_place
+from deployments.renderers.tree import SourceRefused, inside, plain_folder
+from deployments.renderers.yaml_guard import YamlRefused, read
+
+_ORIGIN = re.compile(r"# Source: (?P<template>\S+)")
+
+
+class HelmRenderer:
+    """`helm template` in a child of its own: no network, no plugins, no cluster; the schema of the values holds."""
+
+    def __init__(
+        self, helm: Path | None = None, *, time_limit: float = TIME_LIMIT, output_limit: int = OUTPUT_LIMIT
+    ) -> None:
+        self._helm = helm
+        self._time_limit = time_limit
+        self._output_limit = output_limit
+
+    def render(self, request: RenderRequest) -> Rendered:
+        """One file for each object, canonical; raises RenderError that says what to change."""
+        component, images = request.component, component_images(request)
+        try:
+            objects = _objects_in(self._template(request))
+            refuse_hooks(objects)
+            put_images(objects, images)
+            put_namespace(objects, request.namespace)
+            check_images(request, images, objects)
+            return Rendered(files_of(component.name, objects), frozenset({component.path}))
+        except (SourceRefused, ObjectRefused) as error:
+            raise RenderError(component.name, error.message, error.remedy) from error
+        except ChildFailed as error:
+            message = without_place(error.message, request.source)
+            raise RenderError(
+                component.name, message, f"Try `helm template {component.path}` at this commit."
+            ) from error
+
+    def _template(self, request: RenderRequest) -> bytes:
+        component, root = request.component, request.source.resolve()
+        if not request.kubernetes_version:
+            message = f"The environment {request.environment} names no version of Kubernetes, which charts ask for."
+            raise RenderError(component.name, message, "Write destination.kubernetesVersion into platform.yaml.")
+        chart = plain_folder(root, component.path, "platform.yaml")
+        check_chart(root, chart)
+        values = [_values_file(root, chart, place) for place in component.values_for(request.environment)]
+        program = [str(self._helm or find("helm")), "template", component.release_name, str(chart)]
+        program += ["--namespace", request.namespace or "default", "--kube-version", request.kubernetes_version]
+        program += ["--include-crds", "--skip-tests", *(f"--values={file}" for file in values)]
+        return run(program, time_limit=self._time_limit, output_limit=self._output_limit)
+
+
+def _values_file(root: Path, chart: Path, place: str) -> Path:
+    file = inside(root, chart, place, f"{chart.relative_to(root)}/{place}")
+    if file != chart / place or not file.is_file():
+        raise SourceRefused(f"{chart.relative_to(root)}/{place} is no file of its own.", "Commit the file itself.")
+    check_values(root, file)
+    return file
+
+
+def _objects_in(output: bytes) -> list[Object]:
+    """What templates printed, held to the same rules as what people write; errors name the template."""
+    try:
+        documents = read(output, "The rendered chart", strict=True, most=MAXIMUM_OBJECTS)
+    except YamlRefused as error:
+        before = output.decode("utf-8", "replace").split("\n")[: error.line]
+        origin = next((found["template"] for line in reversed(before) if (found := _ORIGIN.match(line))), "")
+        where = f"{origin} gives: " if origin else ""
+        raise ObjectRefused(f"{where}{error.cause}", error.remedy) from error
+    return [item for document in documents for item in flattened(document)]
+
+
+RENDERERS.register("helm")(HelmRenderer())
