@@ -2,29 +2,35 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from django.conf import settings
 
 from controlpanel.catalog import connections
-from controlpanel.catalog.document import CatalogDocument, ComponentSpec, parse, waves
+from controlpanel.catalog.current import current_document, current_version
+from controlpanel.catalog.document import (
+    CatalogDocument,
+    ComponentSpec,
+    EnvironmentSpec,
+    namespace_of,
+    parse,
+    waves,
+)
 from controlpanel.catalog.errors import CatalogError
 from controlpanel.catalog.models import Environment
 from controlpanel.clients.errors import GitRefNotFound, GitUnsafe
 from controlpanel.clients.git import GitRepository
 from controlpanel.core.crashpoints import crashpoint
 from controlpanel.core.errors import InvalidError
+from deployments import kept
+from deployments.kept import Order
 from deployments.models import Release, RenderedComponent
-from deployments.renderers.base import RENDERERS, RenderError, RenderRequest, render_digest
-
-RENDERING_VERSION = 1
-"""Part of every input digest: raise it when the same inputs may give other files."""
+from deployments.renderers.base import RENDERERS, Rendered, RenderError, RenderRequest, render_digest
 
 
 class NotRenderable(InvalidError):
@@ -56,25 +62,26 @@ class Rendering:
 
 
 def render_release(release: Release, environment: Environment, components: Sequence[str] = ()) -> Rendering:
-    """Render the release's components (or some of them) for the environment.
+    """Render the release's components (or some of them) for the environment; what was rendered before is not again.
 
     Raises `NotRenderable` for what the release's author can mend and `GitError` where the repository does not answer.
     """
     repository = connections.platform_repository()
-    document = _document(repository, release, environment)
-    chosen = _chosen(document, components)
-    parts = {spec.name: _input_digest(spec, release, environment) for spec in chosen}
+    document, place = _documents(repository, release, environment)
+    orders = [_order(spec, release, place) for spec in _chosen(document, components)]
     crashpoint("render.before")
-    known = dict(RenderedComponent.objects.filter(pk__in=parts.values()).values_list("input_digest", "files"))
-    missing = [spec for spec in chosen if parts[spec.name] not in known]
-    for name, files in _render(repository, release, environment, missing).items():
-        text = {path: content.decode() for path, content in files.items()}
-        RenderedComponent.objects.get_or_create(input_digest=parts[name], defaults={"component": name, "files": text})
-        known[parts[name]] = text
+    known = kept.find(repository, release.commit, orders)
+    known |= _render(repository, release, [order for order in orders if order.name not in known])
     crashpoint("render.after")
-    files = {path: text.encode() for digest in parts.values() for path, text in known[digest].items()}
-    order = waves(document.components, {spec.name for spec in chosen})
-    return Rendering(document=document, parts=parts, files=files, waves=order)
+    rows = [known[order.name] for order in orders]
+    files = {path: text.encode() for row in rows for path, text in row.files.items()}
+    order_of_waves = waves(document.components, {order.name for order in orders})
+    return Rendering(
+        document=document,
+        parts={order.name: known[order.name].input_digest for order in orders},
+        files=files,
+        waves=order_of_waves,
+    )
 
 
 def stored(parts: dict[str, str]) -> dict[str, bytes]:
@@ -83,22 +90,42 @@ def stored(parts: dict[str, str]) -> dict[str, bytes]:
     return {path: text.encode() for digest in parts.values() for path, text in rows[digest].items()}
 
 
-def _document(repository: GitRepository, release: Release, environment: Environment) -> CatalogDocument:
-    repository.fetch()
+def _documents(
+    repository: GitRepository, release: Release, environment: Environment
+) -> tuple[CatalogDocument, EnvironmentSpec]:
+    """The release's own catalog for its components, and the environment as the catalog in force has it."""
+    document = _catalog_of(repository, release)
     try:
-        text = repository.files(release.commit, "platform.yaml").get("platform.yaml")
+        place = document.environment(environment.name)
+    except KeyError:
+        raise NotRenderable(
+            f"The catalog of release {release.version} knows no environment {environment.name}.",
+            "Make a release of a newer commit.",
+        ) from None
+    if current_version() is not None:  # no release relaxes what the environment asks of it
+        place = next((one for one in current_document().environments if one.name == place.name), place)
+    if place.require_ancestor and not repository.is_ancestor(
+        release.commit, repository.resolve(settings.CONFIGURATION.platform_repo_ref)
+    ):
+        raise NotRenderable(
+            f"Commit {release.commit[:12]} is not part of {settings.CONFIGURATION.platform_repo_ref}.",
+            "Merge it and make a release of the merged commit.",
+        )
+    return document, place
+
+
+def _catalog_of(repository: GitRepository, release: Release) -> CatalogDocument:
+    try:
+        return _catalog_at(repository, release.commit)
     except GitRefNotFound as error:  # the repository answered, so waiting would not help
         raise NotRenderable(
             error.sentence, f"Push commit {release.commit[:12]}, or make a release of one that is there."
         ) from error
-    if text is None:
+    except FileNotFoundError:
         raise NotRenderable(
             f"Commit {release.commit[:12]} of release {release.version} holds no platform.yaml.",
             "Make a release whose commit is one of the platform repository.",
-        )
-    try:
-        document = parse(text.decode(), filename=f"platform.yaml at {release.commit[:12]}")
-        environment_spec = document.environment(environment.name)
+        ) from None
     except CatalogError as error:
         raise NotRenderable(
             f"Release {release.version} has a catalog that cannot be read: {error}", "Mend it and make a new release."
@@ -107,19 +134,15 @@ def _document(repository: GitRepository, release: Release, environment: Environm
         raise NotRenderable(
             f"platform.yaml of release {release.version} is not UTF-8.", "Save it as UTF-8 and make a new release."
         ) from error
-    except KeyError:
-        raise NotRenderable(
-            f"The catalog of release {release.version} knows no environment {environment.name}.",
-            "Make a release of a newer commit.",
-        ) from None
-    if environment_spec.require_ancestor and not repository.is_ancestor(
-        release.commit, repository.resolve(settings.CONFIGURATION.platform_repo_ref)
-    ):
-        raise NotRenderable(
-            f"Commit {release.commit[:12]} is not part of {settings.CONFIGURATION.platform_repo_ref}.",
-            "Merge it and make a release of the merged commit.",
-        )
-    return document
+
+
+@lru_cache(maxsize=32)
+def _catalog_at(repository: GitRepository, commit: str) -> CatalogDocument:
+    """A commit's catalog never changes, so neither Git nor the parser is asked again."""
+    text = repository.files(commit, "platform.yaml").get("platform.yaml")
+    if text is None:
+        raise FileNotFoundError
+    return parse(text.decode(), filename=f"platform.yaml at {commit[:12]}")
 
 
 def _chosen(document: CatalogDocument, names: Sequence[str]) -> list[ComponentSpec]:
@@ -132,38 +155,21 @@ def _chosen(document: CatalogDocument, names: Sequence[str]) -> list[ComponentSp
     return [spec for name, spec in known.items() if not names or name in names]
 
 
-def _images(spec: ComponentSpec, release: Release) -> dict[str, str]:
-    return {key: release.images[key] for key in spec.images if key in release.images}
+def _order(spec: ComponentSpec, release: Release, place: EnvironmentSpec) -> Order:
+    images = {key: release.images[key] for key in spec.images if key in release.images}
+    return Order(spec, place.name, images, namespace_of(spec, place), place.destination.kubernetes_version)
 
 
-def _input_digest(spec: ComponentSpec, release: Release, environment: Environment) -> str:
-    inputs = [
-        RENDERING_VERSION,
-        release.commit,
-        spec.name,
-        spec.path,
-        spec.renderer,
-        environment.name,
-        _images(spec, release),
-    ]
-    return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
-
-
-def _render(
-    repository: GitRepository, release: Release, environment: Environment, specs: list[ComponentSpec]
-) -> dict[str, dict[str, bytes]]:
-    if not specs:
+def _render(repository: GitRepository, release: Release, orders: list[Order]) -> dict[str, RenderedComponent]:
+    if not orders:
         return {}
     with tempfile.TemporaryDirectory(prefix="render-") as directory:
         source = Path(directory)
         _export(repository, release, source)
-        requests = [
-            RenderRequest(component=spec, environment=environment.name, source=source, images=_images(spec, release))
-            for spec in specs
-        ]
         with ThreadPoolExecutor(2) as pool:
-            results = list(pool.map(_render_one, requests))
-    return {request.component.name: files for request, files in zip(requests, results, strict=True)}
+            results = list(pool.map(lambda order: _render_one(order.request(source)), orders))
+    rendered = dict(zip(orders, results, strict=True))
+    return kept.keep(repository, release.commit, rendered)
 
 
 def _export(repository: GitRepository, release: Release, source: Path) -> None:

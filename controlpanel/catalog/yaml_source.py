@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any, NoReturn
 
 import yaml
@@ -120,7 +121,20 @@ class _Reading:
             return self._mapping(node, path)
         if isinstance(node, yaml.SequenceNode):
             return [self._value(child, (*path, index)) for index, child in enumerate(node.value)]
-        return self.loader.construct_object(node)
+        return self._scalar(node)
+
+    def _scalar(self, node: yaml.Node) -> Any:
+        """A value that JSON and the database can hold, too; PyYAML itself fails on numbers of thousands of digits."""
+        try:
+            value = self.loader.construct_object(node)
+            if isinstance(value, int) and not -(2**63) <= value < 2**63:
+                raise OverflowError
+            if isinstance(value, float) and not isfinite(value):
+                raise OverflowError
+        except (ValueError, OverflowError):
+            line = node.start_mark.line + 1
+            return self._add(line, "A number here is too large to be kept.", "Put quotes around it.")
+        return value
 
     def _mapping(self, node: yaml.MappingNode, path: Path) -> dict[str, Any]:
         result: dict[str, Any] = {}

@@ -6,7 +6,7 @@ question to the remote, nobody's work is overwritten, and nothing can land twice
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -120,6 +120,15 @@ class GitRepository:
         arguments = ("ls-tree", "-l", "-z", "-d", commit, "--", git_address.tree_path(prefix))
         entries = parse_entries(self._copy.read(*arguments, needs=[git_address.full_id(commit)]).stdout)
         return entries[0].id if entries else None
+
+    def ids(self, commit: str, paths: Collection[str]) -> dict[str, str]:
+        """The ids of the files and trees at these paths ("." for the whole), without those that are absent."""
+        places = sorted(git_address.tree_path(path) for path in paths if path != ".")
+        whole = {".": git_address.full_id(commit)} if "." in paths else {}
+        if not places:
+            return whole
+        listed = self._copy.read("ls-tree", "-l", "-z", commit, "--", *places, needs=[git_address.full_id(commit)])
+        return whole | {entry.path: entry.id for entry in parse_entries(listed.stdout)}
 
     def is_ancestor(self, commit: str, of: str) -> bool:
         """Whether `of` is `commit` or was built upon it."""

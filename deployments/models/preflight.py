@@ -11,9 +11,15 @@ from deployments.models.release import Release
 
 
 class RenderedComponent(models.Model):
-    """One component's files, kept by the digest of everything that they depend on: unchanged inputs render once."""
+    """One component's files, kept by the digest of everything that they depend on: unchanged inputs render once.
+
+    `recipe` is the digest of all inputs but the sources; `reads` are the paths in the platform repository whose content
+    decides together with it. Another commit with equal content there gives the same `input_digest`.
+    """
 
     input_digest = models.CharField(max_length=64, primary_key=True)
+    recipe = models.CharField(max_length=64, default="", db_index=True)
+    reads = models.JSONField(default=list)
     component = models.CharField(max_length=63)
     files = models.JSONField()
     created_at = models.DateTimeField(auto_now_add=True)
