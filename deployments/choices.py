@@ -77,3 +77,20 @@ class PreflightState(models.TextChoices):
     RENDERING = "rendering"
     READY = "ready"
     FAILED = "failed"
+
+
+class Act(models.TextChoices):
+    """What a person may have Argo CD do with an Application, beside promotions."""
+
+    REFRESH = "refresh"
+    RESTART = "restart"
+
+
+class Carried(models.TextChoices):
+    """How far an instruction is. `unsure`: it was sent, and whether it was applied is not known."""
+
+    ASKED = "asked"
+    SENT = "sent"
+    DONE = "done"
+    REFUSED = "refused"
+    UNSURE = "unsure"

@@ -8,6 +8,8 @@ from celery import shared_task
 
 from deployments.advance import advance
 from deployments.delivery import deliver
+from deployments.services.inquiries import inquiry_answer
+from deployments.services.instructions import instruction_carry_out
 from deployments.services.preflights import preflight_render
 
 
@@ -27,3 +29,15 @@ def render_preflight(identifier: str, **_: Any) -> None:
 def deliver_message(identifier: str, **_: Any) -> None:
     """Send a message of the outbox."""
     deliver(identifier)
+
+
+@shared_task(name="panel.read_for_page")
+def read_for_page(identifier: str, **_: Any) -> None:
+    """Answer a page's question."""
+    inquiry_answer(int(identifier))
+
+
+@shared_task(name="panel.carry_out")
+def carry_out(identifier: str, **_: Any) -> None:
+    """Have Argo CD do what a person asked for."""
+    instruction_carry_out(identifier)

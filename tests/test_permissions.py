@@ -80,13 +80,13 @@ def things(db: None) -> dict[str, str]:
     of = rows.release("2026.11.1")
     paused = rows.paused(rows.promotion(of, staging, by=rows.person("asker", Role.OPERATOR)))
     preview = rows.preflight(of, Environment.objects.get(name="production"))
-    return {"promotion": str(paused.pk), "preflight": str(preview.pk), "name": "staging", "version": of.version}
+    return {"promotion": str(paused.pk), "preflight": str(preview.pk), "name": "staging", "version": of.version, "application": "ai-staging"}
 
 
 def address(route: Route, things: dict[str, str]) -> str:
     kind = "preflight" if "preflight" in route.path else "promotion"
     filled = re.sub(r"[<{](?:\w+:)?identifier[>}]", things[kind], route.path)
-    filled = re.sub(r"[<{](?:\w+:)?(name|version)[>}]", lambda match: things[match[1]], filled)
+    filled = re.sub(r"[<{](?:\w+:)?(name|version|application)[>}]", lambda match: things[match[1]], filled)
     return filled.replace("^api/", "api/nothing")
 
 
@@ -187,7 +187,7 @@ def test_only_who_has_the_right_gets_through(route: Route, things: dict[str, str
 
 
 @pytest.mark.parametrize(
-    "route", [route for route in ROUTES if "identifier" in route.path or "{name}" in route.path], ids=str
+    "route", [route for route in ROUTES if any(part in route.path for part in ("identifier", "{name}", ":application"))], ids=str
 )
 def test_what_belongs_to_another_environment_reads_as_absent(route: Route, things: dict[str, str]) -> None:
     path = address(route, things)

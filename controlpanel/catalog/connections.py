@@ -156,12 +156,17 @@ def _argocd(server: str, token: str, ca_file: str, insecure: bool) -> ArgoCD:
     return _clients[key]
 
 
-@lru_cache(maxsize=64)
 def _traffic(server: str) -> Traffic:
     """One for each server, whatever token is used."""
-    return Traffic(pause=settings.TIMINGS.outage_seconds)
+    return _traffics.setdefault(server, Traffic(pause=settings.TIMINGS.outage_seconds))
 
 
+def breakers() -> list[dict[str, Any]]:
+    """For each Argo CD that this process spoke to: seconds for which it is left alone after failures, 0 for none."""
+    return [{"server": server, "closed_for": round(one.closed_for(), 1)} for server, one in sorted(_traffics.items())]
+
+
+_traffics: dict[str, Traffic] = {}
 _clients: dict[tuple[str, str, str, bool], ArgoCD] = {}
 
 
@@ -169,4 +174,4 @@ def close_all() -> None:
     """Close the connections to every Argo CD; the next question opens them anew."""
     while _clients:
         _clients.popitem()[1].close()
-    _traffic.cache_clear()
+    _traffics.clear()

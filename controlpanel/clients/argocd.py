@@ -153,6 +153,26 @@ class ArgoCD:
         what = f"terminate the operation on {name}"
         self._transport.write("DELETE", what, _application(name, "operation"), {"project": project})
 
+    def run_action(
+        self,
+        name: str,
+        project: str,
+        action: str,
+        *,
+        group: str,
+        version: str,
+        kind: str,
+        namespace: str,
+        resource: str,
+    ) -> None:
+        """Run a resource action such as `restart` on one live object; it leaves no operation and no history behind."""
+        body = {
+            "project": project, "group": group, "version": version, "kind": kind, "namespace": namespace,
+            "resourceName": resource, "action": action,
+        }  # fmt: skip
+        what = f"{action} {kind} {namespace}/{resource}"
+        self._transport.write("POST", what, _application(name, "resource/actions/v2"), {}, body)
+
     # ---- what is below an Application
 
     def resource_tree(self, name: str, project: str) -> Tree:

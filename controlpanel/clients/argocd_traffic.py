@@ -62,6 +62,11 @@ class Traffic:
         with self._changed:
             self._refuse_while_closed(what)
 
+    def closed_for(self) -> float:
+        """Seconds for which the server is still left alone; 0 while it is asked as usual."""
+        with self._changed:
+            return max(0.0, self._closed_until - self._clock()) if self._failures >= FAILURES else 0.0
+
     def _enter(self, seconds: float, what: str) -> bool:
         deadline = self._clock() + seconds
         with self._changed:

@@ -15,6 +15,7 @@ QUEUES = {
     "render_preflight": "render",
     "deliver_message": "notify",
     "read_for_page": "wake",
+    "carry_out": "wake",
 }
 
 

@@ -19,6 +19,9 @@ class Right(StrEnum):
     PROMOTION_ROLL_BACK = "promotion.rollback"
     PROMOTION_APPROVE = "promotion.approve"
     RELEASE_CREATE = "release.create"
+    APPLICATION_LOGS = "application.logs"
+    APPLICATION_REFRESH = "application.refresh"
+    APPLICATION_RESTART = "application.restart"
     GATE_OVERRIDE = "gate.override"
     AUDIT_VIEW = "audit.view"
     CATALOG_VIEW = "catalog.view"
@@ -40,15 +43,20 @@ class Role(StrEnum):
 
 
 _VIEWER = frozenset({Right.VIEW, Right.AUDIT_VIEW, Right.CATALOG_VIEW, Right.TENANT_VIEW})
-_OPERATOR = _VIEWER | {
-    Right.PROMOTION_REQUEST,
-    Right.PROMOTION_RETRY,
-    Right.PROMOTION_ABORT,
-    Right.PROMOTION_CLAIM,
-    Right.PROMOTION_IGNORE,
-    Right.PROMOTION_ROLL_BACK,
-    Right.RELEASE_CREATE,
-}
+_OF_APPLICATIONS = frozenset({Right.APPLICATION_LOGS, Right.APPLICATION_REFRESH, Right.APPLICATION_RESTART})
+_OPERATOR = (
+    _VIEWER
+    | _OF_APPLICATIONS
+    | {
+        Right.PROMOTION_REQUEST,
+        Right.PROMOTION_RETRY,
+        Right.PROMOTION_ABORT,
+        Right.PROMOTION_CLAIM,
+        Right.PROMOTION_IGNORE,
+        Right.PROMOTION_ROLL_BACK,
+        Right.RELEASE_CREATE,
+    }
+)
 _RELEASE_MANAGER = _OPERATOR | {Right.PROMOTION_APPROVE, Right.GATE_OVERRIDE}
 
 RIGHTS: dict[Role, frozenset[Right]] = {
@@ -79,7 +87,7 @@ class Scope(StrEnum):
 SCOPES: dict[Scope, frozenset[Right]] = {
     Scope.READ: _VIEWER,
     Scope.RELEASE: _VIEWER | {Right.RELEASE_CREATE},
-    Scope.PROMOTE: _OPERATOR - {Right.RELEASE_CREATE},
+    Scope.PROMOTE: _OPERATOR - _OF_APPLICATIONS - {Right.RELEASE_CREATE},
     Scope.APPROVE: _VIEWER | {Right.PROMOTION_APPROVE},
     Scope.TENANTS: frozenset({Right.TENANT_VIEW}),
     Scope.ADMIN: RIGHTS[Role.ADMINISTRATOR],

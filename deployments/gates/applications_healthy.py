@@ -1,4 +1,4 @@
-"""Do not add to a fire: Applications are healthy before a promotion starts, or it is this release that mends them."""
+"""Do not add to a fire: Applications are healthy before a promotion starts, or it is this promotion that mends them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ NAME, TITLE = "applications-healthy", "Applications healthy"
 
 @gate(NAME, title=TITLE, kinds=frozenset({Kind.RELEASE}))
 def applications_healthy(situation: Situation) -> GateAnswer:
-    """Block on an unhealthy Application that the release leaves alone; one that it changes passes with a note."""
+    """Block on an unhealthy Application that the release leaves alone; one that it changes, or
+    that differs from Git and is therefore synced, passes with a note."""
     name = situation.environment.name
     if len(situation.applications) < situation.component_count:
         return GateAnswer(
@@ -31,7 +32,8 @@ def applications_healthy(situation: Situation) -> GateAnswer:
             reason=f"All {len(situation.applications)} Applications are Healthy.",
         )
     words = ", ".join(f"{one.name} is {one.health or 'not observed'}" for one in bad.values())
-    untouched = set(bad) - (situation.changed if situation.changed is not None else set(bad))
+    drifted = {component for component, one in bad.items() if one.sync == "OutOfSync"}  # synced though Git stays equal
+    untouched = set(bad) - drifted - (situation.changed if situation.changed is not None else set(bad))
     if untouched:
         return GateAnswer(
             gate=NAME, title=TITLE, verdict=Verdict.BLOCK, reason=f"{words}, and this release does not change {', '.join(sorted(untouched))}.",
@@ -42,7 +44,7 @@ def applications_healthy(situation: Situation) -> GateAnswer:
         title=TITLE,
         verdict=Verdict.PASS,
         reason=f"{words}; this release may mend it."
-        if situation.changed is None
+        if situation.changed is None or drifted
         else f"{words}; this release changes it.",
     )
 

@@ -1,6 +1,7 @@
 """Rows of the deployments app; each file holds one noun."""
 
 from deployments.models.application import Application, Observer
+from deployments.models.inquiry import Inquiry, Instruction
 from deployments.models.preflight import Preflight, RenderedComponent
 from deployments.models.promotion import GateResult, Promotion, PromotionComponent
 from deployments.models.release import Release
@@ -8,6 +9,8 @@ from deployments.models.release import Release
 __all__ = [
     "Application",
     "GateResult",
+    "Inquiry",
+    "Instruction",
     "Observer",
     "Preflight",
     "Promotion",

@@ -12,7 +12,11 @@ from controlpanel.catalog.models import Environment
 
 
 class Application(models.Model):
-    """Argo CD's Application as last observed. Upserted by `watch`, older `resource_version`s fall out."""
+    """Argo CD's Application as last observed. Upserted by `watch`, older `resource_version`s fall out.
+
+    `differing` names the resources that differ from Git as {"group", "kind", "namespace", "name", "is_extra"};
+    `differs_since` is when that was first seen.
+    """
 
     name = models.CharField(max_length=253, unique=True)
     environment = models.ForeignKey(Environment, on_delete=models.PROTECT, related_name="applications")
@@ -32,6 +36,8 @@ class Application(models.Model):
     is_missing = models.BooleanField(default=False)
     images = models.JSONField(default=list)
     conditions = models.JSONField(default=list)
+    differing = models.JSONField(default=list)
+    differs_since = models.DateTimeField(null=True)
     pods = models.JSONField(default=list)
     blocking = models.JSONField(null=True)
     tree_read_at = models.DateTimeField(null=True)

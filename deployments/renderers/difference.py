@@ -14,6 +14,7 @@ from deployments.renderers.redaction import readable
 CONTEXT_LINES = 3
 MAXIMUM_LINES = 600
 MAXIMUM_COMPARED = 20_000
+MAXIMUM_SHOWN = 1_500
 MAXIMUM_LENGTH = 2_000
 """Characters of a line that are shown."""
 
@@ -55,6 +56,19 @@ def changes(before: Mapping[str, bytes], after: Mapping[str, bytes]) -> list[Cha
     return [_change(path, before.get(renamed.get(path, path)), after.get(path)) for path in paths]
 
 
+def compared(before: bytes | None, after: bytes | None) -> tuple[int, int, str]:
+    """Lines added, lines removed and the diff of one object's two sides, as in a `Change`."""
+    return _compare(*readable(before, after))
+
+
+def shown(content: bytes) -> str:
+    """One object as text without secrets, capped."""
+    lines = readable(content, content)[0].splitlines()
+    if len(lines) > MAXIMUM_SHOWN:
+        lines[MAXIMUM_SHOWN:] = [f"(… {len(lines) - MAXIMUM_SHOWN:,} more lines)"]
+    return "\n".join(map(shown_line, lines))
+
+
 def _renamed(before: Mapping[str, bytes], after: Mapping[str, bytes]) -> dict[str, str]:
     """New path -> old path, where exactly one generated name left and exactly one with the same stem came."""
     left = _by_stem(before.keys() - after.keys())
@@ -79,7 +93,7 @@ def _change(path: str, before: bytes | None, after: bytes | None) -> Change:
     namespace = "" if namespace == CLUSTER else namespace
     if before == after:
         return Change(component, kind, namespace, name, "unchanged", 0, 0, "")
-    added, removed, diff = _compare(*readable(before, after))
+    added, removed, diff = compared(before, after)
     change: Literal["new", "changed", "removed"] = (
         "new" if before is None else "removed" if after is None else "changed"
     )
@@ -98,10 +112,10 @@ def _compare(before: str, after: str) -> tuple[int, int, str]:
         return 0, 0, _REWRITTEN
     if len(lines) > MAXIMUM_LINES:
         lines[MAXIMUM_LINES:] = [f"(… {len(lines) - MAXIMUM_LINES:,} more lines)"]
-    return added, removed, "\n".join(map(_shown, lines))
+    return added, removed, "\n".join(map(shown_line, lines))
 
 
-def _shown(line: str) -> str:
+def shown_line(line: str) -> str:
     """A line as it may be judged: what would show as nothing, or turn what follows around, is named; its end is counted."""
     cut = len(line) - MAXIMUM_LENGTH
     text = f"{line[:MAXIMUM_LENGTH]} (… {cut:,} more characters)" if cut > 0 else line

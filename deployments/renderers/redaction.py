@@ -18,6 +18,11 @@ _URL_PASSWORD = re.compile(r"(?<=://)[^\s/@:]*:[^\s/@]+(?=@)")
 _SECRET_TEXT = re.compile(
     r"ak_[0-9a-f]{32}_[0-9a-f]{8}|-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*-----|\Z)", re.DOTALL
 )
+_TOKEN = re.compile(r"\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*|(?<=[Bb]earer )[\w.~+/-]{8,}=*")
+_SPOKEN = re.compile(
+    r"""((?:[\w.-]*(?:passw(?:or)?d|passphrase|secret|token|api[-_.]?key|private[-_.]?key))["']?\s*[=:]\s*["']?)[^\s"',;&}(]{3,}""",
+    re.IGNORECASE,
+)
 _ABSENT, _UNREADABLE = object(), object()
 
 
@@ -25,6 +30,12 @@ def readable(before: bytes | None, after: bytes | None) -> tuple[str, str]:
     """Both sides of one object as text without secrets; "" for a side that is not there."""
     old, new = _parsed(before), _parsed(after)
     return _text(old, new, "before"), _text(new, old, "after")
+
+
+def without_secrets(line: str) -> str:
+    """A line of a log with what looks like a secret hidden: passwords in addresses, tokens, values of secret names."""
+    hidden = _SECRET_TEXT.sub("(hidden)", _URL_PASSWORD.sub("(hidden)", line))
+    return _SPOKEN.sub(lambda match: f"{match[1]}(hidden)", _TOKEN.sub("(hidden)", hidden))
 
 
 def looks_secret(name: str) -> bool:

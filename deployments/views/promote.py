@@ -119,6 +119,7 @@ def _show(
         "component_count": facts.places[environment.pk]["component_count"], "from_version": _from(versions),
         "reasons": _reasons(preflight, answers, may=may), "key": form["key"].value() or uuid.uuid4().hex,
         "here": f"{request.path}?{urlencode({'release': preflight.release.version})}",
+        "drifted": [one for one in facts.applications.get(environment.pk, ()) if one.known_sync == "OutOfSync"] if not holder else [],
         "topic": f"preflight.{preflight.pk}",
         "preview_url": f"{request.path}?{urlencode({'release': preflight.release.version, 'preflight': preflight.pk})}",
     }  # fmt: skip

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from controlpanel.catalog.models import Component, Environment
 from controlpanel.clients.argocd_models import Application as Read
+from controlpanel.clients.argocd_models import Resource
 from controlpanel.core import doorbell, lease, live
 from controlpanel.core.lease import StatementTime
 from deployments.choices import State
@@ -19,7 +20,7 @@ from deployments.models import Application, Observer, Promotion
 
 FACTS = (
     "resource_version", "sync", "health", "health_message", "revision", "operation", "operation_message", "operation_marker",
-    "operation_by", "operation_running", "reconciled_at", "automated", "images", "conditions",
+    "operation_by", "operation_running", "reconciled_at", "automated", "images", "conditions", "differing",
 )  # fmt: skip
 SHOWN = (
     "sync",
@@ -31,8 +32,11 @@ SHOWN = (
     "operation_marker",
     "operation_running",
     "is_missing",
+    "differing",
 )
 """A change of one of these is worth a look of a browser and of a waiting promotion."""
+MOST_DIFFERING = 50
+"""Resources of one Application that are named as differing from Git."""
 
 
 Fence = Callable[[], AbstractContextManager[object]]
@@ -106,6 +110,7 @@ def _store(row: Application, read: Read) -> bool:
     for name, value in _facts(read).items():
         setattr(row, name, value)
     row.is_missing = False
+    row.differs_since = (row.differs_since or timezone.now()) if row.sync == "OutOfSync" else None
     is_changed = before != {name: getattr(row, name) for name in SHOWN}
     row.observed_at = StatementTime()
     if is_changed:
@@ -125,8 +130,15 @@ def _facts(read: Read) -> dict[str, Any]:
         read.resource_version, read.sync_status, read.health_status, read.health_message, read.revision, read.operation_phase,
         read.operation_message, read.operation_marker, read.operation_initiated_by, read.operation_running, read.reconciled_at,
         read.automated, list(read.images), [{"type": one.type, "message": one.message} for one in read.conditions],
+        [_resource(one) for one in read.resources if one.status == "OutOfSync"][:MOST_DIFFERING],
     )  # fmt: skip
     return {name: _fitting(name, value) for name, value in zip(FACTS, values, strict=True)}
+
+
+def _resource(one: Resource) -> dict[str, Any]:
+    return {
+        "group": one.group, "kind": one.kind, "namespace": one.namespace, "name": one.name, "is_extra": one.requires_pruning,
+    }  # fmt: skip
 
 
 def _fitting(name: str, value: Any) -> Any:

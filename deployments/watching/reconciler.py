@@ -15,7 +15,9 @@ from controlpanel.core.lease import StatementTime
 from controlpanel.core.models import Leased, OutboxMessage
 from deployments.advance import advance
 from deployments.delivery import deliver
-from deployments.models import Preflight, Promotion
+from deployments.models import Inquiry, Instruction, Preflight, Promotion
+from deployments.services.inquiries import inquiry_answer
+from deployments.services.instructions import instruction_carry_out
 from deployments.services.preflights import preflight_render
 
 log = structlog.get_logger(__name__)
@@ -29,6 +31,8 @@ DUTIES: tuple[tuple[type[Leased], str, Callable[[Any], bool]], ...] = (
     (Promotion, "advance_promotion", advance),
     (Preflight, "render_preflight", preflight_render),
     (OutboxMessage, "deliver_message", deliver),
+    (Inquiry, "read_for_page", inquiry_answer),
+    (Instruction, "carry_out", instruction_carry_out),
 )
 
 

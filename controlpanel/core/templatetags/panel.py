@@ -83,6 +83,15 @@ def diff(changes: Iterable[Any], unchanged: int = 0, note: bool = True) -> dict[
     return {"resources": resources(changes), "unchanged": unchanged, "note": note}
 
 
+@register.filter
+def moment(text: object) -> datetime | None:
+    """A moment out of its ISO form, as answers of workers keep it; None for what is none."""
+    try:
+        return datetime.fromisoformat(str(text or ""))
+    except ValueError:
+        return None
+
+
 @register.simple_tag
 def ago(moment: datetime | None, missing: str = "never") -> str | SafeString:
     """A moment, relative and ticking; its title says the exact time with its zone."""
@@ -155,15 +164,17 @@ def initials(name: object) -> str:
 
 
 @register.simple_tag
-def live(topics: str, url: str, poll: int = 10) -> SafeString:
+def live(topics: str, url: str, poll: int = 10, every: int = 0) -> SafeString:
     """The attributes that keep a fragment live; put it inside the opening tag of an element that has an id.
 
     `topics`: names separated by spaces; `url`: where the fragment is read again (`HX-Target` is its id);
-    `poll`: seconds between reads while the stream is lost (3 for a running promotion).
+    `poll`: seconds between reads while the stream is lost (3 for a running promotion); `every`: seconds between reads
+    even while it is not, for what changes without anybody telling, such as a log (0 for never).
     """
     return format_html(
-        'data-live="{}" data-poll="{}" hx-get="{}" hx-trigger="live" hx-target="this" hx-swap="morph" hx-push-url="false"',
+        'data-live="{}" data-poll="{}" data-every="{}" hx-get="{}" hx-trigger="live" hx-target="this" hx-swap="morph" hx-push-url="false"',
         topics,
         poll,
+        every,
         url,
     )

@@ -1,6 +1,6 @@
 // Live fragments: one EventSource for the tab tells names of what changed; each fragment is read again at its own
 // address. At most one request of a fragment is in flight and one in 500 ms; the last event wins. Without a stream
-// fragments are read every 10 s (data-poll says otherwise). Relative times tick here.
+// fragments are read every 10 s (data-poll says otherwise), with data-every also beside one. Relative times tick here.
 
 const SPACING = 500, PATIENCE = 3000, HIDDEN = 60000, BACK_OFF = [1, 2, 4, 8, 15];
 const body = document.body;
@@ -226,9 +226,10 @@ function tick() {
     if (text && time.textContent !== text) time.textContent = text;
   }
   countdown();
-  if (!lost || over) return;
+  if (over) return;
   for (const element of all()) {
-    if (performance.now() - state(element.id).polled >= pollOf(element) * 1000) refresh(element);
+    const every = lost ? pollOf(element) : Number(element.dataset.every);
+    if (every && performance.now() - state(element.id).polled >= every * 1000) refresh(element);
   }
 }
 

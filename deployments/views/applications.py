@@ -1,0 +1,225 @@
+"""Applications: the list, and one of them with its resources, what differs from Git, events, logs and manifests."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+from urllib.parse import urlencode
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.views.decorators.http import require_GET, require_POST
+
+from controlpanel.accounts.actors import Actor, of_request
+from controlpanel.catalog.models import Environment
+from controlpanel.core.errors import ConflictError, InvalidError
+from controlpanel.core.keyset import portion
+from controlpanel.core.permissions import Right, declares
+from deployments.choices import Act, Carried
+from deployments.models import Instruction
+from deployments.selectors import applications as reading
+from deployments.selectors.applications import ApplicationPage, Node
+from deployments.selectors.inquiries import Answer, Question
+from deployments.services.inquiries import ask
+from deployments.services.instructions import RESTARTABLE, instruct, why_no_restart
+from deployments.views.answering import SeeOther, page
+from deployments.views.paging import pages
+
+LIST, TEMPLATE = "deployments/applications.html", "deployments/application.html"
+LISTED = 50
+TABS = (("diff", "Live and desired"), ("manifest", "Manifest"), ("events", "Events"), ("log", "Log"))
+LOG_FRESH, LOG_EVERY, EVERY = timedelta(seconds=2), 3, 10
+"""How old a log may be before it is read again, and seconds between reads of the page while it is looked at."""
+NEEDS = "It needs the role operator or release manager here."
+ENDS = {Carried.DONE: "ok", Carried.REFUSED: "bad", Carried.UNSURE: "odd"}
+
+
+@declares(Right.VIEW)
+@require_GET
+def applications(request: HttpRequest) -> HttpResponse:
+    """Every Application that the person may see, as last observed."""
+    actor = of_request(request)
+    actor.require(Right.VIEW)
+    environment, show, text = (request.GET.get(name, "")[:100] for name in ("environment", "show", "q"))
+    rows = reading.applications_listed(actor, environment=environment, show=show, text=text)
+    found, following = portion(rows, by="pk", cursor=request.GET.get("cursor", ""), limit=LISTED)
+    names = actor.environments(list(Environment.objects.filter(is_retired=False).values_list("name", flat=True)))
+    versions = reading.versions_of(found)
+    context = {
+        "applications": [(one, versions.get((one.environment_id, one.component), "")) for one in found],
+        **pages(request, following), "is_filtered": bool(environment or show or text),
+        "search": {"name": "q", "value": text, "placeholder": "Search by name"},
+        "selects": [
+            {"name": "environment", "label": "Environment", "value": environment, "choices": [("", "all"), *((name, name) for name in names)]},
+            {"name": "show", "label": "Show", "value": show, "choices": reading.SHOWN},
+        ],
+        "topics": " ".join(f"environment.{name}" for name in names),
+    }  # fmt: skip
+    return page(request, LIST, context, fragments=("list",))
+
+
+@declares(Right.VIEW)
+@require_GET
+def application(request: HttpRequest, application: str) -> HttpResponse:
+    """One Application; what is only in Argo CD is asked for by a worker, and the newest answer is shown with its time."""
+    actor = of_request(request)
+    actor.require(Right.VIEW)
+    shown = reading.application_of_page(application, actor=actor)
+    context = _resources(request, actor, shown) | _acts(actor, shown)
+    return page(request, TEMPLATE, context, fragments=("application", "dialogs"))
+
+
+@declares(Right.APPLICATION_REFRESH)
+@require_POST
+def refresh(request: HttpRequest, application: str) -> HttpResponse:
+    """Have Argo CD compare it with Git again."""
+    actor = of_request(request)
+    row = reading.application_seen_by(actor, application)
+    instruct(actor=actor, application=row, act=Act.REFRESH)
+    messages.info(request, f"Argo CD is asked to compare {row.name} with Git again.")
+    return SeeOther(reverse("application", args=[row.name]))
+
+
+@declares(Right.APPLICATION_RESTART)
+@require_POST
+def restart(request: HttpRequest, application: str) -> HttpResponse:
+    """Restart one workload of it; what cannot be done is said on the page."""
+    actor = of_request(request)
+    row = reading.application_seen_by(actor, application)
+    actor.require(Right.APPLICATION_RESTART, row.environment.name)
+    [tree] = ask(Question("tree", row.name))
+    wanted, reason = request.POST.get("resource", "")[:600], request.POST.get("reason", "")[:2000]
+    node = reading.node_named(_nodes(tree), wanted)
+    place = {part: str(node[part]) for part in ("group", "version", "kind", "namespace", "name")} if node else {}
+    try:
+        instruct(actor=actor, application=row, act=Act.RESTART, reason=reason, resource=place)
+        messages.info(request, f"Argo CD is asked to restart {wanted}.")
+    except (ConflictError, InvalidError) as refusal:
+        messages.error(request, str(refusal))
+    return SeeOther(reverse("application", args=[row.name]) + (f"?{urlencode({'resource': wanted})}" if node else ""))
+
+
+def _nodes(tree: Answer) -> list[dict[str, Any]]:
+    return list((tree.body or {}).get("nodes", ()))
+
+
+def _resources(request: HttpRequest, actor: Actor, shown: ApplicationPage) -> dict[str, Any]:
+    """The tree, and beside it what is selected: one resource, or all that differs."""
+    row = shown.application
+    tree, differences = ask(Question("tree", row.name), Question("differences", row.name))
+    nodes = _nodes(tree)
+    show, wanted = request.GET.get("show", ""), request.GET.get("resource", "")[:600]
+    node = reading.node_named(nodes, wanted)
+    tab = request.GET.get("tab", "")
+    tab = tab if tab in dict(TABS) else TABS[0][0]
+    selected = _selected(request, actor, shown, node, tab) if node else _unselected(row.name)
+    kept = [_row(one, wanted, tab) for one in nodes if _is_shown(one, show)]
+    return {
+        "shown": shown, "application": row, "environment": row.environment, "tree": tree, "facts": tree.body or {}, "rows": kept,
+        "differences": differences, "wanted": wanted, "node": node, "tab": tab, **selected,
+        "filters": _filters(nodes, show, wanted), "topics": f"application.{row.name} environment.{row.environment.name}",
+        "workloads": [(one["key"], one["key"]) for one in (_row(each, wanted, "") for each in nodes) if one["kind"] in RESTARTABLE],
+        "every": LOG_EVERY if node and tab == "log" else EVERY,
+    }  # fmt: skip
+
+
+def _unselected(name: str) -> dict[str, Any]:
+    [events] = ask(Question("events", name))
+    return {"events": events}
+
+
+def _selected(request: HttpRequest, actor: Actor, shown: ApplicationPage, node: Node, tab: str) -> dict[str, Any]:
+    """What the tab shows of one resource."""
+    name, place = shown.application.name, shown.application.environment.name
+    may_log = actor.may(Right.APPLICATION_LOGS, place)
+    [resource] = ask(reading.question_of("resource", name, node))
+    body = resource.body or {}
+    found: dict[str, Any] = {
+        "resource": resource, "containers": body.get("containers", []), "may_log": may_log,
+        "change_list": [body["change"]] if body.get("change") else [],
+    }  # fmt: skip
+    if tab == "events":
+        [found["events"]] = ask(reading.question_of("events", name, node))
+    if tab == "log" and node["kind"] == "Pod" and may_log:
+        found |= _log(request, name, node, [one["name"] for one in found["containers"]])
+    query = {"resource": request.GET.get("resource", ""), "show": request.GET.get("show", "")}
+    tabs = [one for one in TABS if one[0] != "log" or node["kind"] == "Pod"]
+    return found | {
+        "tabs": [
+            {"label": label, "href": _address(query | {"tab": key}), "current": key == tab} for key, label in tabs
+        ],
+    }
+
+
+def _log(request: HttpRequest, name: str, node: Node, containers: list[str]) -> dict[str, Any]:
+    wanted = request.GET.get("container", "")
+    container = wanted if wanted in containers else next(iter(containers), "")
+    if not container:
+        return {"log": Answer(), "container": ""}
+    [log] = ask(reading.question_of("log", name, node, container=container), fresh=LOG_FRESH)
+    query = {"resource": request.GET.get("resource", ""), "tab": "log"}
+    links = [
+        {"label": one, "href": _address(query | {"container": one}), "current": one == container} for one in containers
+    ]
+    return {"log": log, "container": container, "container_links": links if len(links) > 1 else []}
+
+
+def _address(query: dict[str, str]) -> str:
+    return f"?{urlencode({name: value for name, value in query.items() if value})}"
+
+
+def _is_shown(node: Node, show: str) -> bool:
+    if show == "differs":
+        return bool(node["sync"] == "OutOfSync")
+    return show != "unhealthy" or _is_unhealthy(node)
+
+
+def _is_unhealthy(node: Node) -> bool:
+    return bool(node["health"]) and node["health"] != "Healthy"
+
+
+def _row(node: Node, wanted: str, tab: str) -> dict[str, Any]:
+    key = (
+        f"{node['kind']}/{node['namespace']}/{node['name']}" if node["namespace"] else f"{node['kind']}/{node['name']}"
+    )
+    is_selected = wanted in (key, f"{node['kind']}/{node['name']}")
+    keep = tab if tab != "log" or node["kind"] == "Pod" else ""
+    return {**node, "key": key, "href": _address({"resource": key, "tab": keep}), "is_selected": is_selected}
+
+
+def _filters(nodes: list[dict[str, Any]], show: str, wanted: str) -> list[dict[str, Any]]:
+    counts = {
+        "": len(nodes), "differs": sum(one["sync"] == "OutOfSync" for one in nodes), "unhealthy": sum(map(_is_unhealthy, nodes)),
+    }  # fmt: skip
+    labels = {"": "All", "differs": "OutOfSync", "unhealthy": "Not healthy"}
+    return [
+        {"label": label, "count": counts[key], "href": _address({"show": key, "resource": wanted}) , "current": key == show}
+        for key, label in labels.items()
+    ]  # fmt: skip
+
+
+def _acts(actor: Actor, shown: ApplicationPage) -> dict[str, Any]:
+    """What the person may do here, each with why not where it is not possible."""
+    row, place = shown.application, shown.application.environment.name
+    may_restart = actor.may(Right.APPLICATION_RESTART, place)
+    restore = (
+        f"{reverse('promote', args=[place])}?{urlencode({'release': shown.live.release.version})}"
+        if shown.live and shown.live.release
+        else ""
+    )
+    return {
+        "refresh_reason": "" if actor.may(Right.APPLICATION_REFRESH, place) else NEEDS,
+        "restart_reason": why_no_restart(row) if may_restart and shown.active else "" if may_restart else NEEDS,
+        "restore": restore, "restore_reason": "" if restore else "Nothing was promoted here yet.",
+        "instructions": [_told(one) for one in shown.instructions],
+    }  # fmt: skip
+
+
+def _told(one: Instruction) -> dict[str, Any]:
+    """An instruction in one line."""
+    what = f"{one.resource['kind']} {one.resource['name']}" if one.resource else "Compared with Git"
+    return {
+        "at": one.created_at, "tone": ENDS.get(Carried(one.state), "run"), "key": f"instruction-{one.pk}",
+        "text": f"{one.get_act_display()} by {one.requested_by}: {one.message or what}" + (f" ({one.reason})" if one.reason else ""),
+    }  # fmt: skip
