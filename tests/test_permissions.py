@@ -80,7 +80,13 @@ def things(db: None) -> dict[str, str]:
     of = rows.release("2026.11.1")
     paused = rows.paused(rows.promotion(of, staging, by=rows.person("asker", Role.OPERATOR)))
     preview = rows.preflight(of, Environment.objects.get(name="production"))
-    return {"promotion": str(paused.pk), "preflight": str(preview.pk), "name": "staging", "version": of.version, "application": "ai-staging"}
+    return {
+        "promotion": str(paused.pk),
+        "preflight": str(preview.pk),
+        "name": "staging",
+        "version": of.version,
+        "application": "ai-staging",
+    }
 
 
 def address(route: Route, things: dict[str, str]) -> str:
@@ -187,7 +193,9 @@ def test_only_who_has_the_right_gets_through(route: Route, things: dict[str, str
 
 
 @pytest.mark.parametrize(
-    "route", [route for route in ROUTES if any(part in route.path for part in ("identifier", "{name}", ":application"))], ids=str
+    "route",
+    [route for route in ROUTES if any(part in route.path for part in ("identifier", "{name}", ":application"))],
+    ids=str,
 )
 def test_what_belongs_to_another_environment_reads_as_absent(route: Route, things: dict[str, str]) -> None:
     path = address(route, things)

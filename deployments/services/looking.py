@@ -73,7 +73,7 @@ def events(name: str, parameters: Mapping[str, Any]) -> Facts:
         if uid
         else argocd.events(name, row.environment.project)
     )
-    told = sorted((event_of(item) for item in found), key=lambda event: event["at"] or "", reverse=True)
+    told = sorted((event_of(item) for item in found), key=lambda event: event["at"] or "")[::-1]
     return {"events": told[:MOST_EVENTS], "count": len(told)}
 
 

@@ -184,7 +184,7 @@ def _row(node: Node, wanted: str, tab: str) -> dict[str, Any]:
         f"{node['kind']}/{node['namespace']}/{node['name']}" if node["namespace"] else f"{node['kind']}/{node['name']}"
     )
     is_selected = wanted in (key, f"{node['kind']}/{node['name']}")
-    keep = tab if tab != "log" or node["kind"] == "Pod" else ""
+    keep = "" if tab == TABS[0][0] or (tab == "log" and node["kind"] != "Pod") else tab
     return {**node, "key": key, "href": _address({"resource": key, "tab": keep}), "is_selected": is_selected}
 
 
