@@ -44,7 +44,7 @@ class World:
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
     server: str = ""
     platform: Callable[[Path], None] | None = None
-    times: dict[str, str] = field(default_factory=dict)
+    variables: dict[str, str] = field(default_factory=dict)
 
     @property
     def deploy(self) -> Path:
@@ -86,7 +86,6 @@ class World:
         self.environment = {
             **{key: value for key, value in os.environ.items() if key in ("PATH", "HOME", "LANG", "TMPDIR")},
             **SHORT_TIMES,
-            **self.times,
             "DATABASE_URL": self.database_url,
             "DJANGO_SECRET_KEY": "only-for-tests-" + "0" * 32,
             "DJANGO_SETTINGS_MODULE": "controlpanel.settings",
@@ -97,6 +96,7 @@ class World:
             "ARGOCD_TOKEN": token,
             "CACHE_DIRECTORY": str(self.directory / "cache"),
             "LOG_FORMAT": "console",
+            **self.variables,
         }
         self.manage("load_platform")
         self.manage("bootstrap")
@@ -187,10 +187,10 @@ def running_world(
     database_url: str,
     speed: float = 40.0,
     platform: Callable[[Path], None] | None = None,
-    **times: str,
+    **variables: str,
 ) -> Iterator[World]:
-    """A started world that is stopped whatever happens. `platform` writes the platform's files, `times` are variables."""
-    world = World(directory=directory, database_url=database_url, speed=speed, platform=platform, times=times)
+    """A started world that is stopped whatever happens. `platform` writes the platform's files, `variables` go before ours."""
+    world = World(directory=directory, database_url=database_url, speed=speed, platform=platform, variables=variables)
     try:
         world.start()
         yield world

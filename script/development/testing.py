@@ -63,11 +63,12 @@ class Group:
     needs: Sequence[Program] = ()
 
 
-APART = ("contract", "browser", "chaos", "bench")
+APART = ("contract", "browser", "whole", "chaos", "bench")
 GROUPS = (
     Group("unit", ("tests", *(f"--ignore=tests/{name}" for name in APART), "-n", "2"), 240, (SSHD, OPENSSL)),
     Group("contract", ("tests/contract", "-n", "2"), 60),
     Group("browser", ("tests/browser",), 180, (CHROMIUM,)),
+    Group("whole", ("tests/whole",), 120, (SSHD, OPENSSL)),
     Group("chaos", ("tests/chaos",), 180),
 )
 
