@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from django.urls import path
 
-from deployments.views import applications, audit, environments, history, pipeline, promote, promotions, releases, search
+from deployments.views import (
+    applications,
+    audit,
+    environments,
+    history,
+    pipeline,
+    promote,
+    promotions,
+    releases,
+    search,
+)
 
 urlpatterns = [
     path("", pipeline.pipeline, name="pipeline"),
@@ -19,13 +29,10 @@ urlpatterns = [
     path("releases", releases.releases, name="releases"),
     path("releases/new", releases.release_new, name="release_new"),
     path("releases/<str:version>", releases.release, name="release"),
-<<<<<<< HEAD
     path("search", search.find, name="search"),
-=======
     path("applications", applications.applications, name="applications"),
     path("applications/<str:application>", applications.application, name="application"),
     path("applications/<str:application>/refresh", applications.refresh, name="application_refresh"),
     path("applications/<str:application>/restart", applications.restart, name="application_restart"),
->>>>>>> c460f99 (Application pages: resources, live v desired, events, logs and manifests read by workers; refresh and restart; drift is shown and leads to promoting the live release again)
     path("audit", audit.audit, name="audit"),
 ]
