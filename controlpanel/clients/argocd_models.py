@@ -82,6 +82,7 @@ class Application:
     project: str = ""
     labels: Mapping[str, str] = field(default_factory=dict, hash=False)
     annotations: Mapping[str, str] = field(default_factory=dict, hash=False)
+    finalizers: tuple[str, ...] = ()
     resource_version: int = 0
     deleting: bool = False
     spec: Json = field(default_factory=dict, hash=False, repr=False)
@@ -122,6 +123,7 @@ class Application:
             project=text(spec, "project") or "default" if spec else "",
             labels=texts(metadata, "labels"),
             annotations=texts(metadata, "annotations"),
+            finalizers=strings(metadata, "finalizers"),
             resource_version=integer(metadata, "resourceVersion"),
             deleting="deletionTimestamp" in metadata,
             spec=spec,

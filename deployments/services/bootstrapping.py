@@ -16,6 +16,7 @@ from controlpanel.catalog.current import current_document
 from controlpanel.catalog.document import CatalogDocument, EnvironmentSpec
 from controlpanel.catalog.models import Environment
 from controlpanel.clients.argocd import ArgoCD
+from controlpanel.clients.argocd_json import without_zeros
 from controlpanel.clients.argocd_models import Application
 from controlpanel.clients.errors import Invalid, NotFound, PermissionRefused
 from controlpanel.clients.git import Author, GitRepository
@@ -47,7 +48,7 @@ def bootstrap(*, actor: audit.Author) -> Iterator[str]:
     yield from _projects(document, places, repo_url)
     for spec, argocd in places:
         for manifest in argo.applications(document, spec, repo_url):
-            yield _application(argocd, spec, manifest)
+            yield _application(argocd, manifest)
     audit.record(actor=actor, action="bootstrap", message=f"{document.platform.title} was bootstrapped.")
 
 
@@ -147,17 +148,27 @@ def _read_project(argocd: ArgoCD, name: str) -> Mapping[str, Any] | None:
         return None
 
 
-def _application(argocd: ArgoCD, spec: EnvironmentSpec, manifest: dict[str, Any]) -> str:
+def _application(argocd: ArgoCD, manifest: dict[str, Any]) -> str:
     name = manifest["metadata"]["name"]
     try:
-        existing = argocd.get_application(name, spec.argocd.project)
+        existing = argocd.get_application(name, manifest["spec"]["project"])
     except NotFound:
         return _create(argocd, name, manifest)
     if existing.labels.get(LABEL) != OURS:
         return f"Application {name}: exists without the label {LABEL}: {OURS}, left alone."
-    now = _patiently(lambda: argocd.create_application(manifest, upsert=True, validate=False))
-    changed = now.resource_version != existing.resource_version
-    return f"Application {name}: {'updated' if changed else 'up to date'}."
+    if _is_as_wanted(existing, manifest):
+        return f"Application {name}: up to date."
+    _patiently(lambda: argocd.create_application(manifest, upsert=True, validate=False))
+    return f"Application {name}: updated."
+
+
+def _is_as_wanted(existing: Application, manifest: Mapping[str, Any]) -> bool:
+    metadata = manifest["metadata"]
+    return (
+        without_zeros(existing.spec) == without_zeros(manifest["spec"])
+        and metadata["labels"].items() <= existing.labels.items()
+        and set(metadata["finalizers"]) == set(existing.finalizers)
+    )
 
 
 def _create(argocd: ArgoCD, name: str, manifest: dict[str, Any]) -> str:

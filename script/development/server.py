@@ -30,7 +30,7 @@ SANDBOX_PORT = 18080
 SEEDING_SPEED = 40.0
 SEEDING_TIMES = {"CONTROL_PANEL_SETTLE_SECONDS": "0.2", "CONTROL_PANEL_QUARANTINE_SECONDS": "2"}
 DATABASE = "control_panel"
-PREPARATION = ("migrate", "load_platform", "bootstrap")
+PREPARATION = ("migrate", "load_platform")
 STOPPED_LAST = ("valkey", "postgres")
 
 
@@ -136,7 +136,16 @@ class Server:
             await probes.set_sandbox_speed(self.variables["ARGOCD_SERVER"], speed)
 
     async def _prepare(self) -> None:
-        await self._python("prepare", "-m", "script.development.preparation", *PREPARATION)
+        """Rows, catalog, and what promotions need outside; a real Argo CD may be away just now, which stops no start."""
+        preparation = ("prepare", "-m", "script.development.preparation")
+        if self.parts.sandbox:
+            await self._python(*preparation, *PREPARATION, "bootstrap")
+            return
+        await self._python(*preparation, *PREPARATION)
+        try:
+            await self._python("bootstrap", "manage.py", "bootstrap")
+        except CannotGoOn as error:
+            self._say("\n".join([*error.lines, "Not bootstrapped: mend what was said, then script/manage bootstrap."]))
 
     async def _python(self, name: str, *arguments: str, **changes: str) -> str:
         """Run our own Python with the variables of the panel, and return what it writes to standard output."""

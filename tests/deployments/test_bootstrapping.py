@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
+from controlpanel.catalog import argo
 from controlpanel.clients.argocd import ArgoCD
 from controlpanel.clients.errors import Invalid, PermissionRefused
 from deployments.services import bootstrapping
@@ -87,3 +88,25 @@ def test_a_project_that_the_token_may_not_change_is_enough_where_it_permits_all(
     else:
         with pytest.raises(PermissionRefused, match=r"p, <account>, projects, \*, hub, allow"):
             bootstrapping._project(argocd, PROJECT)
+
+
+WANTED: dict[str, Any] = {
+    "metadata": {"name": "backend-staging", "labels": dict(argo.MANAGED_BY), "finalizers": ["resources-finalizer.argocd.argoproj.io"]},
+    "spec": {"project": "hub", "source": {"repoURL": "x", "path": "backend", "directory": {"recurse": True}}},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("metadata", "spec", "said"),
+    [
+        ({"annotations": {"argocd.argoproj.io/hydrate": "normal"}, "labels": {**argo.MANAGED_BY, "team": "hub"}}, {}, "up to date"),
+        ({"finalizers": []}, {}, "updated"),
+        ({}, {"revisionHistoryLimit": 3}, "updated"),
+    ],
+)  # fmt: skip
+def test_an_application_is_written_only_where_it_differs(
+    metadata: dict[str, Any], spec: dict[str, Any], said: str
+) -> None:
+    there = {"metadata": {**WANTED["metadata"], **metadata}, "spec": {**WANTED["spec"], **spec}}
+    answers = [httpx.Response(200, json=there)] + [httpx.Response(200, json=WANTED)] * (said == "updated")
+    assert bootstrapping._application(server(*answers), WANTED) == f"Application backend-staging: {said}."

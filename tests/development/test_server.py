@@ -151,3 +151,18 @@ def test_stopping_leaves_nothing_running_and_frees_the_port(running: Running) ->
     assert "process" in json.loads((running.run / "server.lock").read_text())
     done = running.manage("check")
     assert done.stderr == "script/manage: script/server is not running. Start it first, or set DATABASE_URL.\n"
+
+
+def test_an_argo_cd_that_is_away_stops_no_start(running: Running) -> None:
+    """After a power cut the panel may be back before it; promotions wait then, and so does bootstrap."""
+    nobody = processes.free_port(29000)
+    running.variables |= {
+        "ARGOCD_SERVER": f"http://127.0.0.1:{nobody}",
+        "ARGOCD_TOKEN": "a.b.c",
+        "DEPLOY_REPO_URL": str(running.run / "deploy.git"),
+    }
+    running.start()
+    said = (running.run / "said").read_text()
+    assert "Argo CD cannot be reached" in said
+    assert "Not bootstrapped: mend what was said, then script/manage bootstrap." in said
+    assert running.stop(signal.SIGINT) == 0
