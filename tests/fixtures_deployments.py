@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Any
+from unittest import mock
 
+from django.db import connection
 from django.utils import timezone
 
 from controlpanel.accounts.models import RoleBinding, User
@@ -175,3 +178,39 @@ def succeeded(row: Promotion) -> Promotion:
 def live(of: Release, place: Environment, *, by: User) -> Promotion:
     """A release that is live in the environment."""
     return succeeded(promotion(of, place, by=by))
+
+
+def long_ago(of: Sequence[Release], place: Environment, *, asked: Sequence[datetime], **fields: Any) -> list[Promotion]:
+    """Promotions that were asked for then and ended five minutes later, as many as there are moments."""
+    values: dict[str, Any] = {
+        "environment": place, "state": State.SUCCEEDED, "requested_by": "elif", "requested_door": "page", "commit": COMMIT,
+        "confidence": Confidence.OBSERVED, "live_revision": COMMIT, **fields,
+    }  # fmt: skip
+    minute = timedelta(minutes=1)
+    rows = [
+        Promotion(
+            release=of[index % len(of)], created_at=at, started_at=at, committed_at=at + minute if values["commit"] else None,
+            finished_at=at + 5 * minute, **values,
+        )
+        for index, at in enumerate(asked)
+    ]  # fmt: skip
+    with mock.patch.object(Promotion._meta.get_field("created_at"), "auto_now_add", False):
+        Promotion.objects.bulk_create(rows)
+    return rows
+
+
+def copies(row: Promotion, count: int) -> None:
+    """The same promotion so many times more, each asked for an hour before the other."""
+    own = {
+        "id": "gen_random_uuid()", "number": "nextval('deployments_promotion_number')",
+        **{name: f"{name} - one * interval '1 hour'" for name in ("created_at", "committed_at", "finished_at")},
+    }  # fmt: skip
+    columns = [str(field.column) for field in Promotion._meta.concrete_fields]
+    chosen = ", ".join(own.get(name, f'"{name}"') for name in columns)
+    names = ", ".join(f'"{name}"' for name in columns)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO deployments_promotion ({names}) SELECT {chosen} FROM deployments_promotion, "  # noqa: S608
+            "generate_series(1, %s) AS one WHERE id = %s",
+            [count, row.pk],
+        )

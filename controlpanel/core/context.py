@@ -39,6 +39,7 @@ ENTRIES = (
     Entry("", "Promotions", "promotions", "promotions", Right.VIEW, "m", "promotions"),
     Entry("", "Releases", "releases", "releases", Right.VIEW, "r"),
     Entry("", "Applications", "applications", "applications", Right.VIEW),
+    Entry("Evidence", "Insights", "insights", "insights", Right.VIEW),
     Entry("Evidence", "Audit log", "audit", "audit", Right.AUDIT_VIEW, "a"),
     Entry("Manage", "Catalog", "catalog", "catalog", Right.CATALOG_VIEW),
     Entry("Manage", "Components", "components", "applications", Right.ADMINISTER),
