@@ -45,9 +45,8 @@ def advance(pk: Any) -> bool:
 
 
 def _step(promotion: Promotion, held: Lease) -> float | None:
-    promotion = Promotion.objects.select_related("environment", "release", "preflight", "requester").get(
-        pk=promotion.pk
-    )
+    related = ("environment", "release", "preflight", "requester", "restores")
+    promotion = Promotion.objects.select_related(*related).get(pk=promotion.pk)
     step = STEPS.get(State(promotion.state))
     if step is None:
         _rest(promotion)

@@ -39,12 +39,14 @@ class NotRenderable(InvalidError):
 
 @dataclass(frozen=True, kw_only=True)
 class Rendering:
-    """What a release gives in an environment. `files` are paths in the deploy repository with their content."""
+    """What a release gives in an environment: `files` are paths in the deploy repository with their content, `parts` the
+    input digest of each component, `deadlines` seconds that each may take to roll out.
+    """
 
-    document: CatalogDocument
     parts: dict[str, str]
     files: dict[str, bytes]
     waves: tuple[tuple[str, ...], ...]
+    deadlines: dict[str, int]
 
     @property
     def digest(self) -> str:
@@ -77,10 +79,10 @@ def render_release(release: Release, environment: Environment, components: Seque
     files = {path: text.encode() for row in rows for path, text in row.files.items()}
     order_of_waves = waves(document.components, {order.name for order in orders})
     return Rendering(
-        document=document,
         parts={order.name: known[order.name].input_digest for order in orders},
         files=files,
         waves=order_of_waves,
+        deadlines={order.name: order.spec.deadline_seconds for order in orders},
     )
 
 

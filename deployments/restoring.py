@@ -11,8 +11,16 @@ from controlpanel.catalog.document import waves_of
 from controlpanel.catalog.models import Component
 from controlpanel.clients.errors import GitRefNotFound
 from controlpanel.clients.git import GitRepository
-from deployments.models import Promotion, RenderedComponent
-from deployments.rendering import NotRenderable, Rendering, keep
+from deployments.models import Preflight, Promotion, RenderedComponent
+from deployments.rendering import NotRenderable, Rendering, render_release
+
+
+def rendering_of(what: Preflight | Promotion) -> Rendering:
+    """The files that it asks for: rendered, or as they were committed before. Raises as the two do."""
+    if what.restores is not None:
+        return restore(what.restores)
+    assert what.release is not None
+    return render_release(what.release, what.environment, what.components)
 
 
 def restore(target: Promotion) -> Rendering:
@@ -49,7 +57,14 @@ def _input_digest(target: Promotion, component: str) -> str:
 def _read(target: Promotion, wanted: Mapping[str, str]) -> dict[str, dict[str, str]]:
     repository = connections.deploy_repository()
     repository.fetch()
-    return {digest: keep(digest, name, _files(repository, target, name)) for name, digest in wanted.items()}
+    return {digest: _keep(digest, name, _files(repository, target, name)) for name, digest in wanted.items()}
+
+
+def _keep(digest: str, component: str, files: Mapping[str, bytes]) -> dict[str, str]:
+    """Committing reads them from here, as it reads what was rendered."""
+    text = {path: content.decode() for path, content in files.items()}
+    RenderedComponent.objects.get_or_create(input_digest=digest, defaults={"component": component, "files": text})
+    return text
 
 
 def _files(repository: GitRepository, target: Promotion, component: str) -> dict[str, bytes]:

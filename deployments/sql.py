@@ -1,4 +1,4 @@
-"""The SQL that the first migration installs: guards of promotions and releases."""
+"""The SQL that migrations install: guards of promotions and releases."""
 
 NUMBER = "CREATE SEQUENCE deployments_promotion_number START 1001;"
 
@@ -56,4 +56,23 @@ BEGIN
 END $$;
 CREATE TRIGGER deployments_release_is_immutable BEFORE UPDATE OR DELETE ON deployments_release
   FOR EACH ROW EXECUTE FUNCTION deployments_release_is_immutable();
+"""
+
+RESTORES = """
+CREATE FUNCTION deployments_guard_restores() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF TG_OP = 'UPDATE' THEN
+    RAISE EXCEPTION 'promotion %: what it restores never changes', OLD.number USING ERRCODE = 'check_violation';
+  END IF;
+  IF NOT EXISTS (SELECT FROM deployments_promotion WHERE id = NEW.restores_id AND environment_id = NEW.environment_id
+                 AND release_id = NEW.release_id AND state = 'succeeded') THEN
+    RAISE EXCEPTION 'promotion %: it restores no success of its environment and release', NEW.number
+      USING ERRCODE = 'check_violation';
+  END IF;
+  RETURN NEW;
+END $$;
+CREATE TRIGGER deployments_guard_restores BEFORE INSERT ON deployments_promotion
+  FOR EACH ROW WHEN (NEW.restores_id IS NOT NULL) EXECUTE FUNCTION deployments_guard_restores();
+CREATE TRIGGER deployments_keep_restores BEFORE UPDATE ON deployments_promotion
+  FOR EACH ROW WHEN (NEW.restores_id IS DISTINCT FROM OLD.restores_id) EXECUTE FUNCTION deployments_guard_restores();
 """

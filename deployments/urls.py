@@ -14,6 +14,7 @@ from deployments.views import (
     promote,
     promotions,
     releases,
+    rollback,
     search,
 )
 
@@ -21,6 +22,7 @@ urlpatterns = [
     path("", pipeline.pipeline, name="pipeline"),
     path("environments/<slug:name>", environments.environment, name="environment"),
     path("environments/<slug:name>/promote", promote.promote, name="promote"),
+    path("environments/<slug:name>/rollback", rollback.rollback, name="rollback"),
     path("promotions", history.promotions, name="promotions"),
     path("promotions/<str:identifier>", promotions.promotion, name="promotion"),
     path("promotions/<str:identifier>/abort", promotions.abort, name="promotion_abort"),

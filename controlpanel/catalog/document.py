@@ -185,10 +185,15 @@ def waves(components: Iterable[ComponentSpec], names: Collection[str] | None = N
 
     Within a wave they stand as in the catalog. Raises CatalogError for a circle.
     """
-    remaining = {component.name: set(component.needs) for component in components}
+    return waves_of({component.name: component.needs for component in components}, names)
+
+
+def waves_of(needs: Mapping[str, Iterable[str]], names: Collection[str] | None = None) -> tuple[tuple[str, ...], ...]:
+    """The same for names with the names that each needs; one that is not among them is taken as there."""
+    remaining = {name: {other for other in others if other in needs} for name, others in needs.items()}
     result: list[tuple[str, ...]] = []
     while remaining:
-        wave = tuple(name for name, needs in remaining.items() if not needs & remaining.keys())
+        wave = tuple(name for name, others in remaining.items() if not others & remaining.keys())
         if not wave:
             cause = f"The components {', '.join(sorted(remaining))} need each other in a circle."
             raise CatalogError([Problem("platform.yaml", 1, cause, "Remove one of these needs.")])

@@ -118,6 +118,12 @@ class LiveOut(Schema):
     confidence: str
 
 
+class RestoredOut(Schema):
+    id: UUID
+    number: int
+    commit: str
+
+
 class PromotionOut(Schema):
     id: UUID
     number: int
@@ -129,6 +135,7 @@ class PromotionOut(Schema):
     reason: str
     render_digest: str
     commit: str
+    restores: RestoredOut | None
     waves: list[WaveOut]
     applications: list[ApplicationOut]
     blocking: list[BlockingOut]

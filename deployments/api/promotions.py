@@ -19,16 +19,18 @@ from controlpanel.core.words import KEY, Key, Word
 from deployments.api import shapes
 from deployments.api.answers import PromotionList, PromotionOut
 from deployments.api.base import PROBLEMS, once
-from deployments.api.requests import ActIn, PromotionIn
+from deployments.api.requests import ActIn, PromotionIn, RollbackIn
 from deployments.choices import State
 from deployments.models import Promotion
 from deployments.selectors.interface import promotions_seen_by, told
 from deployments.services import promotions as services
+from deployments.services import rollbacks
 
 router = Router(tags=["promotions"])
 Act = Callable[[Actor, Promotion], object]
 Said = Annotated[ActIn, Body()]
-NOTHING = ActIn()
+SaidOfRollback = Annotated[RollbackIn, Body()]
+NOTHING, BACK = ActIn(), RollbackIn()
 
 
 class NotAvailableYet(ConflictError):
@@ -126,7 +128,25 @@ _act_route(
 )
 _act_route("approve", Right.PROMOTION_APPROVE, "Approve (not available yet)", _not_available("approve"))
 _act_route("reject", Right.PROMOTION_APPROVE, "Reject (not available yet)", _not_available("reject"))
-_act_route("rollback", Right.PROMOTION_ROLL_BACK, "Roll back (not available yet)", _not_available("roll back"))
+
+
+@router.post(
+    "/{identifier}/rollback",
+    auth=Bearer(Right.PROMOTION_ROLL_BACK),
+    response={202: PromotionOut, **PROBLEMS},
+    summary="Go back to the files that this promotion committed",
+)
+def promotion_rollback(request: HttpRequest, identifier: Word, body: SaidOfRollback = BACK, key: Key = KEY) -> Status[Any]:
+    """Makes a promotion of the kind `rollback` in the same environment; it goes before everything else there."""
+
+    def work(actor: Actor) -> dict[str, Any]:
+        target = services.find_promotion(identifier, actor=actor)
+        asked = rollbacks.promotion_rollback(
+            actor=actor, target=target, reason=body.reason, render_digest=body.render_digest
+        )
+        return _shape(services.find_promotion(str(asked.pk), actor=actor))
+
+    return once(request, key, body, 202, work)
 
 
 def _request(actor: Actor, body: PromotionIn) -> Promotion:

@@ -61,6 +61,13 @@ class PromotionIn(Body):
     override: list[OverrideIn] = Field(default_factory=list, max_length=50)
 
 
+class RollbackIn(Body):
+    """Why, and what was looked at; with a `render_digest` it is judged at once."""
+
+    reason: Text = ""
+    render_digest: Word = ""
+
+
 class ActIn(Body):
     """What a person has to say to an act on a promotion."""
 

@@ -135,8 +135,13 @@ def _facts(row: Promotion) -> dict[str, Any]:
         "id": row.pk,
         "release": row.release.version if row.release else None,
         "environment": row.environment.name,
+        "restores": _restored(row.restores),
         **{name: getattr(row, name) for name in (*names, *times)},
     }
+
+
+def _restored(row: Promotion | None) -> dict[str, Any] | None:
+    return {"id": row.pk, "number": row.number, "commit": row.commit} if row else None
 
 
 def _waves(row: Promotion) -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ from django.db import models
 
 from controlpanel.catalog.models import Environment
 from controlpanel.core.models import Leased, uuid7
-from deployments.choices import PreflightState
+from deployments.choices import Kind, PreflightState
 from deployments.models.release import Release
 
 
@@ -31,6 +31,7 @@ class RenderedComponent(models.Model):
 class Preflight(Leased):
     """A rendered diff of one release to one environment. Gates are asked anew whenever it is read.
 
+    `restores` is the earlier promotion whose files a rollback would commit again; nothing is rendered then.
     `parts` maps a component to its `RenderedComponent`; `changes` are the dataclasses of `renderers.difference` as
     dictionaries, each with the `problems` that the cluster finds with it; `base` is the tip of the environment's branch
     that the diff compares with ("" for none). `dry_run` says how the cluster was asked: {"standing": asked, unasked or
@@ -40,6 +41,7 @@ class Preflight(Leased):
     id = models.UUIDField(primary_key=True, default=uuid7)
     release = models.ForeignKey(Release, on_delete=models.PROTECT, related_name="preflights")
     environment = models.ForeignKey(Environment, on_delete=models.PROTECT, related_name="preflights")
+    restores = models.ForeignKey("deployments.Promotion", on_delete=models.PROTECT, null=True, related_name="+")
     components = models.JSONField(default=list)
     state = models.CharField(max_length=20, choices=PreflightState, default=PreflightState.RENDERING)
     base = models.CharField(max_length=40, blank=True)
@@ -69,3 +71,8 @@ class Preflight(Leased):
 
     def __str__(self) -> str:
         return f"{self.release} to {self.environment}"
+
+    @property
+    def kind(self) -> Kind:
+        """Of the promotion that it is a preview of."""
+        return Kind.ROLLBACK if self.restores_id else Kind.RELEASE

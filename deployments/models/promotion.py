@@ -16,6 +16,7 @@ class Promotion(Leased):
     """Moved by `lifecycle` alone; PostgreSQL refuses illegal moves, a second one in the lane and changed identities.
 
     `number` comes from a sequence. `plan` is what rendering found: {"base", "parts", "changed", "unchanged", "waves"}.
+    A rollback `restores` the files that an earlier promotion of the same environment committed; its release is that one's.
     `claim` numbers the claim ref `refs/panel/promotions/<id>/<n>`. `issue` is why it is paused, as a dictionary.
     `outages` counts the tries in a row that met an outside system that did not answer.
     """
@@ -27,6 +28,7 @@ class Promotion(Leased):
     kind = models.CharField(max_length=20, choices=Kind, default=Kind.RELEASE)
     environment = models.ForeignKey(Environment, on_delete=models.PROTECT, related_name="promotions")
     release = models.ForeignKey(Release, on_delete=models.PROTECT, null=True, related_name="promotions")
+    restores = models.ForeignKey("self", on_delete=models.PROTECT, null=True, related_name="rollbacks")
     preflight = models.ForeignKey(Preflight, on_delete=models.PROTECT, null=True, related_name="promotions")
     components = models.JSONField(default=list)
     state = models.CharField(max_length=20, choices=State, default=State.REQUESTED)
@@ -72,6 +74,7 @@ class Promotion(Leased):
             models.CheckConstraint(condition=~models.Q(state__in=TERMINAL) | ~models.Q(confidence=""), name="an_end_says_how_sure"),
             models.CheckConstraint(condition=~models.Q(state="paused") | ~models.Q(paused_from=""), name="a_pause_knows_its_step"),
             models.CheckConstraint(condition=~models.Q(kind="release") | models.Q(release__isnull=False), name="a_release_is_named"),
+            models.CheckConstraint(condition=models.Q(kind="rollback") ^ models.Q(restores__isnull=True), name="a_rollback_restores"),
         ]  # fmt: skip
 
     def __str__(self) -> str:

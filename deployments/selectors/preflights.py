@@ -39,7 +39,7 @@ def current(version: str, environment: str) -> Preflight | None:
     rows = _rows().filter(release__version=version, environment__name=environment, environment__is_retired=False)
     fresh = Q(state=PreflightState.READY, ready_at__gt=Coalesce(Subquery(newest), Value(NEVER)))
     standing = fresh | Q(state=PreflightState.RENDERING)
-    return rows.filter(standing, ~unanswered(), components=[]).order_by("-created_at").first()
+    return rows.filter(standing, ~unanswered(), components=[], restores=None).order_by("-created_at").first()
 
 
 def unanswered() -> Q:
@@ -53,7 +53,7 @@ def by_id(identifier: str, version: str, environment: str) -> Preflight | None:
         key = uuid.UUID(identifier)
     except ValueError:
         return None
-    return _rows().filter(pk=key, release__version=version, environment__name=environment).first()
+    return _rows().filter(pk=key, release__version=version, environment__name=environment, restores=None).first()
 
 
 def from_to(preflight: Preflight, versions: Mapping[tuple[int, str], str]) -> list[FromTo]:

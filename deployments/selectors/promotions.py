@@ -166,7 +166,7 @@ class Followed:
 def promotion_of_page(identifier: str, *, actor: Actor, with_files: bool = False) -> Promotion:
     """A promotion by number or id, with what its head shows. Raises `AbsentError` for an absent or foreign one."""
     claimed = User.objects.filter(username=OuterRef("claimed_by")).values("display_name")
-    rows = Promotion.objects.select_related("environment", "release", "requester", "preflight")
+    rows = Promotion.objects.select_related("environment", "release", "requester", "preflight", "restores")
     rows = rows.defer("preflight__changes", "preflight__parts", "preflight__variables")
     if with_files:
         rows = rows.annotate(files=RawSQL(FILES, ()))  # noqa: S611  # a constant, without parameters

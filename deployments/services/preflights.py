@@ -24,8 +24,10 @@ from deployments.choices import PreflightState, State
 from deployments.gates import GateAnswer
 from deployments.models import Preflight, Promotion, Release
 from deployments.renderers import difference, variables
-from deployments.rendering import NotRenderable, Rendering, render_release
+from deployments.rendering import NotRenderable, Rendering
+from deployments.restoring import rendering_of
 from deployments.selectors.preflights import unanswered
+from deployments.services.wanted import Wanted
 
 log = structlog.get_logger(__name__)
 MOST_ATTEMPTS = 5
@@ -53,22 +55,20 @@ def find_environment(name: str, *, actor: Actor, right: Right = Right.VIEW) -> E
 def preflight_request(*, actor: Actor, release: str, environment: str, components: Sequence[str] = ()) -> Preflight:
     """Return a preflight that is ready or being rendered; a new one only where none is still true."""
     place = find_environment(environment, actor=actor)
-    chosen = find_release(release)
-    existing = _current(chosen, place, sorted(components))
-    return existing or preflight_start(release=chosen, environment=place, components=components, created_by=actor.name)
+    wanted = Wanted(actor=actor, environment=place, release=find_release(release), components=sorted(components))
+    return preflight_of(wanted)
+
+
+def preflight_of(wanted: Wanted) -> Preflight:
+    """The same for a target of any kind that was looked up before."""
+    return _current(wanted) or preflight_start(wanted)
 
 
 @transaction.atomic
-def preflight_start(
-    *, release: Release, environment: Environment, components: Sequence[str], created_by: str
-) -> Preflight:
+def preflight_start(wanted: Wanted) -> Preflight:
     """Have a worker render."""
     preflight = Preflight.objects.create(
-        release=release,
-        environment=environment,
-        components=sorted(components),
-        created_by=created_by,
-        next_run_at=StatementTime(),
+        **wanted.what, created_by=wanted.actor.name, next_run_at=StatementTime()
     )
     doorbell.ring("render_preflight", preflight.pk)
     return preflight
@@ -77,7 +77,9 @@ def preflight_start(
 def gates_of(preflight: Preflight, *, actor: Actor) -> list[GateAnswer]:
     """The gates as they stand now, with this preview in hand."""
     actor.require(Right.VIEW, preflight.environment.name)
-    return gates.for_target(release=preflight.release, environment=preflight.environment, preflight=preflight)
+    return gates.for_target(
+        release=preflight.release, environment=preflight.environment, preflight=preflight, kind=preflight.kind
+    )
 
 
 def preflight_render(pk: Any) -> bool:
@@ -85,16 +87,15 @@ def preflight_render(pk: Any) -> bool:
     return lease.run_claimed(Preflight, pk, _render)
 
 
-def _current(release: Release, environment: Environment, components: list[str]) -> Preflight | None:
+def _current(wanted: Wanted) -> Preflight | None:
     """The newest preflight of the same target that no later commit to the environment has overtaken."""
-    committed_at = (
-        Promotion.objects.filter(environment=environment).exclude(commit="").aggregate(at=Max("committed_at"))["at"]
-    )
-    rows = Preflight.objects.filter(release=release, environment=environment, components=components)
+    committed = Promotion.objects.filter(environment=wanted.environment).exclude(commit="")
+    committed_at = committed.aggregate(at=Max("committed_at"))["at"]
     still_true = Q(state=PreflightState.RENDERING)
     still_true |= Q(state=PreflightState.READY) & (Q(ready_at__gt=committed_at) if committed_at else Q())
     still_true &= ~unanswered()
-    return rows.filter(still_true).select_related("release", "environment").order_by("-created_at").first()
+    rows = Preflight.objects.filter(still_true, **wanted.looked_up)
+    return rows.select_related("release", "environment", "restores").order_by("-created_at").first()
 
 
 def _render(preflight: Preflight, held: Lease) -> float | None:
@@ -120,7 +121,7 @@ def _render(preflight: Preflight, held: Lease) -> float | None:
 
 
 def _facts(preflight: Preflight, held: Lease) -> dict[str, Any]:
-    rendering = render_release(preflight.release, preflight.environment, preflight.components)
+    rendering = rendering_of(preflight)
     deploy = connections.deploy_repository()
     looked_at = lease.Clock()()  # a commit that lands from here on overtakes this preview
     deploy.fetch()
@@ -129,7 +130,8 @@ def _facts(preflight: Preflight, held: Lease) -> dict[str, Any]:
     for component in rendering.components:
         before |= deploy.files(base, component) if base else {}
     changed = {path: content for path, content in rendering.files.items() if before.get(path) != content}
-    found = _asked_of_the_cluster(changed, held)
+    is_known = preflight.restores is not None  # the cluster took these files before
+    found = dry_run.Findings(standing=dry_run.UNASKED) if is_known else _asked_of_the_cluster(changed, held)
     changes = [
         {**dataclasses.asdict(change), "problems": found.problems.get(difference.path_of(change), [])}
         for change in difference.changes(before, rendering.files)

@@ -20,10 +20,9 @@ from deployments import gates, lifecycle
 from deployments.choices import OPEN, RUNNING, WAITING, Confidence, Kind, PreflightState, Rollout, State
 from deployments.gates import GateAnswer
 from deployments.models import Preflight, Promotion, Release
+from deployments.services.asking import ask, checked_digest
 from deployments.services.preflights import find_environment, find_release
-
-DIGEST = re.compile(r"[0-9a-f]{64}")
-
+from deployments.services.wanted import Wanted
 
 def promotion_request(
     *,
@@ -43,21 +42,16 @@ def promotion_request(
     the same actor while one is open returns that one.
     """
     place = find_environment(environment, actor=actor, right=Right.PROMOTION_REQUEST)
-    _check(kind, release, render_digest, overrides)
-    chosen = find_release(release or "")
-    names = sorted(set(components))
-    with transaction.atomic():
-        Environment.objects.select_for_update(no_key=True).get(pk=place.pk)  # rows that name it may still be added
-        existing = _open_equal(actor, place, chosen, names, render_digest)
-        if existing is not None:
-            return existing
-        preflight = _preview(chosen, place, names, render_digest)
-        answers = gates.for_target(release=chosen, environment=place, preflight=preflight)
-        refusal = _refusal(render_digest, preflight, answers) if render_digest else None
-        if refusal is None:
-            return _create(actor, place, chosen, names, reason.strip(), preflight if render_digest else None, answers)
-        _record_refusal(actor, place, chosen, refusal)
-    raise refusal
+    _check(kind, release, overrides)
+    wanted = Wanted(
+        actor=actor,
+        environment=place,
+        release=find_release(release or ""),
+        components=sorted(set(components)),
+        reason=reason.strip(),
+        render_digest=checked_digest(render_digest),
+    )
+    return ask(wanted)
 
 
 def promotion_abort(*, actor: Actor, promotion: Promotion, reason: str = "") -> Promotion:
@@ -143,7 +137,7 @@ def find_promotion(identifier: str, *, actor: Actor) -> Promotion:
     match = Q(number=int(identifier)) if identifier.isdecimal() and len(identifier) < 19 else Q(pk=identifier)
     try:
         found = (
-            Promotion.objects.select_related("environment", "release", "requester", "preflight").filter(match).first()
+            Promotion.objects.select_related("environment", "release", "requester", "preflight", "restores").filter(match).first()
         )
     except ValidationError:  # neither a number nor a UUID
         found = None
@@ -154,105 +148,23 @@ def find_promotion(identifier: str, *, actor: Actor) -> Promotion:
     return found
 
 
-def _check(kind: str, release: str | None, render_digest: str, overrides: Sequence[Mapping[str, str]]) -> None:
+def _check(kind: str, release: str | None, overrides: Sequence[Mapping[str, str]]) -> None:
+    if kind == Kind.ROLLBACK:
+        raise InvalidError(
+            "A rollback names the promotion to go back to.",
+            "POST /api/v1/promotions/{id}/rollback, where {id} is that promotion.",
+            field="kind",
+        )
     if kind != Kind.RELEASE:
         raise InvalidError(
             f"Promotions of the kind {kind} cannot be asked for here yet.", "Use the kind release.", field="kind"
         )
     if not release:
         raise InvalidError("No release is named.", "Name the release's version.", field="release")
-    if render_digest and not DIGEST.fullmatch(render_digest):
-        raise InvalidError(
-            "render_digest must be 64 hexadecimal characters.",
-            "Take it from a preflight of this release.",
-            field="render_digest",
-        )
     if overrides:
         raise InvalidError(
             "None of the gates of this environment can be overridden.", "Leave out `override`.", field="override"
         )
-
-
-def _open_equal(
-    actor: Actor, place: Environment, release: Release, components: list[str], digest: str
-) -> Promotion | None:
-    rows = Promotion.objects.filter(
-        environment=place,
-        release=release,
-        components=components,
-        kind=Kind.RELEASE,
-        requested_by=actor.name,
-        state__in=OPEN,
-    ).exclude(state=State.CANCELING)
-    equal = rows.filter(Q(render_digest=digest) | Q(render_digest="")) if digest else rows
-    return equal.select_related("environment", "release").first()
-
-
-def _preview(release: Release, place: Environment, components: list[str], digest: str) -> Preflight | None:
-    rows = Preflight.objects.filter(
-        release=release, environment=place, components=components, state=PreflightState.READY
-    )
-    return rows.filter(render_digest=digest).order_by("-ready_at").first() if digest else None
-
-
-def _refusal(digest: str, preview: Preflight | None, answers: list[GateAnswer]) -> ConflictError | None:
-    shown = [gate_fields(answer) for answer in answers]
-    if preview is None:
-        return ConflictError(
-            f"Preview is out of date: no preflight of this release gave the digest {digest[:4]}…{digest[-4:]}.",
-            "Ask for a preflight and review the new diff.", gates=shown, stale=True,
-        )  # fmt: skip
-    blocking = [answer for answer in answers if answer.blocks]
-    if not blocking:
-        return None
-    first = blocking[0]
-    stale = any(answer.gate == "digest-current" for answer in blocking)
-    return ConflictError(f"Blocked: {first.reason}", first.remedy, gates=shown, stale=stale)
-
-
-def gate_fields(answer: GateAnswer) -> dict[str, Any]:
-    """A gate's answer as the interfaces show it."""
-    return {
-        "gate": answer.gate, "title": answer.title, "verdict": answer.verdict.value, "reason": answer.reason,
-        "owner": answer.owner, "remedy": answer.remedy, "opens_at": answer.opens_at,
-    }  # fmt: skip
-
-
-def _record_refusal(actor: Actor, place: Environment, release: Release, refusal: ConflictError) -> None:
-    audit.record(
-        actor=actor, action="promotion.refused", environment=place.name, target=release.version, message=refusal.sentence,
-        details={"gates": [{"gate": gate["gate"], "verdict": gate["verdict"]} for gate in refusal.extra["gates"]]},
-    )  # fmt: skip
-    live.publish("audit")
-
-
-def _create(
-    actor: Actor, place: Environment, release: Release, components: list[str], reason: str, preflight: Preflight | None, answers: list[GateAnswer]
-) -> Promotion:  # fmt: skip
-    superseded = list(_superseded_by(release, place))  # locked before the first event, see audit.record
-    promotion = Promotion.objects.create(
-        environment=place, release=release, components=components, reason=reason, preflight=preflight, requester=actor.user,
-        render_digest=preflight.render_digest if preflight else "", requested_by=actor.name, requested_door=actor.door,
-        next_run_at=StatementTime(),
-    )  # fmt: skip
-    promotion.refresh_from_db(fields=["number"])
-    lifecycle.begin(promotion, actor=actor)
-    for older in superseded:
-        lifecycle.end(
-            older,
-            State.SUPERSEDED,
-            actor=actor,
-            message=f"Superseded by promotion {promotion.number} of {release.version}.",
-        )
-    if preflight is not None:
-        lifecycle.admit(promotion, answers)
-    return promotion
-
-
-def _superseded_by(release: Release, place: Environment) -> Any:
-    """Promotions of older releases that have not started; only a newer release supersedes."""
-    rows = Promotion.objects.filter(environment=place, kind=Kind.RELEASE, state__in=WAITING, release__lt=release.pk)
-    return rows.select_related("environment", "release", "requester").select_for_update(of=("self",)).order_by("number")
 
 
 def _require_paused(promotion: Promotion, act: str) -> None:

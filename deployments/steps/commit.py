@@ -46,10 +46,16 @@ def run(context: Context) -> Outcome:
 def _edited(context: Context, repository: GitRepository, tip: str | None) -> list[str]:
     """Our paths that someone changed since the plan was made."""
     base = context.plan["base"]
-    if tip is None or not base or tip == base:
+    if tip is None or not base or tip == base or is_made_by_us(context.promotion, tip, parent=base):
         return []
     repository.fetch()
     return [path for name in context.plan["parts"] for path in repository.changed_paths(base, tip, name)]
+
+
+def is_made_by_us(promotion: Promotion, tip: str, parent: str | None = None) -> bool:
+    """Whether the tip is a commit of another promotion here, perhaps one that was called off while its push was on its way."""
+    rows = Promotion.objects.filter(environment=promotion.environment, intended_commit=tip)
+    return (rows if parent is None else rows.filter(commit_parent=parent)).exists()
 
 
 def _foreign(promotion: Promotion, tip: str, edited: list[str]) -> Outcome:
@@ -91,7 +97,9 @@ def _message(promotion: Promotion, head: str) -> str:
         "Audit-Head": head,
     }
     lines = "\n".join(f"{key}: {value}" for key, value in trailers.items())
-    return f"{promotion.release} to {promotion.environment.name} (promotion {promotion.number})\n{reason}\n{lines}\n"
+    place = promotion.environment.name
+    what = f"Roll {place} back to {promotion.release}" if promotion.restores else f"{promotion.release} to {place}"
+    return f"{what} (promotion {promotion.number})\n{reason}\n{lines}\n"
 
 
 def _adopt(context: Context, repository: GitRepository, landed: str) -> Outcome:

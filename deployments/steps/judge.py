@@ -5,7 +5,7 @@ from __future__ import annotations
 from controlpanel.core import audit, doorbell
 from controlpanel.core.lease import StatementTime
 from deployments import gates, lifecycle
-from deployments.choices import Confidence, PreflightState, State
+from deployments.choices import Confidence, Kind, PreflightState, State
 from deployments.models import Preflight, Promotion
 from deployments.steps.base import Context, Outcome, move_to, wait
 
@@ -28,8 +28,9 @@ def run(context: Context) -> Outcome:
         return move_to(State.FAILED, f"{preflight.error} {preflight.remedy}".strip(), confidence=Confidence.OBSERVED)
     promotion.render_digest = preflight.render_digest
     answers = gates.for_target(
-        release=promotion.release, environment=promotion.environment, preflight=preflight, promotion=promotion
-    )
+        release=promotion.release, environment=promotion.environment, preflight=preflight, promotion=promotion,
+        kind=Kind(promotion.kind),
+    )  # fmt: skip
     blocking = next((answer for answer in answers if answer.blocks), None)
     with context.held():
         Promotion.objects.filter(pk=promotion.pk).update(render_digest=preflight.render_digest)
@@ -49,7 +50,7 @@ def _render(context: Context) -> Preflight:
     with context.held():
         preflight = Preflight.objects.create(
             release=promotion.release, environment=promotion.environment, components=promotion.components,
-            created_by=promotion.requested_by, next_run_at=StatementTime(),
+            restores=promotion.restores, created_by=promotion.requested_by, next_run_at=StatementTime(),
         )  # fmt: skip
         Promotion.objects.filter(pk=promotion.pk).update(preflight=preflight)
         doorbell.ring("render_preflight", preflight.pk)

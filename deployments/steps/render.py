@@ -10,17 +10,18 @@ from deployments import lifecycle
 from deployments.choices import State
 from deployments.models import Promotion, PromotionComponent
 from deployments.renderers import difference
-from deployments.rendering import NotRenderable, Rendering, render_release
+from deployments.rendering import NotRenderable, Rendering
+from deployments.restoring import rendering_of
 from deployments.steps.base import Context, Outcome, pause
+from deployments.steps.commit import is_made_by_us
 
 
 def run(context: Context) -> Outcome:
     """Leave a plan and one row for each component, or pause: other digest, or someone else changed our paths."""
     promotion = context.promotion
-    assert promotion.release is not None
     context.guard()
     try:
-        rendering = render_release(promotion.release, promotion.environment, promotion.components)
+        rendering = rendering_of(promotion)
     except NotRenderable as error:
         return pause("not_renderable", error.sentence, advice=error.remedy, effect=_unchanged(promotion))
     if rendering.digest != promotion.render_digest:
@@ -50,7 +51,7 @@ def _foreign_change(
         Promotion.objects.filter(environment=promotion.environment).exclude(commit="").order_by("-committed_at").first()
     )
     known = last.commit if last else (promotion.preflight.base if promotion.preflight else "")
-    if not known or known == tip:
+    if not known or known == tip or is_made_by_us(promotion, tip):
         return None
     edited = [path for name in rendering.components for path in repository.changed_paths(known, tip, name)]
     if not edited:
@@ -84,13 +85,13 @@ def _plan(context: Context, repository: GitRepository, rendering: Rendering, tip
             PromotionComponent(
                 promotion=promotion, component=name, wave=number, is_changed=name in changed,
                 application=application_name(name, promotion.environment.name),
-                deadline_seconds=rendering.document.component(name).deadline_seconds,
+                deadline_seconds=rendering.deadlines[name],
             )
             for number, wave in enumerate(rendering.waves, 1)
             for name in wave
         )  # fmt: skip
         lifecycle.move(
             promotion, State.COMMITTING, actor=audit.SYSTEM, lease=context.lease, plan=plan, wave=1,
-            message=f"Rendered {len(rendering.parts)} components; {len(changed)} change.",
+            message=f"{'Read' if promotion.restores else 'Rendered'} {len(rendering.parts)} components; {len(changed)} change.",
         )  # fmt: skip
     return Outcome(again=0.0)

@@ -6,7 +6,7 @@ from django.db import IntegrityError
 
 from controlpanel.core import audit
 from deployments import gates, lifecycle
-from deployments.choices import State, Verdict
+from deployments.choices import IN_LANE, Kind, State, Verdict
 from deployments.models import Promotion
 from deployments.steps.base import Context, Outcome, wait
 
@@ -18,7 +18,7 @@ def run(context: Context) -> Outcome:
     promotion = context.promotion
     answers = gates.for_target(
         release=promotion.release, environment=promotion.environment, preflight=promotion.preflight,
-        promotion=promotion, asked="start",
+        promotion=promotion, asked="start", kind=Kind(promotion.kind),
     )  # fmt: skip
     holding = next((answer for answer in answers if answer.verdict != Verdict.PASS), None)
     if holding is not None:
@@ -26,14 +26,25 @@ def run(context: Context) -> Outcome:
         return wait(AGAIN_SECONDS)
     try:
         with context.held():
+            _call_off(promotion)
             lifecycle.remember(promotion, answers, asked="start")
             lifecycle.move(
                 promotion, State.RENDERING, actor=audit.SYSTEM, lease=context.lease, message="Started.", note=""
             )
-    except IntegrityError:  # another one took the lane between the question and the move
+    except IntegrityError:  # another one took the lane between the question and the move, or a rollback has it
         promotion.state = State.QUEUED
-        return wait(AGAIN_SECONDS)
+        return wait(AGAIN_SECONDS, "Waits for the lane.")
     return Outcome(again=0.0)
+
+
+def _call_off(promotion: Promotion) -> None:
+    """A rollback goes first: what runs is called off in the same transaction. Another rollback keeps the lane."""
+    if promotion.kind != Kind.ROLLBACK:
+        return
+    running = Promotion.objects.filter(environment=promotion.environment, state__in=IN_LANE).exclude(kind=Kind.ROLLBACK)
+    for other in running.select_related("environment", "release", "requester").select_for_update(of=("self",)):
+        said = f"Called off: promotion {promotion.number} rolls {promotion.environment.name} back to {promotion.release}."
+        lifecycle.move(other, State.CANCELING, actor=audit.SYSTEM, message=said)
 
 
 def _note(context: Context, answers: list[gates.GateAnswer], reason: str) -> None:

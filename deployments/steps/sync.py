@@ -19,7 +19,7 @@ from controlpanel.clients.errors import (
     SyncWindowBlocked,
 )
 from controlpanel.core.crashpoints import crashpoint
-from deployments.choices import Rollout, State
+from deployments.choices import Kind, Rollout, State
 from deployments.models import PromotionComponent
 from deployments.steps import automated
 from deployments.steps.base import Context, Outcome, move_to, pause, wait
@@ -79,7 +79,7 @@ def _accept(context: Context, argocd: ArgoCD, rollout: PromotionComponent) -> Ou
         return None
     if application.operation_in_progress and not application.operation_orphaned:
         return _busy(context, rollout, application)
-    if (remaining := in_the_air(context, rollout)) > 0:
+    if (remaining := max(in_the_air(context, rollout), _called_off_in_the_air(context, rollout))) > 0:
         return wait(
             min(remaining, POLL_SECONDS * 2), f"A sync of {rollout.application} may still be on its way; asking again."
         )
@@ -156,6 +156,16 @@ def in_the_air(context: Context, rollout: PromotionComponent) -> float:
     if until is None:  # a crash between sending and recording
         until = rollout.sync_intended_at + (context.later(context.timings.quarantine_seconds) - context.now())
     return float((until - context.now()).total_seconds())
+
+
+def _called_off_in_the_air(context: Context, rollout: PromotionComponent) -> float:
+    """The same of the promotions that this one called off: theirs must not land after ours."""
+    if context.promotion.kind != Kind.ROLLBACK:
+        return 0.0
+    others = PromotionComponent.objects.filter(
+        application=rollout.application, state=Rollout.SYNCING, promotion__state=State.CANCELING
+    )
+    return max((in_the_air(context, other) for other in others), default=0.0)
 
 
 def _send(context: Context, argocd: ArgoCD, rollout: PromotionComponent, revision: str | None) -> Outcome | None:

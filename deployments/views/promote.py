@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
@@ -21,13 +21,14 @@ from deployments.forms import PromotionForm
 from deployments.gates import GateAnswer
 from deployments.models import Preflight
 from deployments.selectors import preflights as reading
+from deployments.selectors.rollbacks import ALWAYS
 from deployments.selectors.rollouts import rollouts_of
 from deployments.services.preflights import find_environment, preflight_request
 from deployments.services.promotions import promotion_request
 from deployments.views.answering import SeeOther, page
 from deployments.views.outlook import MAY_NOT, lowered
 
-TEMPLATE = "deployments/promote.html"
+TEMPLATE, FRAGMENTS = "deployments/promote.html", ("preview", "decision")
 URGENCY = (Verdict.BLOCK, Verdict.UNKNOWN, Verdict.WAIT, Verdict.OVERRIDDEN, Verdict.PASS)
 
 
@@ -102,28 +103,38 @@ def _show(
     status: int = 200,
     banner: tuple[str, str] | None = None,
 ) -> HttpResponse:
+    query = {"release": preflight.release.version}
+    missing = "" if actor.may(Right.PROMOTION_REQUEST, preflight.environment.name) else MAY_NOT
+    context = decision(preflight, form, query=query, path=request.path, missing=missing)
+    return page(request, TEMPLATE, {**context, "banner": banner}, fragments=FRAGMENTS, status=status)
+
+
+def decision(
+    preflight: Preflight, form: PromotionForm, *, query: Mapping[str, object], path: str, missing: str
+) -> dict[str, Any]:
+    """What the page of a promotion or a rollback shows. `query` names what is looked at, `missing` the lacking right."""
     environment = preflight.environment
     facts = gates.facts_of([environment], [preflight.release])
-    answers = gates.for_target(release=preflight.release, environment=environment, preflight=preflight, facts=facts)
+    answers = gates.for_target(
+        release=preflight.release, environment=environment, preflight=preflight, facts=facts, kind=preflight.kind
+    )
     versions, _ = rollouts_of([environment.pk], [])
     is_ready = preflight.state == PreflightState.READY
-    may = actor.may(Right.PROMOTION_REQUEST, environment.name)
     holder = next(iter(facts.open.get(environment.name, ())), None)
-    context = {
-        "environment": environment, "release": preflight.release, "preflight": preflight, "form": form, "banner": banner,
+    return {
+        "environment": environment, "release": preflight.release, "preflight": preflight, "form": form,
         "is_ready": is_ready, "is_rendering": preflight.state == PreflightState.RENDERING, "expected": form.expected,
         "gates": sorted(answers, key=lambda answer: URGENCY.index(answer.verdict)), "gates_meta": _summary(answers),
         "rows": reading.from_to(preflight, versions) if is_ready else [], "versions": versions, "holder": holder,
         "changed": reading.changed_resources(preflight), "unchanged": len(preflight.changes) - len(reading.changed_resources(preflight)),
-        "missing": [one for one in preflight.variables if one["state"] == "missing"], "may": may,
+        "missing": [one for one in preflight.variables if one["state"] == "missing"],
         "component_count": facts.places[environment.pk]["component_count"], "from_version": _from(versions),
-        "reasons": _reasons(preflight, answers, may=may), "key": form["key"].value() or uuid.uuid4().hex,
-        "here": f"{request.path}?{urlencode({'release': preflight.release.version})}",
+        "reasons": _reasons(answers, missing), "key": form["key"].value() or uuid.uuid4().hex,
+        "act": f"Roll back {environment.name}" if preflight.restores_id else f"Promote to {environment.name}",
+        "stays": ALWAYS, "here": f"{path}?{urlencode(query)}", "topic": f"preflight.{preflight.pk}",
+        "preview_url": f"{path}?{urlencode({**query, 'preflight': preflight.pk})}",
         "drifted": [one for one in facts.applications.get(environment.pk, ()) if one.known_sync == "OutOfSync"] if not holder else [],
-        "topic": f"preflight.{preflight.pk}",
-        "preview_url": f"{request.path}?{urlencode({'release': preflight.release.version, 'preflight': preflight.pk})}",
     }  # fmt: skip
-    return page(request, TEMPLATE, context, fragments=("preview", "decision"), status=status)
 
 
 def _from(versions: dict[tuple[int, str], str]) -> str:
@@ -140,9 +151,9 @@ def _summary(answers: Sequence[GateAnswer]) -> str:
     return ", ".join([f"{passing} of {len(answers)} pass", *rest])
 
 
-def _reasons(preflight: Preflight, answers: Sequence[GateAnswer], *, may: bool) -> list[str]:
+def _reasons(answers: Sequence[GateAnswer], missing: str) -> list[str]:
     """All that stands between the reader and the button, apart from typing the name."""
-    found = [] if may else [MAY_NOT]
+    found = [missing] if missing else []
     for answer in answers:
         if answer.blocks:
             waits = answer.verdict == Verdict.UNKNOWN and answer.gate == "digest-current"

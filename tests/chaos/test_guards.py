@@ -77,7 +77,7 @@ def test_only_a_fresh_comparison_ends_a_promotion(world: World, environment: str
     stuck = Release.objects.filter(version="9.0.0").first() or release_create(
         actor=fleet.CI, version="9.0.0", commit=commit, images=images
     )
-    rules = [{"effect": "stale-status", "seconds": 60, "shows": "early"}]
+    rules = [{"effect": "stale-status", "seconds": 1200, "shows": "early"}]  # half a minute at this speed
     httpx.put(f"{world.server}/sandbox/faults", json=rules).raise_for_status()
     runner = world.run(*(("-m", "tests.chaos.without", without, "watch") if without else ("manage.py", "watch")))
     promotion = promotion_request(actor=fleet.CI, environment=environment, release=stuck.version)

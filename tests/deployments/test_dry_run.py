@@ -116,7 +116,7 @@ class Deploy:
 def preview(db: None, monkeypatch: pytest.MonkeyPatch) -> Preflight:
     staging, _ = rows.platform()
     rendered = files("same", "new", "bad")
-    rendering = Rendering(document=None, parts={"backend": "0"}, files=rendered, waves=(("backend",),))  # type: ignore[arg-type]
+    rendering = Rendering(parts={"backend": "0"}, files=rendered, waves=(("backend",),), deadlines={"backend": 900})
     monkeypatch.setattr(preflights, "render_release", lambda *_: rendering)
     monkeypatch.setattr(connections, "deploy_repository", Deploy)
     row = rows.preflight(rows.release("1"), staging, PreflightState.RENDERING)

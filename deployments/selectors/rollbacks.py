@@ -1,0 +1,45 @@
+"""What the rollback page says besides the diff: what is taken back, and what stays as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from controlpanel.catalog.models import Component
+from deployments.choices import PreflightState
+from deployments.models import Preflight, Promotion
+
+HOLDS_DATA = ("StatefulSet", "PersistentVolumeClaim")
+ALWAYS = (
+    "Database migrations that the newer release has run.",
+    "Secrets in the external store. The panel never writes them.",
+    "Kafka messages already published.",
+)
+
+
+def taken_back(target: Promotion) -> list[Promotion]:
+    """The promotions whose commits a rollback to `target` would undo, newest first."""
+    rows = Promotion.objects.filter(environment=target.environment_id, number__gt=target.number).exclude(commit="")
+    return list(rows.select_related("release").defer("plan").order_by("-number"))
+
+
+def keeps(preflight: Preflight) -> list[str]:
+    """What will not roll back, in sentences; what is known of this diff first."""
+    if preflight.state != PreflightState.READY:
+        return list(ALWAYS)
+    newer = set(Component.objects.filter(is_retired=False).values_list("name", flat=True)) - preflight.parts.keys()
+    found = [f"{name} came later and stays as it is." for name in sorted(newer)]
+    data = _named(preflight, HOLDS_DATA)
+    if data:
+        found.append(f"Data that {_listed(data)} hold{'s' if len(data) == 1 else ''}.")
+    ran = _named(preflight, ("Job",))
+    if ran:
+        found.append(f"What the Job{'s' if len(ran) > 1 else ''} {_listed(ran)} did.")
+    return [*found, *ALWAYS]
+
+
+def _named(preflight: Preflight, kinds: Iterable[str]) -> list[str]:
+    return sorted({change["name"] for change in preflight.changes if change["kind"] in kinds})
+
+
+def _listed(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

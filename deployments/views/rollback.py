@@ -1,0 +1,97 @@
+"""The rollback page: the promote page of the way back. What will not roll back stands first."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods
+
+from controlpanel.accounts.actors import Actor, of_request
+from controlpanel.core.errors import AbsentError, ConflictError
+from controlpanel.core.idempotency import answer_once
+from controlpanel.core.permissions import Right, declares
+from deployments.forms import PromotionForm
+from deployments.models import Promotion
+from deployments.selectors.rollbacks import keeps, taken_back
+from deployments.services.preflights import find_environment
+from deployments.services.rollbacks import promotion_rollback, rollback_preview, rollback_targets
+from deployments.views.answering import SeeOther, page
+from deployments.views.promote import FRAGMENTS, TEMPLATE, decision
+
+NOTHING = "deployments/rollback_nothing.html"
+MAY_NOT = "You may look but not roll back: ask an operator."
+OFFERED = 20
+
+
+@declares(Right.VIEW)
+@require_http_methods(["GET", "HEAD", "POST"])
+def rollback(request: HttpRequest, name: str) -> HttpResponse:
+    """Show what going back would do; POST asks for it."""
+    actor = of_request(request)
+    targets = list(rollback_targets(actor=actor, environment=name)[:OFFERED])
+    target = _target(request, actor, name, targets)
+    if target is None:
+        return page(request, NOTHING, {"environment": find_environment(name, actor=actor)}, fragments=())
+    expected = target.environment.name if target.environment.confirm_by_name else ""
+    form = PromotionForm(request.POST if request.method == "POST" else None, expected=expected)
+    if request.method != "POST":
+        return _show(request, actor, target, targets, form)
+    actor.require(Right.PROMOTION_ROLL_BACK, name)
+    return _ask(request, actor, target, targets, form)
+
+
+def _target(request: HttpRequest, actor: Actor, name: str, targets: list[Promotion]) -> Promotion | None:
+    """The promotion that the address names, else the newest one that can be gone back to."""
+    wanted = request.GET.get("to", "")
+    if not wanted:
+        return targets[0] if targets else None
+    known = next((target for target in targets if str(target.number) == wanted), None)
+    if known is not None or not (wanted.isascii() and wanted.isdigit() and len(wanted) < 19):
+        return known or _absent(wanted)
+    rows = Promotion.objects.select_related("environment", "release")
+    return rows.filter(environment__name=name, number=int(wanted)).first() or _absent(wanted)
+
+
+def _absent(wanted: str) -> Promotion:
+    raise AbsentError(f"There is no promotion {wanted[:50]} of this environment.", "See the list of promotions.")
+
+
+def _ask(
+    request: HttpRequest, actor: Actor, target: Promotion, targets: list[Promotion], form: PromotionForm
+) -> HttpResponse:
+    if not form.is_valid():
+        return _show(request, actor, target, targets, form, status=422)
+    said = {name: form.cleaned_data[name] for name in ("reason", "render_digest")}
+
+    def work() -> tuple[int, dict[str, Any]]:
+        return 303, {"number": promotion_rollback(actor=actor, target=target, **said).number}
+
+    try:
+        _, answer = answer_once(
+            principal=f"person {actor.name}", key=form.cleaned_data["key"], request={"to": target.number, **said}, work=work
+        )
+    except ConflictError as refusal:
+        banner = ("Not now.", f"{refusal.sentence} {refusal.remedy}".strip())
+        return _show(request, actor, target, targets, form, status=409, banner=banner)
+    return SeeOther(reverse("promotion", args=[answer["number"]]))
+
+
+def _show(
+    request: HttpRequest,
+    actor: Actor,
+    target: Promotion,
+    targets: list[Promotion],
+    form: PromotionForm,
+    *,
+    status: int = 200,
+    banner: tuple[str, str] | None = None,
+) -> HttpResponse:
+    preflight = rollback_preview(actor=actor, target=target)
+    missing = "" if actor.may(Right.PROMOTION_ROLL_BACK, target.environment.name) else MAY_NOT
+    context = {
+        **decision(preflight, form, query={"to": target.number}, path=request.path, missing=missing), "banner": banner,
+        "target": target, "targets": targets, "taken_back": taken_back(target), "keeps": keeps(preflight),
+    }  # fmt: skip
+    return page(request, TEMPLATE, context, fragments=FRAGMENTS, status=status)
