@@ -136,7 +136,9 @@ _act_route("reject", Right.PROMOTION_APPROVE, "Reject (not available yet)", _not
     response={202: PromotionOut, **PROBLEMS},
     summary="Go back to the files that this promotion committed",
 )
-def promotion_rollback(request: HttpRequest, identifier: Word, body: SaidOfRollback = BACK, key: Key = KEY) -> Status[Any]:
+def promotion_rollback(
+    request: HttpRequest, identifier: Word, body: SaidOfRollback = BACK, key: Key = KEY
+) -> Status[Any]:
     """Makes a promotion of the kind `rollback` in the same environment; it goes before everything else there."""
 
     def work(actor: Actor) -> dict[str, Any]:

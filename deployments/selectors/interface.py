@@ -44,7 +44,9 @@ def environments_seen_by(actor: Actor, right: Right = Right.VIEW) -> list[Enviro
 def promotions_seen_by(actor: Actor) -> QuerySet[Promotion]:
     """Promotions of every environment, retired ones too, that the actor may see."""
     names = actor.environments(list(Environment.objects.values_list("name", flat=True)))
-    return Promotion.objects.filter(environment__name__in=names).select_related("environment", "release", "preflight", "restores")
+    return Promotion.objects.filter(environment__name__in=names).select_related(
+        "environment", "release", "preflight", "restores"
+    )
 
 
 def audit_seen_by(actor: Actor) -> QuerySet[AuditEvent]:

@@ -47,13 +47,13 @@ def unanswered() -> Q:
     return Q(dry_run__contains={"standing": "unknown"}, ready_at__lt=StatementTime() - ASK_AGAIN_AFTER)
 
 
-def by_id(identifier: str, version: str, environment: str) -> Preflight | None:
-    """This preflight, if it is one of that release and environment."""
+def by_id(identifier: str, version: str, environment: str, restores: Promotion | None = None) -> Preflight | None:
+    """This preflight, if it is one of that release and environment (and of a rollback to that promotion)."""
     try:
         key = uuid.UUID(identifier)
     except ValueError:
         return None
-    return _rows().filter(pk=key, release__version=version, environment__name=environment, restores=None).first()
+    return _rows().filter(pk=key, release__version=version, environment__name=environment, restores=restores).first()
 
 
 def from_to(preflight: Preflight, versions: Mapping[tuple[int, str], str]) -> list[FromTo]:

@@ -67,9 +67,7 @@ def preflight_of(wanted: Wanted) -> Preflight:
 @transaction.atomic
 def preflight_start(wanted: Wanted) -> Preflight:
     """Have a worker render."""
-    preflight = Preflight.objects.create(
-        **wanted.what, created_by=wanted.actor.name, next_run_at=StatementTime()
-    )
+    preflight = Preflight.objects.create(**wanted.what, created_by=wanted.actor.name, next_run_at=StatementTime())
     doorbell.ring("render_preflight", preflight.pk)
     return preflight
 

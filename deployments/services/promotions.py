@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,18 +10,16 @@ from django.db import transaction
 from django.db.models import Q
 
 from controlpanel.accounts.actors import Actor
-from controlpanel.catalog.models import Environment
-from controlpanel.core import audit, live
 from controlpanel.core.errors import AbsentError, ConflictError, InvalidError
 from controlpanel.core.lease import StatementTime
 from controlpanel.core.permissions import Right
-from deployments import gates, lifecycle
-from deployments.choices import OPEN, RUNNING, WAITING, Confidence, Kind, PreflightState, Rollout, State
-from deployments.gates import GateAnswer
-from deployments.models import Preflight, Promotion, Release
+from deployments import lifecycle
+from deployments.choices import RUNNING, WAITING, Confidence, Kind, Rollout, State
+from deployments.models import Promotion
 from deployments.services.asking import ask, checked_digest
 from deployments.services.preflights import find_environment, find_release
 from deployments.services.wanted import Wanted
+
 
 def promotion_request(
     *,
@@ -137,7 +134,9 @@ def find_promotion(identifier: str, *, actor: Actor) -> Promotion:
     match = Q(number=int(identifier)) if identifier.isdecimal() and len(identifier) < 19 else Q(pk=identifier)
     try:
         found = (
-            Promotion.objects.select_related("environment", "release", "requester", "preflight", "restores").filter(match).first()
+            Promotion.objects.select_related("environment", "release", "requester", "preflight", "restores")
+            .filter(match)
+            .first()
         )
     except ValidationError:  # neither a number nor a UUID
         found = None

@@ -34,7 +34,7 @@ def rollback_targets(*, actor: Actor, environment: str) -> QuerySet[Promotion]:
     place = find_environment(environment, actor=actor)
     last = _last_committed(place.pk)
     rows = Promotion.objects.filter(environment=place, state=State.SUCCEEDED).exclude(commit="")
-    earlier = rows.exclude(commit=last.commit) if last else rows
+    earlier = rows.exclude(pk=last.pk) if last else rows
     return earlier.select_related("environment", "release").order_by("-number")
 
 
@@ -46,7 +46,7 @@ def _wanted(actor: Actor, target: Promotion, reason: str, digest: str) -> Wanted
             f"Choose an earlier promotion of {place.name} that succeeded.",
         )
     last = _last_committed(place.pk)
-    if last is not None and last.commit == target.commit:
+    if last is not None and last.pk == target.pk:
         raise ConflictError(
             f"{place.title} holds the files of promotion {target.number} already.",
             "Promote its release again to repair what was changed by hand, or choose an earlier promotion.",

@@ -43,7 +43,9 @@ def _call_off(promotion: Promotion) -> None:
         return
     running = Promotion.objects.filter(environment=promotion.environment, state__in=IN_LANE).exclude(kind=Kind.ROLLBACK)
     for other in running.select_related("environment", "release", "requester").select_for_update(of=("self",)):
-        said = f"Called off: promotion {promotion.number} rolls {promotion.environment.name} back to {promotion.release}."
+        said = (
+            f"Called off: promotion {promotion.number} rolls {promotion.environment.name} back to {promotion.release}."
+        )
         lifecycle.move(other, State.CANCELING, actor=audit.SYSTEM, message=said)
 
 

@@ -13,7 +13,8 @@ from controlpanel.core.errors import AbsentError, ConflictError
 from controlpanel.core.idempotency import answer_once
 from controlpanel.core.permissions import Right, declares
 from deployments.forms import PromotionForm
-from deployments.models import Promotion
+from deployments.models import Preflight, Promotion
+from deployments.selectors import preflights as reading
 from deployments.selectors.rollbacks import keeps, taken_back
 from deployments.services.preflights import find_environment
 from deployments.services.rollbacks import promotion_rollback, rollback_preview, rollback_targets
@@ -54,6 +55,13 @@ def _target(request: HttpRequest, actor: Actor, name: str, targets: list[Promoti
     return rows.filter(environment__name=name, number=int(wanted)).first() or _absent(wanted)
 
 
+def _named(request: HttpRequest, target: Promotion) -> Preflight | None:
+    """The preview that a live part follows, also where it failed: looking again makes no new one."""
+    named = request.GET.get("preflight", "") if request.method != "POST" else ""
+    assert target.release is not None
+    return reading.by_id(named, target.release.version, target.environment.name, restores=target) if named else None
+
+
 def _absent(wanted: str) -> Promotion:
     raise AbsentError(f"There is no promotion {wanted[:50]} of this environment.", "See the list of promotions.")
 
@@ -70,7 +78,10 @@ def _ask(
 
     try:
         _, answer = answer_once(
-            principal=f"person {actor.name}", key=form.cleaned_data["key"], request={"to": target.number, **said}, work=work
+            principal=f"person {actor.name}",
+            key=form.cleaned_data["key"],
+            request={"to": target.number, **said},
+            work=work,
         )
     except ConflictError as refusal:
         banner = ("Not now.", f"{refusal.sentence} {refusal.remedy}".strip())
@@ -88,7 +99,7 @@ def _show(
     status: int = 200,
     banner: tuple[str, str] | None = None,
 ) -> HttpResponse:
-    preflight = rollback_preview(actor=actor, target=target)
+    preflight = _named(request, target) or rollback_preview(actor=actor, target=target)
     missing = "" if actor.may(Right.PROMOTION_ROLL_BACK, target.environment.name) else MAY_NOT
     context = {
         **decision(preflight, form, query={"to": target.number}, path=request.path, missing=missing), "banner": banner,

@@ -52,8 +52,8 @@ FAULTS: tuple[list[dict[str, Any]], ...] = (
 
 
 OTHERS = (
-    ("freeze", 12), ("foreign push", 12), ("faults", 38), ("no faults", 8), ("abort", 6), ("request", 6),
-    ("flush broker", 5), ("stop broker", 5), ("crash database", 3), ("nothing", 5),
+    ("freeze", 12), ("foreign push", 12), ("faults", 38), ("no faults", 8), ("abort", 4), ("request", 4), ("rollback", 6),
+    ("flush broker", 5), ("stop broker", 5), ("crash database", 3), ("nothing", 3),
 )  # fmt: skip
 """What comes between kills, and how often in a hundred."""
 
@@ -80,5 +80,5 @@ def _other(chance: random.Random, kind: str, environments: list[str]) -> Disturb
         return Disturbance(after, kind, seconds=chance.uniform(0.5, 5))
     if kind == "faults":
         return Disturbance(after, kind, rules=chance.choice(FAULTS))
-    is_of_one = kind in ("foreign push", "abort", "request")
+    is_of_one = kind in ("foreign push", "abort", "request", "rollback")
     return Disturbance(after, kind, chance.choice(environments) if is_of_one else "")

@@ -19,6 +19,7 @@ from controlpanel.core.errors import ConflictError
 from deployments.choices import OPEN, State
 from deployments.models import Promotion
 from deployments.services.promotions import promotion_abort, promotion_request, promotion_retry
+from deployments.services.rollbacks import promotion_rollback, rollback_targets
 from tests.chaos import database, fleet, foreign
 from tests.chaos.broker import Broker
 from tests.chaos.oracle import verdict
@@ -104,6 +105,12 @@ class Run:
             with contextlib.suppress(ConflictError):
                 promotion_abort(actor=fleet.CI, promotion=promotion)
 
+    def _roll_back(self, environment: str) -> None:
+        target = rollback_targets(actor=fleet.CI, environment=environment).first()
+        if target is not None:
+            with contextlib.suppress(ConflictError):  # something was committed since
+                self.acknowledged.append(str(promotion_rollback(actor=fleet.CI, target=target).pk))
+
     def _disturb(self, disturbance: Disturbance) -> None:
         acts: dict[str, Callable[[], None]] = {
             "kill": lambda: self._kill(disturbance.target),
@@ -113,6 +120,7 @@ class Run:
             "no faults": lambda: self._faults([]),
             "abort": lambda: self._abort(disturbance.target),
             "request": lambda: self._request(disturbance.target),
+            "rollback": lambda: self._roll_back(disturbance.target),
             "flush broker": self.broker.flush,
             "stop broker": lambda: self._stop_broker(disturbance.seconds),
             "crash database": lambda: database.crash(self.world.database_url),

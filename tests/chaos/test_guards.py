@@ -77,9 +77,11 @@ def test_only_a_fresh_comparison_ends_a_promotion(world: World, environment: str
     stuck = Release.objects.filter(version="9.0.0").first() or release_create(
         actor=fleet.CI, version="9.0.0", commit=commit, images=images
     )
-    rules = [{"effect": "stale-status", "seconds": 1200, "shows": "early"}]  # half a minute at this speed
-    httpx.put(f"{world.server}/sandbox/faults", json=rules).raise_for_status()
     runner = world.run(*(("-m", "tests.chaos.without", without, "watch") if without else ("manage.py", "watch")))
+    before = promotion_request(actor=fleet.CI, environment=environment, release=fleet.VERSIONS[0])
+    until(lambda: Promotion.objects.filter(pk=before.pk, state=State.SUCCEEDED).exists(), "something is live")
+    rules = [{"effect": "stale-status", "seconds": 2400, "shows": "early"}]  # a minute at this speed
+    httpx.put(f"{world.server}/sandbox/faults", json=rules).raise_for_status()
     promotion = promotion_request(actor=fleet.CI, environment=environment, release=stuck.version)
     calm = threading.Event()
     for _ in range(500 if ends else 150):

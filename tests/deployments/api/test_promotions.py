@@ -150,7 +150,7 @@ def test_an_act_that_does_not_fit_the_state_is_a_conflict(admin: Caller, platfor
     problem(admin.post(f"/promotions/{told['id']}/retry"), 409)
 
 
-@pytest.mark.parametrize("act", ["approve", "reject", "rollback"])
+@pytest.mark.parametrize("act", ["approve", "reject"])
 def test_what_is_not_built_yet_says_so(admin: Caller, paused: Promotion, act: str) -> None:
     told = problem(admin.post(f"/promotions/{paused.pk}/{act}"), 409)
     assert told["type"].endswith(":not-available")
@@ -184,3 +184,15 @@ def test_the_list_can_be_narrowed(admin: Caller, paused: Promotion) -> None:
     assert len(admin.get("/promotions", environment="staging", state="paused").json()["items"]) == 1
     assert admin.get("/promotions", environment="production").json()["items"] == []
     problem(admin.get("/promotions", state="resting"), 422)
+
+
+def test_a_rollback_is_a_new_promotion_back_to_what_succeeded(admin: Caller, platform: Release) -> None:
+    elif_ = rows.person("elif", Role.OPERATOR)
+    good = rows.live(platform, staging(), by=elif_)
+    problem(admin.post(f"/promotions/{good.number}/rollback"), 409)
+    rows.rolling_out_backend(rows.promotion(rows.release("2026.12.1"), staging(), by=elif_))
+    answer = admin.post(f"/promotions/{good.number}/rollback", {"reason": "It does not start."}, key="k")
+    told = answer.json()
+    assert (answer.status_code, told["kind"], told["state"]) == (202, "rollback", "requested")
+    assert told["restores"] == {"id": str(good.pk), "number": good.number, "commit": good.commit}
+    assert admin.post(f"/promotions/{good.number}/rollback", {"reason": "It does not start."}, key="k").json() == told

@@ -1,0 +1,113 @@
+"""The rollback page: what comes back, what does not, who gives way."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.test import Client
+from pytest_django import DjangoAssertNumQueries
+
+from deployments.choices import Kind, PreflightState
+from deployments.models import Preflight, Promotion
+from tests import fixtures_deployments as make
+from tests.deployments.views.conftest import Stage
+
+ADDRESS = "/environments/staging/rollback"
+
+
+@pytest.fixture
+def old(stage: Stage) -> Promotion:
+    return make.live(stage.old, stage.staging, by=stage.elif_)
+
+
+@pytest.fixture
+def running(stage: Stage, old: Promotion) -> Promotion:
+    return make.rolling_out_backend(make.promotion(stage.new, stage.staging, by=stage.elif_))
+
+
+def preview(old: Promotion, **fields: Any) -> Preflight:
+    assert old.release is not None
+    return make.preflight(old.release, old.environment, restores=old, **fields)
+
+
+def body(response: Any) -> str:
+    return str(response.content.decode())
+
+
+def test_without_an_earlier_success_there_is_nothing_to_go_back_to(client: Client, stage: Stage) -> None:
+    assert "There is nothing to go back to yet." in body(client.get(ADDRESS))
+
+
+def test_it_offers_the_newest_success_before_the_last_commit(
+    client: Client, old: Promotion, running: Promotion
+) -> None:
+    preview(old)
+    page = body(client.get(ADDRESS))
+    assert "Roll back staging to 2026.11.2" in page
+    assert f"promotion {running.number}</a> is called off" in page
+    assert page.index("What will not roll back") < page.index("From and to")
+    assert 'id="promote" aria-disabled' not in page
+
+
+def test_it_says_which_data_stays(client: Client, old: Promotion, running: Promotion) -> None:
+    resource = {"component": "backend", "namespace": "hub", "name": "redis", "added": 0, "removed": 0, "diff": ""}
+    preview(old, changes=[{**resource, "kind": "StatefulSet", "change": "unchanged"}], parts={"backend": "0" * 64})
+    page = body(client.get(ADDRESS))
+    assert "Data that redis holds." in page
+    assert "frontend came later and stays as it is." in page
+
+
+def test_asking_makes_a_rollback_and_goes_to_it(client: Client, old: Promotion, running: Promotion) -> None:
+    preview(old)
+    answer = client.post(
+        f"{ADDRESS}?to={old.number}", {"render_digest": make.DIGEST, "key": "one", "reason": "It does not start."}
+    )
+    rollback = Promotion.objects.get(kind=Kind.ROLLBACK)
+    assert (answer.status_code, answer["Location"]) == (303, f"/promotions/{rollback.number}")
+    assert (rollback.restores, rollback.release) == (old, old.release)
+
+
+def test_a_failed_preview_is_shown_and_not_made_anew_by_its_live_part(
+    client: Client, old: Promotion, running: Promotion
+) -> None:
+    failed = preview(old, state=PreflightState.FAILED)
+    Preflight.objects.filter(pk=failed.pk).update(error="Commit is gone.")
+    page = body(client.get(f"{ADDRESS}?to={old.number}&preflight={failed.pk}"))
+    assert "Commit is gone." in page
+    assert Preflight.objects.filter(restores=old).count() == 1
+
+
+@pytest.mark.parametrize("to", ["99999", "x", "-1", "9" * 30])
+def test_a_promotion_that_is_not_there_is_absent(client: Client, old: Promotion, to: str) -> None:
+    assert client.get(f"{ADDRESS}?to={to}").status_code == 404
+
+
+def test_what_is_live_is_no_target(client: Client, old: Promotion) -> None:
+    answer = client.get(f"{ADDRESS}?to={old.number}")
+    assert answer.status_code == 409
+    assert "holds the files of promotion" in body(answer)
+
+
+def test_a_viewer_reads_why_the_button_is_closed(stage: Stage, old: Promotion, running: Promotion) -> None:
+    preview(old)
+    browser = stage.client(stage.vera)
+    assert "You may look but not roll back: ask an operator." in body(browser.get(ADDRESS))
+    assert browser.post(f"{ADDRESS}?to={old.number}", {"render_digest": make.DIGEST}).status_code == 403
+
+
+def test_the_page_asks_a_constant_number_of_queries(
+    client: Client,
+    stage: Stage,
+    old: Promotion,
+    running: Promotion,
+    django_assert_max_num_queries: DjangoAssertNumQueries,
+) -> None:
+    preview(old)
+    for number in range(5):
+        other = make.release(f"2026.10.{number}")
+        row = make.preflight(other, stage.production)
+        assert row
+    client.get(ADDRESS)
+    with django_assert_max_num_queries(24):
+        client.get(ADDRESS)
