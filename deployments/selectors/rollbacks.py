@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from controlpanel.catalog.models import Component
-from deployments.choices import PreflightState
+from deployments.choices import PreflightState, State
 from deployments.models import Preflight, Promotion
 
 HOLDS_DATA = ("StatefulSet", "PersistentVolumeClaim")
@@ -20,6 +20,15 @@ def taken_back(target: Promotion) -> list[Promotion]:
     """The promotions whose commits a rollback to `target` would undo, newest first."""
     rows = Promotion.objects.filter(environment=target.environment_id, number__gt=target.number).exclude(commit="")
     return list(rows.select_related("release").defer("plan").order_by("-number"))
+
+
+def before(promotion: Promotion) -> int | None:
+    """The number of the newest success before this one, where there is something to take back."""
+    if not promotion.is_terminal or not promotion.commit:
+        return None
+    rows = Promotion.objects.filter(environment=promotion.environment_id, state=State.SUCCEEDED)
+    earlier = rows.filter(number__lt=promotion.number).exclude(commit="").order_by("-number")
+    return earlier.values_list("number", flat=True).first()
 
 
 def keeps(preflight: Preflight) -> list[str]:

@@ -18,6 +18,7 @@ from controlpanel.core.presentation.vocabulary import status_of
 from deployments.choices import RUNNING, WAITING, State
 from deployments.models import Promotion
 from deployments.selectors.promotions import Followed, follow, promotion_of_page
+from deployments.selectors.rollbacks import before
 from deployments.services import promotions as services
 from deployments.views.answering import SeeOther, page
 
@@ -45,7 +46,8 @@ def promotion(request: HttpRequest, identifier: str) -> HttpResponse:
         "entries": _entries(row, followed.events), "choices": _choices(actor, row), "head_title": _title(followed),
         "icon": _icon(row), "badge_word": _badge(followed), "now_words": _now(followed), "abort_reason": _abort_reason(actor, row),
         "is_mine": row.claimed_by == actor.name, "is_moving": row.state in (*WAITING, *RUNNING, State.CANCELING),
-        "trailers": _trailers(row), "result": _result(followed), "topics": f"promotion.{row.pk} environment.{row.environment.name}",
+        "trailers": _trailers(row), "result": _result(followed), "rollback_url": _way_back(actor, row),
+        "topics": f"promotion.{row.pk} environment.{row.environment.name}",
         "claim_reason": "" if actor.may(Right.PROMOTION_CLAIM, row.environment.name) else NEEDS,
         "may_ignore": row.state == State.PAUSED and row.paused_from == State.ROLLING_OUT and actor.may(Right.PROMOTION_IGNORE, row.environment.name),
         "abort_label": "Abort after commit…" if row.commit else "Abort…",
@@ -113,6 +115,11 @@ def _choices(actor: Actor, row: Promotion) -> list[dict[str, Any]]:
             "reason": "" if actor.may(Right.PROMOTION_RETRY, where) else NEEDS,
         },
         {
+            "id": "rollback", "title": "Roll back", "icon": "clock-turning", "label": "Roll back…", "variant": "secondary",
+            "text": "Look at going back to what was live before: a new commit with the old files. This promotion is called off when it starts.",
+            "href": reverse("rollback", args=[where]), "reason": _rollback_reason(actor, row),
+        },
+        {
             "id": "abort", "title": "Abort", "icon": "square", "label": "Abort…", "variant": "danger", "dialog": "abort-dialog",
             "text": "Ends it here. What is live stays live; nothing is rolled back by itself. The lane is free again.",
             "reason": "" if actor.may(Right.PROMOTION_ABORT, where) else NEEDS,
@@ -129,6 +136,19 @@ def _ignore_reason(*, rolling: bool, may: bool) -> str:
     if not may:
         return NEEDS
     return "" if rolling else "Only a rollout that is not healthy can be ignored."
+
+
+def _rollback_reason(actor: Actor, row: Promotion) -> str:
+    """Why there is no way back from here; empty where there is."""
+    if not actor.may(Right.PROMOTION_ROLL_BACK, row.environment.name):
+        return NEEDS
+    return "" if row.commit else "Nothing was committed yet: abort it instead."
+
+
+def _way_back(actor: Actor, row: Promotion) -> str:
+    """The page that rolls back to before this one; empty where there is nothing to take back, or no right to."""
+    number = before(row) if actor.may(Right.PROMOTION_ROLL_BACK, row.environment.name) else None
+    return f"{reverse('rollback', args=[row.environment.name])}?to={number}" if number else ""
 
 
 def _abort_reason(actor: Actor, row: Promotion) -> str:

@@ -117,7 +117,7 @@ def preview(db: None, monkeypatch: pytest.MonkeyPatch) -> Preflight:
     staging, _ = rows.platform()
     rendered = files("same", "new", "bad")
     rendering = Rendering(parts={"backend": "0"}, files=rendered, waves=(("backend",),), deadlines={"backend": 900})
-    monkeypatch.setattr(preflights, "render_release", lambda *_: rendering)
+    monkeypatch.setattr(preflights, "rendering_of", lambda *_: rendering)
     monkeypatch.setattr(connections, "deploy_repository", Deploy)
     row = rows.preflight(rows.release("1"), staging, PreflightState.RENDERING)
     Preflight.objects.filter(pk=row.pk).update(next_run_at=timezone.now())
