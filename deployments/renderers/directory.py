@@ -35,8 +35,9 @@ class DirectoryRenderer:
             refuse_hooks(objects)
             put_images(objects, images)
             put_namespace(objects, request.namespace)
+            files = files_of(component.name, objects)
             check_images(request, images, objects)
-            return Rendered(files_of(component.name, objects), frozenset({component.path}))
+            return Rendered(files, frozenset({component.path}))
         except (SourceRefused, ObjectRefused) as error:
             raise RenderError(component.name, error.message, error.remedy) from error
 

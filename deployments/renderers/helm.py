@@ -14,6 +14,8 @@ from deployments.renderers.tools import find, without_place
 from deployments.renderers.tree import SourceRefused, inside, plain_folder
 from deployments.renderers.yaml_guard import YamlRefused, read
 
+_ENDLESS = re.compile("nested reference name|maximum template depth")
+_PLACE = re.compile(r"\S+/templates/\S+?:\d+")
 _ORIGIN = re.compile(r"# Source: (?P<template>\S+)")
 
 
@@ -35,12 +37,13 @@ class HelmRenderer:
             refuse_hooks(objects)
             put_images(objects, images)
             put_namespace(objects, request.namespace)
+            files = files_of(component.name, objects)
             check_images(request, images, objects)
-            return Rendered(files_of(component.name, objects), frozenset({component.path}))
+            return Rendered(files, frozenset({component.path}))
         except (SourceRefused, ObjectRefused) as error:
             raise RenderError(component.name, error.message, error.remedy) from error
         except ChildFailed as error:
-            message = without_place(error.message, request.source)
+            message = _words(without_place(error.message, request.source))
             raise RenderError(
                 component.name, message, f"Try `helm template {component.path}` at this commit."
             ) from error
@@ -57,6 +60,16 @@ class HelmRenderer:
         program += ["--namespace", request.namespace or "default", "--kube-version", request.kubernetes_version]
         program += ["--include-crds", "--skip-tests", *(f"--values={file}" for file in values)]
         return run(program, time_limit=self._time_limit, output_limit=self._output_limit)
+
+
+def _words(message: str) -> str:
+    """Helm's words without its log, and one sentence for a template that would go on for ever."""
+    lines = [line for line in message.splitlines() if line and not line.startswith(("level=", "Use --debug"))]
+    text = "\n".join(lines).removeprefix("Error: ")
+    if _ENDLESS.search(message) or message.count("error calling include") > 8:
+        place = _PLACE.search(text)
+        return f"{place[0] if place else 'The chart'}: A template includes itself without end."
+    return text
 
 
 def _values_file(root: Path, chart: Path, place: str) -> Path:

@@ -41,8 +41,9 @@ class KustomizeRenderer:
             if closure.charts:  # kustomize puts no namespace on what comes from a chart
                 put_namespace(objects, request.namespace)
             refuse_hooks(objects)
+            files = files_of(component.name, objects)
             check_images(request, images, objects)
-            return Rendered(files_of(component.name, objects), closure.reads(request.source.resolve()))
+            return Rendered(files, closure.reads(request.source.resolve()))
         except (SourceRefused, ObjectRefused) as error:
             raise RenderError(component.name, error.message, error.remedy) from error
         except ChildFailed as error:

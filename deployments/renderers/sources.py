@@ -150,6 +150,8 @@ def _check_charts(root: Path, folder: Path, source: Source, closure: Closure) ->
         where = _where(source, ("helmCharts", index))
         _check_chart_fields(where, entry)
         chart = inside(root, folder, f"{home}/{entry['name']}", where)
+        if chart != Path(os.path.normpath(folder / home / entry["name"])):
+            raise SourceRefused(f"{where}: The chart is reached by a symbolic link.", "Name the folder itself.")
         check_chart(root, plain_folder(root, str(chart.relative_to(root)), where))
         closure.charts.add(chart)
         for place in (entry.get("valuesFile"), *(entry.get("additionalValuesFiles") or ())):

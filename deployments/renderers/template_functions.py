@@ -23,8 +23,9 @@ FORBIDDEN: dict[str, str] = {
 """Function -> why it is not run and what to do instead."""
 
 # As Go's own lexer reads an action: quotes may hold the closing braces, and fields may have the name of a function.
+# What is never closed ends the template for Go; here it is taken whole, so that no text is gone through twice.
 _TOKEN = re.compile(
-    r"""/\*.*?\*/|"(?:\\.|[^"\\\n])*"|`[^`]*`|'(?:\\.|[^'\\\n])*'|(?P<end>\}\})|[.$][\w.]*|(?P<word>\w+)|.""",
+    r"""/\*(?:.*?\*/|.*\Z)|"(?:\\.|[^"\\\n])*"?|`[^`]*`?|'(?:\\.|[^'\\\n])*'?|(?P<end>\}\})|[.$][\w.]*|(?P<word>\w+)|.""",
     re.DOTALL,
 )
 

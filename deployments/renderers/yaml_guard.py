@@ -34,6 +34,8 @@ _TWO_MEANINGS = re.compile(
       |[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}(?:[Tt ].*)?|=|<<)\Z""",
     re.IGNORECASE | re.VERBOSE,
 )
+_LONGEST_NUMBER = 100
+_LONG_DIGITS = re.compile(r"[-+0-9_.:]+\Z")
 _SYNTAX = "Indent with spaces and check quotes, colons and brackets on this line and the one before."
 
 
@@ -146,6 +148,10 @@ class _Building:
     def _resolved(self, text: str) -> Any:
         if text in _WORDS:
             return _WORDS[text]
+        if len(text) > _LONGEST_NUMBER:
+            if _LONG_DIGITS.match(text):
+                self._refuse(f"The number “{text[:20]}…” needs more than 64 bits.", "Put quotes around it.")
+            return text
         if self.strict and _TWO_MEANINGS.match(text):
             cause = f"“{text[:40]}” without quotes is text for some readers and a number or truth value for others."
             self._refuse(cause, "Put quotes around it, or write true, false or the plain number.")
@@ -153,7 +159,7 @@ class _Building:
 
     def _number(self, text: str) -> int | float:
         if _INTEGER.match(text):
-            number = int(text) if len(text) <= 20 else 2**64
+            number = int(text)
             if not -(2**63) <= number < 2**63:
                 self._refuse(f"The number “{text[:20]}…” needs more than 64 bits.", "Put quotes around it.")
             return number
