@@ -27,6 +27,7 @@ from sandbox.envelope import (
     answer_wrong_method,
 )
 from sandbox.fault_requests import FaultyRequests, Server
+from sandbox.request_counts import CountedRequests
 from sandbox.streams import HEARTBEAT_SECONDS
 from sandbox.world import Settings, World
 
@@ -53,7 +54,11 @@ def create_app(settings: Settings, heartbeat: float = HEARTBEAT_SECONDS) -> Star
     )
     app = Server(
         routes=[route for module in modules for route in module.ROUTES],
-        middleware=[Middleware(FaultyRequests, faults=world.faults), Middleware(ContentTypeCheck)],
+        middleware=[
+            Middleware(CountedRequests, counts=world.requests),
+            Middleware(FaultyRequests, faults=world.faults),
+            Middleware(ContentTypeCheck),
+        ],
         exception_handlers={
             Exception: answer_panic,
             ApiError: answer_error,

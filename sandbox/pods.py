@@ -58,6 +58,15 @@ def is_ready(pod: Document) -> bool:
     return is_alive(pod) and any(item["type"] == "Ready" and item["status"] == "True" for item in conditions)
 
 
+def _probe_delay(pod: Document) -> float:
+    """Seconds before the first readiness probe: the longest `initialDelaySeconds` of its containers."""
+    probes = [
+        look(item, "readinessProbe", "initialDelaySeconds", default=0)
+        for item in look(pod, "spec", "containers", default=[])
+    ]
+    return float(max(probes, default=0))
+
+
 class Pods:
     """The kubelet: moves one Pod to its next stage when that is due."""
 
@@ -97,7 +106,7 @@ class Pods:
             return None
         restarts = pod[PRIVATE].get("restarts", 0)
         return {
-            "pending": SCHEDULING, "creating": CREATING, "running": STARTING, "pulling": PULLING, "crashing": CRASHING,
+            "pending": SCHEDULING, "creating": CREATING, "running": STARTING + _probe_delay(pod), "pulling": PULLING, "crashing": CRASHING,
             "backing_off": min(BACK_OFF * 2 ** min(restarts - 1, 8), LONGEST_BACK_OFF), "finishing": FINISHING,
             "terminating": TERMINATING,
         }.get(stage)  # fmt: skip

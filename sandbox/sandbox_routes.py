@@ -7,7 +7,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from sandbox.access import world_of
+from sandbox.cluster import PRIVATE
 from sandbox.comparison import compare
+from sandbox.documents import look
 from sandbox.envelope import read_body
 from sandbox.faults import FaultError
 from sandbox.repositories import RepositoryError
@@ -35,7 +37,8 @@ async def write_settings(request: Request) -> Response:
 
 
 async def truth(request: Request) -> Response:
-    """What really lives, whatever the status says: compared now with the commit of the query (or the last target)."""
+    """What really lives, whatever the status says: compared now with the commit of the query (or the last target).
+    `since` is when one of its Deployments last made progress (seconds since the epoch); 0 without Deployments."""
     world, name = world_of(request), request.path_params["name"]
     application = world.applications.find(name)
     if application is None:
@@ -46,7 +49,15 @@ async def truth(request: Request) -> Response:
         outcome = compare(world.cluster, name, await world.manifests.target(application, source, commit))
     except RepositoryError as error:
         return JSONResponse({"error": str(error)}, 404)
-    return JSONResponse({"revision": commit, "sync": outcome.sync, "health": outcome.health})
+    since = max(
+        (look(item, PRIVATE, "progressed", default=0.0) for item in world.cluster.managed(name).values()), default=0.0
+    )
+    return JSONResponse({"revision": commit, "sync": outcome.sync, "health": outcome.health, "since": since})
+
+
+async def requests(request: Request) -> Response:
+    """How often each path of the API was asked since the start, as `METHOD path`; reads with `refresh` apart."""
+    return JSONResponse(world_of(request).requests)
 
 
 async def read_faults(request: Request) -> Response:
@@ -88,6 +99,7 @@ ROUTES = [
     Route("/sandbox/faults", add_fault, methods=["POST"]),
     Route("/sandbox/faults", clear_faults, methods=["DELETE"]),
     Route("/sandbox/operations", operations),
+    Route("/sandbox/requests", requests),
     Route("/sandbox/settings", read_settings),
     Route("/sandbox/settings", write_settings, methods=["PUT"]),
 ]

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import hashlib
 import secrets
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,6 +53,7 @@ class World:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self.requests: Counter[str] = Counter()
         self.store = Store(settings.state)
         self.clock = Clock(settings.speed)
         self.scheduler = Scheduler(self.clock)
