@@ -1,9 +1,10 @@
-"""A platform made for chaos: many environments side by side, two small components that follow each other."""
+"""A platform made for chaos and for measures: many environments side by side, each with the same small components."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,68 +17,86 @@ VERSIONS = ("1.0.0", "2.0.0", "3.0.0")
 CI = Actor(name="ci", door="api", is_system=True)
 
 
+@dataclass(frozen=True)
+class Fleet:
+    """`needs` maps a component to the one that it follows; a Pod is ready `delay` seconds (at speed 1) later than usual."""
+
+    environments: int
+    components: tuple[str, ...] = COMPONENTS
+    needs: tuple[tuple[str, str], ...] = ()
+    delay: int = 0
+    replicas: int = 2
+
+    def write(self, directory: Path) -> None:
+        """The platform's files: catalog, bases, overlays."""
+        directory.mkdir()
+        _dump(directory / "platform.yaml", self._catalog())
+        for component in self.components:
+            base = directory / "kubernetes" / component / "base"
+            _dump(base / "deployment.yaml", self._deployment(component))
+            _dump(base / "kustomization.yaml", {"resources": ["deployment.yaml"]})
+            for name in names(self.environments):
+                overlay = {"namespace": name, "resources": ["../../base"]}
+                _dump(directory / "kubernetes" / component / "overlays" / name / "kustomization.yaml", overlay)
+
+    def _catalog(self) -> dict[str, Any]:
+        argocd = {"project": "chaos", "serverFrom": {"env": "ARGOCD_SERVER"}, "tokenFrom": {"env": "ARGOCD_TOKEN"}}
+        needs = {component: {"needs": [before]} for component, before in self.needs}
+        return {
+            "version": 1,
+            "platform": {"name": "chaos"},
+            "environments": {
+                name: {
+                    "title": name,
+                    "argocd": argocd,
+                    "destination": {"server": "https://kubernetes.default.svc", "namespace": name},
+                    "gates": [{"name": "lane-free"}],
+                }
+                for name in names(self.environments)
+            },
+            "components": {
+                component: {"path": f"kubernetes/{component}", "images": [component], **needs.get(component, {})}
+                for component in self.components
+            },
+        }
+
+    def _deployment(self, name: str) -> dict[str, Any]:
+        labels = {"app.kubernetes.io/name": name}
+        container: dict[str, Any] = {"name": name, "image": name}
+        if self.delay:
+            container["readinessProbe"] = {"httpGet": {"path": "/", "port": 80}, "initialDelaySeconds": self.delay}
+        template = {"metadata": {"labels": labels}, "spec": {"containers": [container]}}
+        return {
+            "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name, "labels": labels},
+            "spec": {"replicas": self.replicas, "selector": {"matchLabels": labels}, "template": template},
+        }  # fmt: skip
+
+
 def names(count: int) -> list[str]:
     """e00, e01, …"""
     return [f"e{number:02}" for number in range(count)]
 
 
 def platform(count: int) -> Any:
-    """A function that writes the platform's files for so many environments into a directory."""
-
-    def write(directory: Path) -> None:
-        directory.mkdir()
-        _dump(directory / "platform.yaml", _catalog(count))
-        for component in COMPONENTS:
-            base = directory / "kubernetes" / component / "base"
-            _dump(base / "deployment.yaml", _deployment(component))
-            _dump(base / "kustomization.yaml", {"resources": ["deployment.yaml"]})
-            for name in names(count):
-                overlay = {"namespace": name, "resources": ["../../base"]}
-                _dump(directory / "kubernetes" / component / "overlays" / name / "kustomization.yaml", overlay)
-
-    return write
+    """A function that writes the platform's files for so many environments of two components that follow each other."""
+    return Fleet(count, needs=(("beta", "alpha"),)).write
 
 
-def releases(commit: str) -> None:
-    """Releases that differ in the image of both components, so that going from any to any other changes both."""
+def releases(commit: str, components: tuple[str, ...] = COMPONENTS) -> None:
+    """Releases that differ in the images of all components, so that going from any to any other changes each."""
     for version in VERSIONS:
         if not Release.objects.filter(version=version).exists():
-            images = {key: f"registry.example.com/{key}@sha256:{_digest(key, version)}" for key in COMPONENTS}
+            images = {key: f"registry.example.com/{key}@sha256:{_digest(key, version)}" for key in components}
             release_create(actor=CI, version=version, commit=commit, images=images)
+
+
+def head(repository: Path) -> str:
+    """The commit of a checkout's default branch."""
+    return (repository / ".git/refs/heads/main").read_text().strip()
 
 
 def _digest(key: str, version: str) -> str:
     return hashlib.sha256(f"{key} {version}".encode()).hexdigest()
-
-
-def _catalog(count: int) -> dict[str, Any]:
-    argocd = {"project": "chaos", "serverFrom": {"env": "ARGOCD_SERVER"}, "tokenFrom": {"env": "ARGOCD_TOKEN"}}
-    return {
-        "version": 1,
-        "platform": {"name": "chaos"},
-        "environments": {
-            name: {
-                "title": name,
-                "argocd": argocd,
-                "destination": {"server": "https://kubernetes.default.svc", "namespace": name},
-                "gates": [{"name": "lane-free"}],
-            }
-            for name in names(count)
-        },
-        "components": {
-            "alpha": {"path": "kubernetes/alpha", "images": ["alpha"]},
-            "beta": {"path": "kubernetes/beta", "images": ["beta"], "needs": ["alpha"]},
-        },
-    }
-
-
-def _deployment(name: str) -> dict[str, Any]:
-    labels = {"app.kubernetes.io/name": name}
-    template = {"metadata": {"labels": labels}, "spec": {"containers": [{"name": name, "image": name}]}}
-    return {
-        "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name, "labels": labels},
-        "spec": {"replicas": 2, "selector": {"matchLabels": labels}, "template": template},
-    }  # fmt: skip
 
 
 def _dump(path: Path, content: Any) -> None:
