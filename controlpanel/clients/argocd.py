@@ -175,9 +175,11 @@ class ArgoCD:
 
     # ---- what is below an Application
 
-    def resource_tree(self, name: str, project: str) -> Tree:
+    def resource_tree(self, name: str, project: str, *, only_if_quiet: bool = False) -> Tree:
+        """Everything below it. With `only_if_quiet` it is left (`TooBusy`) to what matters more while there is much of that."""
+        path, query = _application(name, "resource-tree"), {"project": project}
         what = f"read the resources of {name}"
-        return Tree.parse(self._transport.get(what, _application(name, "resource-tree"), {"project": project}))
+        return Tree.parse(self._transport.get(what, path, query, only_if_quiet=only_if_quiet))
 
     def managed_resources(self, name: str, project: str, *, kind: str = "", resource: str = "") -> tuple[Json, ...]:
         """Desired and live states; the states are JSON texts, Secrets come masked."""

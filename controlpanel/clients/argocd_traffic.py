@@ -38,12 +38,13 @@ class Traffic:
         self._probing = False
 
     @contextlib.contextmanager
-    def passage(self, seconds: float, what: str, *, counts: bool = True) -> Iterator[None]:
-        """Wait at most so many seconds for a place. Raises `NotSent` where there is none, or while the server is left alone.
+    def passage(self, seconds: float, what: str, *, counts: bool = True, only_if_quiet: bool = False) -> Iterator[None]:
+        """Wait at most so many seconds for a place. Raises `TooBusy` where there is none, `NotSent` while the server is left alone.
 
-        What is raised inside tells how the server is; with `counts` False a failure says nothing of it.
+        What is raised inside tells how the server is; with `counts` False a failure says nothing of it. With
+        `only_if_quiet` it does not wait and leaves half of the places to what matters more.
         """
-        is_probe = self._enter(seconds, what)
+        is_probe = self._enter(seconds, what, only_if_quiet=only_if_quiet)
         failed: bool | None = None
         try:
             yield
@@ -67,17 +68,19 @@ class Traffic:
         with self._changed:
             return max(0.0, self._closed_until - self._clock()) if self._failures >= FAILURES else 0.0
 
-    def _enter(self, seconds: float, what: str) -> bool:
+    def _enter(self, seconds: float, what: str, *, only_if_quiet: bool) -> bool:
         deadline = self._clock() + seconds
         with self._changed:
             while True:
                 self._refuse_while_closed(what)
                 pause = self._until_a_token()
+                if only_if_quiet and not self._is_quiet():
+                    raise errors.TooBusy(f"{SYSTEM} is asked for much else right now, so it was not asked to {what}.")
                 if pause <= 0 and self._running < self._at_once:
                     break
                 left = deadline - self._clock()
                 if left <= 0:
-                    raise errors.NotSent(
+                    raise errors.TooBusy(
                         f"Too many requests wait for {SYSTEM}; the one to {what} was not sent.", "It is tried again."
                     )
                 self._changed.wait(min(left, pause) if pause > 0 else left)
@@ -109,6 +112,9 @@ class Traffic:
             f"{SYSTEM} has failed {FAILURES} times in a row, so it was not asked to {what}; it is tried {when}.",
             f"See that {SYSTEM} runs and can be reached; `manage.py doctor` tells more.",
         )
+
+    def _is_quiet(self) -> bool:
+        return self._tokens > self._rate / 2 and self._running < self._at_once / 2
 
     def _until_a_token(self) -> float:
         now = self._clock()

@@ -58,9 +58,17 @@ class Transport:
             transport=transport,
         )
 
-    def get(self, what: str, path: str, query: Query | None = None, seconds: float | None = None) -> Json:
+    def get(
+        self,
+        what: str,
+        path: str,
+        query: Query | None = None,
+        seconds: float | None = None,
+        *,
+        only_if_quiet: bool = False,
+    ) -> Json:
         """The JSON object that a GET answers. `what` completes "Argo CD refused to …"."""
-        return json_object(self.send("GET", what, path, query, seconds=seconds), what)
+        return json_object(self.send("GET", what, path, query, seconds=seconds, only_if_quiet=only_if_quiet), what)
 
     def write(
         self, method: str, what: str, path: str, query: Query, body: Json | None = None, seconds: float | None = None
@@ -76,6 +84,8 @@ class Transport:
         query: Query | None = None,
         body: Json | None = None,
         seconds: float | None = None,
+        *,
+        only_if_quiet: bool = False,
     ) -> bytes:
         """The body of a successful answer, whole and within `seconds`; everything else is raised.
 
@@ -84,7 +94,8 @@ class Transport:
         """
         seconds = seconds or self.timeouts.read
         deadline = time.monotonic() + seconds
-        with self.traffic.passage(seconds / 2, what, counts="refresh" not in (query or {})):
+        counts = "refresh" not in (query or {})
+        with self.traffic.passage(seconds / 2, what, counts=counts, only_if_quiet=only_if_quiet):
             return self._sent(method, what, path, query, body, deadline)
 
     def _sent(

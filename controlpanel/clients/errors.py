@@ -71,6 +71,10 @@ class NotSent(ClientError):
     """The request did not reach the server: certainly not applied."""
 
 
+class TooBusy(NotSent):
+    """Not sent because others wait for the same server; it was not asked at all."""
+
+
 class Rejected(ClientError):
     """The server refused: certainly not applied. `code` is the gRPC code, 0 where there is none."""
 

@@ -9,10 +9,12 @@ from django.db.models import CharField, Exists, OuterRef, Q
 from django.db.models.functions import Cast
 
 from controlpanel.core.lease import StatementTime
-from deployments.choices import OPEN, Rollout
+from deployments.choices import OPEN, Rollout, State
 from deployments.models import Application, PromotionComponent
 
 MOST_IN_FLIGHT = 25
+TURN_SECONDS, LONGEST_TURN_SECONDS = 2.0, 30.0
+"""Until the next look whether there is room: so long for every 25 that wait, since they all look."""
 UNSEEN = timedelta(seconds=60)
 """An accepted operation counts for so long before `watch` has shown it."""
 
@@ -22,6 +24,16 @@ def room_for_one(server_from: str) -> bool:
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"syncs of {server_from}"])
     return in_flight(server_from) < MOST_IN_FLIGHT
+
+
+def turn_seconds(server_from: str) -> float | None:
+    """Seconds until asking for a place is worth while; None where there is one now, as far as can be told without a lock."""
+    if in_flight(server_from) < MOST_IN_FLIGHT:
+        return None
+    waiting = PromotionComponent.objects.filter(
+        promotion__environment__server_from=server_from, promotion__state=State.SYNCING, state=Rollout.WAITING
+    )
+    return min(LONGEST_TURN_SECONDS, TURN_SECONDS * max(1.0, waiting.count() / MOST_IN_FLIGHT))
 
 
 def in_flight(server_from: str) -> int:

@@ -24,7 +24,7 @@ from deployments.models import PromotionComponent
 from deployments.steps import automated
 from deployments.steps.base import Context, Outcome, move_to, pause, wait
 from deployments.steps.equivalence import equivalent
-from deployments.steps.in_flight import MOST_IN_FLIGHT, room_for_one
+from deployments.steps.in_flight import MOST_IN_FLIGHT, room_for_one, turn_seconds
 
 POLL_SECONDS = 2.0
 COMPARE_SECONDS = 10.0
@@ -40,6 +40,9 @@ def run(context: Context) -> Outcome:
     pending = list(promotion.rollouts.filter(wave=promotion.wave, state__in=(Rollout.WAITING, Rollout.SYNCING)))
     waits: list[Outcome] = []
     for rollout in pending:
+        if (turn := _turn(context, rollout)) is not None:
+            waits.append(turn)
+            continue
         context.guard()
         outcome = _accept(context, argocd, rollout)
         if outcome is not None and outcome.issue is not None:
@@ -50,6 +53,16 @@ def run(context: Context) -> Outcome:
         return min(waits, key=lambda outcome: outcome.again or 0.0)
     names = ", ".join(rollout.component for rollout in pending) or "nothing left to send"
     return move_to(State.ROLLING_OUT, f"Wave {promotion.wave}: {names}.")
+
+
+def _turn(context: Context, rollout: PromotionComponent) -> Outcome | None:
+    """Waiting for a place among the syncs on their way; nothing is asked of Argo CD before there is one."""
+    if rollout.state != Rollout.WAITING or not rollout.is_changed or rollout.sync_intended_at:
+        return None
+    seconds = turn_seconds(context.promotion.environment.server_from)
+    if seconds is None:
+        return None
+    return wait(seconds, f"{MOST_IN_FLIGHT} syncs are on their way; {rollout.application} waits for its turn.")
 
 
 def _accept(context: Context, argocd: ArgoCD, rollout: PromotionComponent) -> Outcome | None:

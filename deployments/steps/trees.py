@@ -8,7 +8,7 @@ import structlog
 
 from controlpanel.clients.argocd import ArgoCD
 from controlpanel.clients.argocd_tree import Node, Tree
-from controlpanel.clients.errors import Ambiguous
+from controlpanel.clients.errors import Ambiguous, TooBusy
 from controlpanel.core.lease import StatementTime
 from deployments.models import Application, PromotionComponent
 from deployments.steps.base import Context, Outcome
@@ -17,14 +17,16 @@ from deployments.steps.causes import stuck_pod
 log = structlog.get_logger(__name__)
 INTERVALS = (5.0, 8.0, 14.0, 30.0, 60.0, 90.0, 120.0)
 """Seconds between reads of one tree: an Argo CD serves many, and a rollout of several minutes has 15 requests in all."""
+TOGETHER_SECONDS = 2.0
+"""Trees that become due within so long are read in one go: the promotion is claimed once for them."""
 MOST_PODS = 50
 
 
 def look(context: Context, argocd: ArgoCD, rollout: PromotionComponent, seen: Application | None) -> Outcome | None:
     """Read the tree if its time has come; a pause where a pod has been stuck for long enough."""
-    if rollout.next_tree_at is not None and context.now() < rollout.next_tree_at:
+    if rollout.next_tree_at is not None and context.later(_slack(rollout)) < rollout.next_tree_at:
         return None
-    tree = read_if_possible(context, argocd, rollout)
+    tree = read_if_possible(context, argocd, rollout, only_if_quiet=True)
     if tree is None:
         return None
     stuck = tree.stuck_pods()
@@ -43,10 +45,21 @@ def look(context: Context, argocd: ArgoCD, rollout: PromotionComponent, seen: Ap
     return None
 
 
-def read_if_possible(context: Context, argocd: ArgoCD, rollout: PromotionComponent) -> Tree | None:
+def _slack(rollout: PromotionComponent) -> float:
+    """Only what was read before is read early: a rollout that has just begun shows nothing yet."""
+    return TOGETHER_SECONDS if rollout.tree_reads else 0.0
+
+
+def read_if_possible(
+    context: Context, argocd: ArgoCD, rollout: PromotionComponent, *, only_if_quiet: bool = False
+) -> Tree | None:
     """The tree, or None where Argo CD could not give it: that hides details and decides nothing, so the wave goes on."""
     try:
-        return read(context, argocd, rollout)
+        return read(context, argocd, rollout, only_if_quiet=only_if_quiet)
+    except TooBusy:
+        interval = INTERVALS[min(rollout.tree_reads, len(INTERVALS) - 1)]
+        context.save(rollout, next_tree_at=context.later(interval))
+        return None
     except Ambiguous as error:
         log.warning("tree_not_read", application=rollout.application, error=str(error))
         later = context.later(INTERVALS[min(rollout.tree_reads, len(INTERVALS) - 1)])
@@ -54,10 +67,10 @@ def read_if_possible(context: Context, argocd: ArgoCD, rollout: PromotionCompone
         return None
 
 
-def read(context: Context, argocd: ArgoCD, rollout: PromotionComponent) -> Tree:
+def read(context: Context, argocd: ArgoCD, rollout: PromotionComponent, *, only_if_quiet: bool = False) -> Tree:
     """Read the tree and keep what the pages show of it."""
     context.guard()
-    tree = argocd.resource_tree(rollout.application, context.project)
+    tree = argocd.resource_tree(rollout.application, context.project, only_if_quiet=only_if_quiet)
     with context.held():
         Application.objects.filter(name=rollout.application).update(**facts(tree), tree_read_at=StatementTime())
     return tree

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import Any, Literal
 
 from django.conf import settings
 from django.db import transaction
@@ -37,8 +37,8 @@ SHOWN = (
 """A change of one of these is worth a look of a browser and of a waiting promotion."""
 MOST_DIFFERING = 50
 """Resources of one Application that are named as differing from Git."""
-
-
+Kept = Literal["older", "same", "kept", "shown"]
+"""What became of a read: nothing (there is a newer one), nothing new, something new, something new that people see."""
 Fence = Callable[[], AbstractContextManager[object]]
 
 
@@ -63,10 +63,14 @@ def observe(directory: Directory, reads: Iterable[Read], fence: Fence = transact
     """
     wanted = {read.name: read for read in reads if read.name in directory.places}
     with fence():
-        _make_room(directory, wanted)
-        rows = Application.objects.select_for_update().filter(name__in=wanted).order_by("name")
-        known = {row.name: row for row in rows}
-        changed = {name for name in sorted(wanted) if _store(known[name], wanted[name])}
+        known = _locked(wanted)
+        if len(known) < len(wanted):
+            _make_room(directory, wanted.keys() - known.keys())
+            known = _locked(wanted)
+        kept = {name: _store(known[name], wanted[name]) for name in sorted(wanted)}
+        same = [known[name].pk for name, what in kept.items() if what == "same"]
+        Application.objects.filter(pk__in=same).update(observed_at=StatementTime())
+    changed = {name for name, what in kept.items() if what == "shown"}
     _wake(directory, changed)
     return changed
 
@@ -93,30 +97,35 @@ def unheard(server_from: str, error: str, **facts: Any) -> None:
     )
 
 
+def _locked(names: Iterable[str]) -> dict[str, Application]:
+    rows = Application.objects.select_for_update().filter(name__in=names).order_by("name")
+    return {row.name: row for row in rows}
+
+
 def _make_room(directory: Directory, names: Iterable[str]) -> None:
     """A row for each Application seen for the first time; the list and the stream may both be the first."""
-    known = set(Application.objects.filter(name__in=names).values_list("name", flat=True))
-    places = {name: directory.places[name] for name in sorted(names) if name not in known}
+    places = {name: directory.places[name] for name in sorted(names)}
     Application.objects.bulk_create(
         [Application(name=name, environment=place, component=component) for name, (place, component) in places.items()],
         ignore_conflicts=True,
     )
 
 
-def _store(row: Application, read: Read) -> bool:
+def _store(row: Application, read: Read) -> Kept:
+    """Write what is new. A row that stays the same is left to the caller, who has many of them at each list."""
     if read.resource_version < row.resource_version and not row.is_missing and not _is_forgotten(row):
-        return False
-    before = {name: getattr(row, name) for name in SHOWN}
-    for name, value in _facts(read).items():
-        setattr(row, name, value)
-    row.is_missing = False
-    row.differs_since = (row.differs_since or timezone.now()) if row.sync == "OutOfSync" else None
-    is_changed = before != {name: getattr(row, name) for name in SHOWN}
-    row.observed_at = StatementTime()
-    if is_changed:
-        row.changed_at = StatementTime()
-    row.save()
-    return is_changed
+        return "older"
+    facts = _facts(read)
+    facts["differs_since"] = (row.differs_since or timezone.now()) if facts["sync"] == "OutOfSync" else None
+    new = {name for name, value in facts.items() if getattr(row, name) != value}
+    if row.is_missing:
+        new.add("is_missing")
+    if not new:
+        return "same"
+    is_shown = not new.isdisjoint(SHOWN)
+    values = {name: facts.get(name, False) for name in new} | {"observed_at": StatementTime()}
+    Application.objects.filter(pk=row.pk).update(**values, **({"changed_at": StatementTime()} if is_shown else {}))
+    return "shown" if is_shown else "kept"
 
 
 def _is_forgotten(row: Application) -> bool:

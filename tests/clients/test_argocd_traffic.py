@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable
 
@@ -10,7 +11,7 @@ import pytest
 
 from controlpanel.clients.argocd import ArgoCD
 from controlpanel.clients.argocd_traffic import AT_ONCE, FAILURES, Traffic
-from controlpanel.clients.errors import Ambiguous, ClientError, NotFound, NotSent
+from controlpanel.clients.errors import Ambiguous, ClientError, NotFound, NotSent, TooBusy
 
 
 class Clock:
@@ -145,3 +146,29 @@ def test_clients_with_different_tokens_share_what_is_known_of_their_server() -> 
     with pytest.raises(NotSent):
         next(iter(second.stream_applications("hub")))
     assert len(seen) == FAILURES
+
+
+def test_what_may_wait_is_left_out_while_half_of_the_requests_of_a_second_are_used(
+    traffic: Traffic, clock: Clock
+) -> None:
+    def may_look() -> bool:
+        try:
+            with traffic.passage(5, "look", only_if_quiet=True):
+                return True
+        except TooBusy:
+            return False
+
+    looks = [may_look() for _ in range(20)]
+    assert looks == [True] * 10 + [False] * 10
+    assert is_let_through(traffic)
+    clock.now += 0.5
+    assert may_look()
+
+
+def test_what_may_wait_is_left_out_while_half_of_the_places_are_taken(traffic: Traffic) -> None:
+    with contextlib.ExitStack() as others:
+        for _ in range(AT_ONCE // 2):
+            others.enter_context(traffic.passage(0, "sync"))
+        with pytest.raises(TooBusy, match="not asked to look"), traffic.passage(5, "look", only_if_quiet=True):
+            pytest.fail("It was sent.")
+        assert is_let_through(traffic)

@@ -44,7 +44,7 @@ class FakeArgoCD:
     def terminate(self, name: str, project: str) -> None:
         self.requests.append(("terminate", name))
 
-    def resource_tree(self, name: str, project: str) -> Tree:
+    def resource_tree(self, name: str, project: str, *, only_if_quiet: bool = False) -> Tree:
         self.requests.append(("tree", name))
         return Tree()
 

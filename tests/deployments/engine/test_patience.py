@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from controlpanel.clients.errors import NotSent
+from controlpanel.clients.argocd_tree import Tree
+from controlpanel.clients.errors import NotSent, TooBusy
 from deployments import advance
 from deployments.choices import Rollout, State
 from deployments.models import Application, Promotion, PromotionComponent
-from deployments.steps import in_flight, sync
+from deployments.steps import in_flight, observe, sync
 from tests import fixtures_deployments as rows
 from tests.deployments.engine.conftest import FakeArgoCD, FakeGit, synced
 from tests.deployments.engine.test_steps import step
@@ -82,6 +83,7 @@ def test_no_more_than_25_syncs_are_on_their_way(
     argocd.applications[NAME] = synced(NAME, "")
     outcome = step(sync.run, syncing)
     assert argocd.requests.count(("sync", NAME)) == requests
+    assert (("get", NAME) in argocd.requests) == bool(requests)  # a place is waited for without asking Argo CD
     if not requests:
         assert outcome.message == "25 syncs are on their way; backend-staging waits for its turn."
         assert syncing.rollouts.get(component="backend").sync_intended_at is None
@@ -110,3 +112,59 @@ def test_what_counts_as_on_its_way(
         )  # fmt: skip
     assert in_flight.in_flight("ARGOCD_SERVER") == counted
     assert in_flight.in_flight("ANOTHER") == 0
+
+
+@pytest.mark.parametrize(("waiting", "seconds"), [(1, 2.0), (100, 8.0), (1000, 30.0)])
+def test_the_more_wait_for_a_place_the_less_often_each_looks(syncing: Promotion, waiting: int, seconds: float) -> None:
+    syncing.rollouts.all().delete()
+    assert in_flight.turn_seconds("ARGOCD_SERVER") is None
+    sent(syncing, in_flight.MOST_IN_FLIGHT)
+    rows_waiting = [
+        PromotionComponent(
+            promotion=syncing, component=f"w{number}", application=f"w{number}-staging", wave=9, is_changed=True
+        )
+        for number in range(waiting)
+    ]
+    PromotionComponent.objects.bulk_create(rows_waiting)
+    assert in_flight.turn_seconds("ARGOCD_SERVER") == seconds
+
+
+def test_a_tree_is_left_for_later_while_argo_cd_is_busy_and_nothing_else_changes(
+    argocd: FakeArgoCD, git: FakeGit, syncing: Promotion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Promotion.objects.filter(pk=syncing.pk).update(state=State.ROLLING_OUT)
+    syncing.rollouts.filter(wave=3).update(
+        state=Rollout.ROLLING_OUT,
+        started_at=timezone.now(),
+        next_tree_at=timezone.now(),
+        message="1 of 2 new pods ready",
+    )
+    running = {"operation": "Running", "operation_running": True, "operation_marker": str(syncing.pk)}
+    Application.objects.filter(name=NAME).update(**running, observed_at=timezone.now())
+
+    def busy(name: str, project: str, *, only_if_quiet: bool = False) -> Tree:
+        assert only_if_quiet
+        raise TooBusy("Argo CD is asked for much else right now.")
+
+    monkeypatch.setattr(argocd, "resource_tree", busy)
+    outcome = step(observe.run, syncing)
+    rollout = syncing.rollouts.get(component="backend")
+    assert (outcome.issue, rollout.message, rollout.tree_reads) == (None, "1 of 2 new pods ready", 0)
+    assert rollout.next_tree_at is not None
+    assert rollout.next_tree_at > timezone.now()
+
+
+def test_trees_that_become_due_soon_are_read_in_one_go(argocd: FakeArgoCD, git: FakeGit, syncing: Promotion) -> None:
+    Promotion.objects.filter(pk=syncing.pk).update(state=State.ROLLING_OUT)
+    now = timezone.now()
+    sent(syncing, 3, state=Rollout.ROLLING_OUT, tree_reads=1)
+    syncing.rollouts.update(wave=4)
+    syncing.rollouts.filter(component__startswith="c").update(wave=3)
+    for number, seconds in enumerate((0, 1, 20)):
+        syncing.rollouts.filter(component=f"c{number}").update(next_tree_at=now + timedelta(seconds=seconds))
+        Application.objects.create(
+            name=f"c{number}-staging", environment=syncing.environment, component=f"c{number}", observed_at=now,
+            operation="Running", operation_running=True, operation_marker=str(syncing.pk),
+        )  # fmt: skip
+    step(observe.run, syncing)
+    assert [name for kind, name in argocd.requests if kind == "tree"] == ["c0-staging", "c1-staging"]

@@ -244,7 +244,7 @@ def test_an_abort_says_that_an_application_took_the_commit_though_someone_synced
 def test_a_tree_that_cannot_be_read_keeps_nothing_from_being_proved(
     rolling: Promotion, argocd: FakeArgoCD, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(*_: object) -> None:
+    def refuse(*_: object, **__: object) -> None:
         raise Ambiguous("Argo CD could not read the resources.", "Look.")
 
     monkeypatch.setattr(argocd, "resource_tree", refuse)

@@ -47,6 +47,33 @@ def test_an_application_with_endless_or_odd_words_is_kept_as_far_as_it_fits(stag
 
 
 @pytest.mark.django_db
+def test_a_list_in_which_nothing_is_new_costs_the_same_for_two_applications_as_for_all(
+    staging: object, django_assert_num_queries: Any
+) -> None:
+    directory = Directory("ARGOCD_SERVER")
+    reads = [synced(name, "") for name in directory.places]
+    assert observe(directory, reads) == set(directory.places)
+    Application.objects.update(observed_at=None)
+    for some in (reads[:2], reads):
+        with django_assert_num_queries(4):  # a savepoint and its end, the rows, their time
+            assert observe(directory, some) == set()
+    assert not Application.objects.filter(observed_at=None).exists()
+    assert len(reads) > 4
+
+
+@pytest.mark.django_db
+def test_what_is_new_but_not_shown_is_kept_and_wakes_nobody(staging: object) -> None:
+    directory = Directory("ARGOCD_SERVER")
+    observe(directory, [synced(NAME, "")])
+    before = Application.objects.get(name=NAME)
+    assert observe(directory, [synced(NAME, "", resource_version=1001, images=("a",))]) == set()
+    after = Application.objects.get(name=NAME)
+    assert (after.resource_version, after.images, after.changed_at) == (1001, ["a"], before.changed_at)
+    assert observe(directory, [synced(NAME, "", resource_version=900, health_status="Degraded")]) == set()
+    assert Application.objects.get(name=NAME).health == "Healthy"
+
+
+@pytest.mark.django_db
 def test_a_row_whose_holder_died_is_late_even_while_the_broker_takes_bells(
     promoted: Callable[[], Promotion],
 ) -> None:
