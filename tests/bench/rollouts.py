@@ -1,0 +1,212 @@
+"""A thousand Applications roll out at the same time, followed by one `watch`; a worker of Celery runs the steps.
+
+Their Pods become ready only after all have been synced, so that for a while all wait at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+from django.db.models import Count
+
+from controlpanel.catalog.models import Environment
+from controlpanel.core.lease import StatementTime
+from deployments import rendering
+from deployments.choices import TERMINAL, Rollout, State
+from deployments.models import Promotion, PromotionComponent, Release, RenderedComponent
+from deployments.services.promotions import promotion_request
+from tests.bench import place
+from tests.bench.figures import Figure
+from tests.bench.lag import Lag, percentile
+from tests.bench.processes import cpu_seconds, resident_megabytes
+from tests.chaos import fleet
+from tests.world import World, until
+
+COMPONENTS = tuple(f"part{number}" for number in range(10))
+SPEED = 5.0
+SYNCS_EACH_SECOND = 5.0
+"""At least; Pods wait so long that the first is not ready before the last is synced."""
+LOOK_SECONDS = 0.1
+PATIENCE_SECONDS = 900.0
+PROMISED_REQUESTS = 15
+
+
+class Unhurried(World):
+    """A world whose Applications are made without regard for Argo CD."""
+
+    def manage(self, *arguments: str) -> str:
+        """Run `bootstrap` faster than a panel may."""
+        done = self.run("-m", "tests.bench.unhurried", *arguments)
+        assert done.wait(PATIENCE_SECONDS) == 0, self.logs()
+        return ""
+
+
+@dataclass
+class Sample:
+    """What the processes of the panel and the sandbox had used at a moment."""
+
+    at: float = field(default_factory=time.monotonic)
+    cpu: dict[str, float] = field(default_factory=dict)
+
+    def share(self, later: Sample, name: str) -> float:
+        """Percent of a core between the two."""
+        return 100 * (later.cpu[name] - self.cpu[name]) / (later.at - self.at)
+
+
+@dataclass
+class Run:
+    """One run: the processes by name, and what was seen while waiting."""
+
+    world: World
+    groups: dict[str, int]
+    held: list[int] = field(default_factory=list)
+    at_once: int = 0
+
+    def sample(self) -> Sample:
+        return Sample(cpu={name: cpu_seconds(group) for name, group in self.groups.items()})
+
+    def look(self) -> bool:
+        """Count what waits and what is held; whether all is over."""
+        states = dict(PromotionComponent.objects.values_list("state").annotate(Count("pk")))
+        self.at_once = max(self.at_once, states.get(Rollout.ROLLING_OUT, 0))
+        return not Promotion.objects.exclude(state__in=TERMINAL).exists()
+
+    def follow(self, seconds: float) -> tuple[Sample, Sample]:
+        """Look at the leases for so long while everything waits."""
+        before, end = self.sample(), time.monotonic() + seconds
+        while time.monotonic() < end:
+            self.held.append(Promotion.objects.filter(lease_until__gt=StatementTime()).count())
+            time.sleep(LOOK_SECONDS)
+        return before, self.sample()
+
+
+def run(directory: Path, database_url: str, options: argparse.Namespace) -> list[Figure]:
+    """Start everything, let all roll out, follow them, wait for the end."""
+    count = options.environments * len(COMPONENTS)
+    hold = count / SYNCS_EACH_SECOND + options.seconds
+    platform = fleet.Fleet(options.environments, COMPONENTS, delay=int(hold * SPEED), replicas=1)
+    world = Unhurried(directory / place.WORLD, database_url, SPEED, platform=platform.write, times=place.TIMES)
+    world.directory.mkdir()
+    try:
+        world.start()
+        world.environment["CELERY_BROKER_URL"] = os.environ["CELERY_BROKER_URL"]
+        return _measure(world, options, count)
+    finally:
+        world.stop()
+
+
+def _measure(world: World, options: argparse.Namespace, count: int) -> list[Figure]:
+    environments = fleet.names(options.environments)
+    fleet.releases(fleet.head(world.directory / "platform"), COMPONENTS)
+    _lay_in_store(environments)
+    lag = Lag(world.server, world.environment["ARGOCD_TOKEN"], "chaos")
+    lag.start()
+    run = Run(world, _started(world))
+    asked_before = _requests(world)
+    began = time.monotonic()
+    for name in environments:
+        promotion_request(actor=fleet.CI, environment=name, release=fleet.VERSIONS[0])
+    _say(began, f"{len(environments)} promotions asked for")
+    until(lambda: _all_are_synced(run, count), f"all are synced\n{world.logs()}", PATIENCE_SECONDS)
+    _say(began, f"{run.at_once} Applications roll out at the same time")
+    since = time.time()
+    before, after = run.follow(options.seconds)
+    _say(began, f"followed for {options.seconds:.0f} s")
+    until(run.look, f"all is over\n{world.logs()}", PATIENCE_SECONDS)
+    over = run.sample()
+    lag.stop()
+    ends = dict(Promotion.objects.values_list("state").annotate(Count("pk")))
+    _say(began, f"over: {ends}")
+    requests = sorted(_of_applications(_requests(world), asked_before))
+    assert ends == {State.SUCCEEDED: len(environments)}, f"{ends}\n{world.logs()}"
+    return [
+        Figure("rolling out at the same time", run.at_once),
+        *_of_watch(run, before, after, over),
+        *_of_lag(lag.seconds(since)),
+        Figure("requests for an Application, mean", sum(requests) / len(requests)),
+        Figure("requests for an Application, most", requests[-1], most=PROMISED_REQUESTS),
+        *_of_leases(run),
+    ]
+
+
+def _of_watch(run: Run, before: Sample, after: Sample, over: Sample) -> list[Figure]:
+    return [
+        Figure("watch, of a core, while all wait", before.share(after, "watch"), "%", most=25),
+        Figure("watch, of a core, while all end", after.share(over, "watch"), "%", most=25),
+        Figure("watch, resident at most", resident_megabytes(run.groups["watch"], "VmHWM"), "MB", most=200),
+        Figure("worker, of a core, while all wait", before.share(after, "worker"), "%"),
+        Figure("worker, resident", resident_megabytes(run.groups["worker"]), "MB"),
+        Figure("sandbox, of a core, while all wait", before.share(after, "sandbox"), "%"),
+        Figure("sandbox, resident", resident_megabytes(run.groups["sandbox"]), "MB"),
+    ]
+
+
+def _of_lag(lags: list[float]) -> list[Figure]:
+    return [
+        Figure("lag of a state, half within", percentile(lags, 0.5), "s"),
+        Figure("lag of a state, 95 % within", percentile(lags, 0.95), "s", most=2),
+    ]
+
+
+def _of_leases(run: Run) -> list[Figure]:
+    """Steps that look at a tree take a lease for a moment; nothing else may hold one."""
+    idle = 100 * sum(held == 0 for held in run.held) / len(run.held)
+    return [
+        Figure("leases held while all wait, mean", sum(run.held) / len(run.held)),
+        Figure("looks that found no lease at all", idle, "%"),
+    ]
+
+
+def _started(world: World) -> dict[str, int]:
+    worker = world.run(
+        "-m", "celery", "--quiet", "-A", "controlpanel.celery", "worker", "-Q", "wake,render,notify", "--concurrency", "3",
+        "--without-gossip", "--without-mingle",
+    )  # fmt: skip
+    return {"sandbox": world.processes[0].pid, "worker": worker.pid, "watch": world.watch().pid}
+
+
+def _all_are_synced(run: Run, count: int) -> bool:
+    run.look()
+    moved = PromotionComponent.objects.filter(state__in=(Rollout.ROLLING_OUT, Rollout.DONE))
+    return moved.count() == count
+
+
+def _lay_in_store(environments: list[str]) -> None:
+    """Renderings are kept by their inputs. One environment is rendered, the others' are made from it: it is not measured."""
+    release = Release.objects.get(version=fleet.VERSIONS[0])
+    places = {place.name: place for place in Environment.objects.filter(name__in=environments)}
+    made = rendering.render_release(release, places[environments[0]], ())
+    rows = {row.component: row for row in RenderedComponent.objects.all()}
+    RenderedComponent.objects.bulk_create(
+        RenderedComponent(
+            input_digest=rendering._input_digest(made.document.component(name), release, places[place]), component=name,
+            files={path: text.replace(environments[0], place) for path, text in rows[name].files.items()},
+        )
+        for place in environments[1:]
+        for name in COMPONENTS
+    )  # fmt: skip
+
+
+def _requests(world: World) -> dict[str, int]:
+    counts: dict[str, int] = httpx.get(f"{world.server}/sandbox/requests", timeout=30).json()
+    return counts
+
+
+def _of_applications(now: dict[str, int], before: dict[str, int]) -> list[int]:
+    """Requests that name an Application, for each of them."""
+    counts: dict[str, int] = {}
+    for key, number in now.items():
+        path = key.partition(" ")[2].partition("?")[0]
+        if path.startswith("/api/v1/applications/"):
+            name = path.split("/")[4]
+            counts[name] = counts.get(name, 0) + number - before.get(key, 0)
+    return list(counts.values())
+
+
+def _say(began: float, what: str) -> None:
+    print(f"  {time.monotonic() - began:5.0f} s  {what}", flush=True)
