@@ -14,11 +14,9 @@ from pathlib import Path
 import httpx
 from django.db.models import Count
 
-from controlpanel.catalog.models import Environment
 from controlpanel.core.lease import StatementTime
-from deployments import rendering
 from deployments.choices import TERMINAL, Rollout, State
-from deployments.models import Promotion, PromotionComponent, Release, RenderedComponent
+from deployments.models import Promotion, PromotionComponent
 from deployments.services.promotions import promotion_request
 from tests.bench import place
 from tests.bench.figures import Figure
@@ -89,12 +87,12 @@ def run(directory: Path, database_url: str, options: argparse.Namespace) -> list
     """Start everything, let all roll out, follow them, wait for the end."""
     count = options.environments * len(COMPONENTS)
     hold = count / SYNCS_EACH_SECOND + options.seconds
-    platform = fleet.Fleet(options.environments, COMPONENTS, delay=int(hold * SPEED), replicas=1)
-    world = Unhurried(directory / place.WORLD, database_url, SPEED, platform=platform.write, times=place.TIMES)
+    platform = fleet.Fleet(options.environments, COMPONENTS, delay=int(hold * SPEED), replicas=1, is_plain=True)
+    variables = place.TIMES | {"CELERY_BROKER_URL": os.environ["CELERY_BROKER_URL"]}
+    world = Unhurried(directory / place.WORLD, database_url, SPEED, platform=platform.write, variables=variables)
     world.directory.mkdir()
     try:
         world.start()
-        world.environment["CELERY_BROKER_URL"] = os.environ["CELERY_BROKER_URL"]
         return _measure(world, options, count)
     finally:
         world.stop()
@@ -103,7 +101,6 @@ def run(directory: Path, database_url: str, options: argparse.Namespace) -> list
 def _measure(world: World, options: argparse.Namespace, count: int) -> list[Figure]:
     environments = fleet.names(options.environments)
     fleet.releases(fleet.head(world.directory / "platform"), COMPONENTS)
-    _lay_in_store(environments)
     lag = Lag(world.server, world.environment["ARGOCD_TOKEN"], "chaos")
     lag.start()
     run = Run(world, _started(world))
@@ -163,33 +160,13 @@ def _of_leases(run: Run) -> list[Figure]:
 
 
 def _started(world: World) -> dict[str, int]:
-    worker = world.run(
-        "-m", "celery", "--quiet", "-A", "controlpanel.celery", "worker", "-Q", "wake,render,notify", "--concurrency", "3",
-        "--without-gossip", "--without-mingle",
-    )  # fmt: skip
-    return {"sandbox": world.processes[0].pid, "worker": worker.pid, "watch": world.watch().pid}
+    return {"sandbox": world.processes[0].pid, "worker": world.worker().pid, "watch": world.watch().pid}
 
 
 def _all_are_synced(run: Run, count: int) -> bool:
     run.look()
     moved = PromotionComponent.objects.filter(state__in=(Rollout.ROLLING_OUT, Rollout.DONE))
     return moved.count() == count
-
-
-def _lay_in_store(environments: list[str]) -> None:
-    """Renderings are kept by their inputs. One environment is rendered, the others' are made from it: it is not measured."""
-    release = Release.objects.get(version=fleet.VERSIONS[0])
-    places = {place.name: place for place in Environment.objects.filter(name__in=environments)}
-    made = rendering.render_release(release, places[environments[0]], ())
-    rows = {row.component: row for row in RenderedComponent.objects.all()}
-    RenderedComponent.objects.bulk_create(
-        RenderedComponent(
-            input_digest=rendering._input_digest(made.document.component(name), release, places[place]), component=name,
-            files={path: text.replace(environments[0], place) for path, text in rows[name].files.items()},
-        )
-        for place in environments[1:]
-        for name in COMPONENTS
-    )  # fmt: skip
 
 
 def _requests(world: World) -> dict[str, int]:

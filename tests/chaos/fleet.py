@@ -19,28 +19,38 @@ CI = Actor(name="ci", door="api", is_system=True)
 
 @dataclass(frozen=True)
 class Fleet:
-    """`needs` maps a component to the one that it follows; a Pod is ready `delay` seconds (at speed 1) later than usual."""
+    """`needs` maps a component to the one that it follows; a Pod is ready `delay` seconds (at speed 1) later than usual.
+
+    `is_plain` leaves kustomize out, for measures of something else.
+    """
 
     environments: int
     components: tuple[str, ...] = COMPONENTS
     needs: tuple[tuple[str, str], ...] = ()
     delay: int = 0
     replicas: int = 2
+    is_plain: bool = False
 
     def write(self, directory: Path) -> None:
         """The platform's files: catalog, bases, overlays."""
         directory.mkdir()
         _dump(directory / "platform.yaml", self._catalog())
         for component in self.components:
-            base = directory / "kubernetes" / component / "base"
-            _dump(base / "deployment.yaml", self._deployment(component))
-            _dump(base / "kustomization.yaml", {"resources": ["deployment.yaml"]})
-            for name in names(self.environments):
-                overlay = {"namespace": name, "resources": ["../../base"]}
-                _dump(directory / "kubernetes" / component / "overlays" / name / "kustomization.yaml", overlay)
+            self._write_component(directory / "kubernetes" / component, component)
+
+    def _write_component(self, directory: Path, component: str) -> None:
+        base = directory / ("common" if self.is_plain else "base")
+        _dump(base / "deployment.yaml", self._deployment(component))
+        if self.is_plain:
+            return
+        _dump(base / "kustomization.yaml", {"resources": ["deployment.yaml"]})
+        for name in names(self.environments):
+            overlay = {"namespace": name, "resources": ["../../base"]}
+            _dump(directory / "overlays" / name / "kustomization.yaml", overlay)
 
     def _catalog(self) -> dict[str, Any]:
         argocd = {"project": "chaos", "serverFrom": {"env": "ARGOCD_SERVER"}, "tokenFrom": {"env": "ARGOCD_TOKEN"}}
+        renderer = {"renderer": "directory"} if self.is_plain else {}
         needs = {component: {"needs": [before]} for component, before in self.needs}
         return {
             "version": 1,
@@ -55,7 +65,12 @@ class Fleet:
                 for name in names(self.environments)
             },
             "components": {
-                component: {"path": f"kubernetes/{component}", "images": [component], **needs.get(component, {})}
+                component: {
+                    "path": f"kubernetes/{component}",
+                    "images": [component],
+                    **renderer,
+                    **needs.get(component, {}),
+                }
                 for component in self.components
             },
         }
