@@ -189,7 +189,7 @@ class GitRepository:
         """Ask the remote whether it would take a new branch at `commit`, and change nothing. Raises why it would not."""
         self._copy.ensured(commit)
         name = f"refs/heads/panel-rehearsal-{commit[:12]}"
-        output = self._copy.push(["--dry-run", "--", self.address.url, f"{commit}:{name}"])
+        output = self._copy.push(["--dry-run", "--atomic", "--", self.address.url, f"{commit}:{name}"])
         if output.code != 0:
             raise self._copy.refusal(output)
 
@@ -272,8 +272,8 @@ class GitRepository:
 
     def _create(self, ref: str, commit: str) -> Pushed | Claimed:
         output = self._copy.push([f"--force-with-lease={ref}:", "--", self.address.url, f"{commit}:{ref}"])
-        if output.code == 0 and not _is_up_to_date(output, ref):
-            return Pushed(commit)
+        if output.code == 0:
+            return Claimed(commit) if _is_up_to_date(output, ref) else Pushed(commit)
         holder = self.tip(ref)
         if holder is None:
             raise self._copy.refusal(output)

@@ -267,6 +267,10 @@ def classified(output: Output, address: Address, verb: str, credentials: GitCred
         return GitUnreachable(
             f"{address} is locked: {words}", "It is tried again; if this stays, a killed git left its lock file there."
         )
+    if "--atomic" in said:
+        return GitRejected(
+            f"{address} cannot move two refs in one step: {words}", "Use a Git server that supports atomic pushes."
+        )
     if any(phrase in said or phrase.encode() in output.stdout.lower() for phrase in _REFUSED):
         return GitRejected(
             f"{address} refused the push: {words}", "Let the panel's account write these branches and refs."

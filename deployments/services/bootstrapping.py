@@ -18,7 +18,7 @@ from controlpanel.catalog.models import Environment
 from controlpanel.clients.argocd import ArgoCD
 from controlpanel.clients.argocd_json import without_zeros
 from controlpanel.clients.argocd_models import Application
-from controlpanel.clients.errors import Invalid, NotFound, PermissionRefused
+from controlpanel.clients.errors import GitRejected, Invalid, NotFound, PermissionRefused
 from controlpanel.clients.git import Author, GitRepository
 from controlpanel.core import audit
 
@@ -29,6 +29,7 @@ Written by the control panel. Each branch `env/<environment>` holds exactly the 
 there; every commit names the promotion that made it. Change the platform repository, not this one.
 """
 LABEL, OURS = next(iter(argo.MANAGED_BY.items()))
+FIRST_CLAIM = "refs/panel/bootstrap"
 PATIENCE_SECONDS, PAUSE_SECONDS = 10.0, 0.5
 """Argo CD's server reads AppProjects from a cache, so for a moment it knows nothing of one that was just written."""
 
@@ -107,6 +108,17 @@ def _branches(repository: GitRepository, document: CatalogDocument) -> Iterator[
         existed = repository.tip(spec.branch) is not None
         repository.bootstrap_branch(spec.branch, {}, f"Begin {spec.name}", now, AUTHOR)
         yield f"deploy repository: branch {spec.branch} {'is there' if existed else 'created'}."
+    _require_claims(repository)
+
+
+def _require_claims(repository: GitRepository) -> None:
+    """Try it now, with one that stays: a promotion that finds out too late has moved the branch already."""
+    repository.reserve(FIRST_CLAIM, repository.resolve("HEAD"))
+    if repository.claim(FIRST_CLAIM) is None:
+        raise GitRejected(
+            "The deploy repository's server takes refs below refs/panel/ and does not show them.",
+            "Let it show them to the panel's account (in Git's own settings: transfer.hideRefs).",
+        )
 
 
 def _projects(document: CatalogDocument, places: list[tuple[EnvironmentSpec, ArgoCD]], repo_url: str) -> Iterator[str]:

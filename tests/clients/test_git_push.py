@@ -209,6 +209,15 @@ def remote(http_server: GitHTTPServer, tmp_path: Path) -> GitRepository:
     return made
 
 
+def test_a_server_without_atomic_pushes_is_found_by_the_rehearsal(
+    repository: GitRepository, tip: str, git: Git
+) -> None:
+    """Two refs that could land one without the other would break every promise about pushes."""
+    git("config", "receive.advertiseAtomic", "false")
+    with pytest.raises(GitRejected, match="cannot move two refs in one step"):
+        repository.rehearse_push(tip)
+
+
 def test_a_push_whose_answer_was_lost_is_found_by_its_claim(remote: GitRepository, http_server: GitHTTPServer) -> None:
     tip = remote.tip(BRANCH)
     commit = make(remote, tip)

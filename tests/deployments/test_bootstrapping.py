@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import subprocess
 from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -10,7 +14,8 @@ import pytest
 
 from controlpanel.catalog import argo
 from controlpanel.clients.argocd import ArgoCD
-from controlpanel.clients.errors import Invalid, PermissionRefused
+from controlpanel.clients.errors import GitRejected, Invalid, PermissionRefused
+from controlpanel.clients.git import GitRepository, create_local_repository
 from deployments.services import bootstrapping
 
 PROJECT: dict[str, Any] = {
@@ -55,6 +60,25 @@ def test_what_the_project_never_allows_is_said_in_the_end(monkeypatch: pytest.Mo
     monkeypatch.setattr(bootstrapping, "PATIENCE_SECONDS", 0.003)
     with pytest.raises(Invalid, match="or the project does not exist"):
         bootstrapping._create(server(*[refusal(400, 3, NOT_YET)] * 4), "backend-staging", MANIFEST)
+
+
+@pytest.mark.parametrize(
+    ("hides", "said"),
+    [
+        ("", ""),
+        ("transfer.hideRefs", "refused the push"),
+        ("uploadpack.hideRefs", "does not show them"),
+    ],
+)
+def test_a_git_server_must_take_and_show_the_refs_of_promotions(hides: str, said: str, tmp_path: Path) -> None:
+    create_local_repository(tmp_path / "deploy.git")
+    repository = GitRepository(str(tmp_path / "deploy.git"), tmp_path / "cache")
+    repository.bootstrap_default_branch({"a": b"a"}, "Begin", datetime.now(UTC), bootstrapping.AUTHOR)
+    if hides:
+        subprocess.run(["git", "-C", str(tmp_path / "deploy.git"), "config", hides, "refs/panel"], check=True)
+    for _ in range(2):
+        with pytest.raises(GitRejected, match=said) if hides else contextlib.nullcontext():
+            bootstrapping._require_claims(repository)
 
 
 def project(**changes: Any) -> dict[str, Any]:
