@@ -16,6 +16,8 @@ from deployments.services.findings import Found, Level, clock, ok, plain_http
 
 NOTHING_YET = "app path does not exist"
 """What Argo CD says of an Application that nothing was promoted to yet."""
+UNNUMBERED = "+unknown"
+"""How the version of somebody's own build of Argo CD ends, which says nothing."""
 LABEL, OURS = next(iter(argo.MANAGED_BY.items()))
 Wanted = tuple[tuple[str, str], ...]
 DAILY: Wanted = (("applications", "get"), ("applications", "sync"), ("logs", "get"))
@@ -39,7 +41,7 @@ def server(spec: EnvironmentSpec) -> Found:
 
 
 def _version(version: str) -> Found:
-    if version.startswith("v3."):
+    if version.startswith("v3.") or version.endswith(UNNUMBERED):
         yield ok(f"Argo CD {version} answers.")
     else:
         yield Level.WARN, f"Argo CD {version or 'of an unknown version'} answers.", "The panel is made for Argo CD 3."
