@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from controlpanel.catalog.models import Component
-from deployments.choices import PreflightState, State
+from deployments.choices import WAITING, Kind, PreflightState, State
 from deployments.models import Preflight, Promotion
 
 HOLDS_DATA = ("StatefulSet", "PersistentVolumeClaim")
@@ -20,6 +20,12 @@ def taken_back(target: Promotion) -> list[Promotion]:
     """The promotions whose commits a rollback to `target` would undo, newest first."""
     rows = Promotion.objects.filter(environment=target.environment_id, number__gt=target.number).exclude(commit="")
     return list(rows.select_related("release").defer("plan").order_by("-number"))
+
+
+def follows(target: Promotion) -> list[Promotion]:
+    """Promotions that wait for the lane and start after a rollback to `target`."""
+    rows = Promotion.objects.filter(environment=target.environment_id, state__in=WAITING).exclude(kind=Kind.ROLLBACK)
+    return list(rows.select_related("release").defer("plan").order_by("number"))
 
 
 def before(promotion: Promotion) -> int | None:

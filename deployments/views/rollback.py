@@ -15,7 +15,7 @@ from controlpanel.core.permissions import Right, declares
 from deployments.forms import PromotionForm
 from deployments.models import Preflight, Promotion
 from deployments.selectors import preflights as reading
-from deployments.selectors.rollbacks import keeps, taken_back
+from deployments.selectors.rollbacks import follows, keeps, taken_back
 from deployments.services.preflights import find_environment
 from deployments.services.rollbacks import promotion_rollback, rollback_preview, rollback_targets
 from deployments.views.answering import SeeOther, page
@@ -104,5 +104,6 @@ def _show(
     context = {
         **decision(preflight, form, query={"to": target.number}, path=request.path, missing=missing), "banner": banner,
         "target": target, "targets": targets, "taken_back": taken_back(target), "keeps": keeps(preflight),
+        "follows": follows(target),
     }  # fmt: skip
     return page(request, TEMPLATE, context, fragments=FRAGMENTS, status=status)

@@ -63,11 +63,10 @@ def _syncs(world: World) -> Counter[tuple[str, str]]:
 
 
 def _live(world: World, promotions: Any) -> list[str]:
-    """What the newest success of each environment claims to be live really is."""
+    """What the last commit of each environment, if it succeeded, claims to be live really is."""
     newest: dict[int, Promotion] = {}
-    for promotion in sorted(promotions, key=lambda one: one.number):
-        if promotion.commit:
-            newest[promotion.environment_id] = promotion
+    for promotion in sorted((one for one in promotions if one.commit), key=lambda one: one.committed_at):
+        newest[promotion.environment_id] = promotion
     broken = []
     for promotion in newest.values():
         for rollout in promotion.rollouts.all() if promotion.state == State.SUCCEEDED else ():
