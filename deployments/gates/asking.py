@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from controlpanel.catalog.models import Component, Environment
 from deployments.choices import OPEN, Kind, PreflightState, State
-from deployments.gates.base import GateAnswer, Situation, gates
+from deployments.gates.base import Gate, GateAnswer, Situation, gates
 from deployments.models import Application, Observer, Preflight, Promotion, Release
 from deployments.selectors.rollouts import in_catalog_order
 
@@ -73,17 +73,24 @@ def for_targets(targets: Sequence[Target], *, facts: Facts | None = None) -> lis
 
 def evaluate(situation: Situation) -> list[GateAnswer]:
     """Ask the gates that the environment names (and the two that always hold) for this kind and moment."""
-    named: dict[str, dict[str, Any]] = {
-        entry["name"]: entry.get("parameters", {}) for entry in situation.environment.gates
-    }
-    for name in ALWAYS:
-        named.setdefault(name, {})
-    asked = [(gates[name], parameters) for name, parameters in named.items()]
     return [
         gate.evaluate(dataclasses.replace(situation, parameters=parameters))
-        for gate, parameters in asked
+        for gate, parameters in _named(situation.environment)
         if situation.kind in gate.kinds and situation.asked in gate.asked
     ]
+
+
+def asked_later(environment: Environment, kind: Kind = Kind.RELEASE) -> int:
+    """How many gates the board cannot ask yet, because nothing is rendered."""
+    rest = (gate for gate, _ in _named(environment) if kind in gate.kinds and "board" not in gate.asked)
+    return sum("request" in gate.asked for gate in rest)
+
+
+def _named(environment: Environment) -> list[tuple[Gate, dict[str, Any]]]:
+    named: dict[str, dict[str, Any]] = {entry["name"]: entry.get("parameters", {}) for entry in environment.gates}
+    for name in ALWAYS:
+        named.setdefault(name, {})
+    return [(gates[name], parameters) for name, parameters in named.items()]
 
 
 def _changed(preflight: Preflight | None, promotion: Promotion | None) -> frozenset[str] | None:

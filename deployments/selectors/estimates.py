@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from statistics import median
 
 from controlpanel.core.models import AuditEvent
@@ -11,10 +12,27 @@ from deployments.models import Promotion, PromotionComponent
 from deployments.selectors.progress import seconds_of, spans_of
 
 LAST, FEWEST = 10, 3
+IDLE = "idle"
+"""The key of all waves in which nothing changed."""
 
 
-def usual_seconds(promotion: Promotion) -> dict[str, float]:
-    """Seconds by step, in two queries; empty where too little was seen."""
+def usual_seconds(promotion: Promotion, rollouts: Sequence[PromotionComponent] = ()) -> dict[str, float]:
+    """Seconds by step, in two queries; empty where too little was seen.
+
+    A wave in which nothing changed is over at once: it tells nothing of one that rolls something out, so each kind is
+    compared with its own. `rollouts` are the promotion's; before they are known every wave is taken to change something.
+    """
+    seen = _seen(promotion)
+    usual = {step: median(values) for step, values in seen.items() if len(values) >= FEWEST}
+    idle = usual.pop(IDLE, None)
+    for wave in idle_waves(rollouts):
+        usual.pop(wave, None)
+        usual |= {wave: idle} if idle is not None else {}
+    return usual
+
+
+def _seen(promotion: Promotion) -> dict[str, list[float]]:
+    """What the last successes took, by step; waves in which nothing changed together."""
     rows = Promotion.objects.filter(environment=promotion.environment_id, state=State.SUCCEEDED, kind=Kind.RELEASE)
     last = rows.order_by("-number").values("pk")[:LAST]
     events, rollouts = defaultdict(list), defaultdict(list)
@@ -26,9 +44,15 @@ def usual_seconds(promotion: Promotion) -> dict[str, float]:
     for key, own in events.items():
         if key is None:  # never: only events of these promotions were asked for
             continue
+        idle = idle_waves(rollouts[key])
         for step, seconds in seconds_of(spans_of(own, rollouts[key])).items():
-            seen[step].append(seconds)
-    return {step: median(values) for step, values in seen.items() if len(values) >= FEWEST}
+            seen[IDLE if step in idle else step].append(seconds)
+    return seen
+
+
+def idle_waves(rollouts: Sequence[PromotionComponent]) -> set[str]:
+    """The waves in which nothing changes."""
+    return {f"wave-{row.wave}" for row in rollouts} - {f"wave-{row.wave}" for row in rollouts if row.is_changed}
 
 
 def remaining_seconds(usual: dict[str, float], steps_left: list[str]) -> float | None:

@@ -190,7 +190,7 @@ def follow(promotion: Promotion) -> Followed:
         rollout.promotion = promotion
     events = tuple(AuditEvent.objects.filter(promotion=promotion.pk).order_by("promotion_sequence"))
     gates = _newest(promotion.gates.all())
-    usual = {} if promotion.is_terminal else usual_seconds(promotion)
+    usual = {} if promotion.is_terminal else usual_seconds(promotion, rollouts)
     passed = sum(gate.verdict in ("pass", "overridden") for gate in gates)
     steps = tuple(steps_of(promotion, rollouts, events, usual, passed))
     return Followed(

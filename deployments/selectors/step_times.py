@@ -12,6 +12,7 @@ from controlpanel.catalog.models import Environment
 from controlpanel.core.models import AuditEvent
 from deployments.choices import Kind, State
 from deployments.models import Promotion, PromotionComponent
+from deployments.selectors.estimates import idle_waves
 from deployments.selectors.progress import seconds_of, spans_of
 
 LAST = 30
@@ -48,7 +49,7 @@ def step_times(environment: Environment) -> tuple[int, list[StepTime]]:
 
 def _seconds(events: Sequence[AuditEvent], rollouts: Sequence[PromotionComponent]) -> dict[str, float]:
     """Seconds of each step that did something, and of waiting for a person."""
-    idle = {f"wave-{row.wave}" for row in rollouts} - {f"wave-{row.wave}" for row in rollouts if row.is_changed}
+    idle = idle_waves(rollouts)
     found = {key: value for key, value in seconds_of(spans_of(events, rollouts)).items() if key not in idle}
     return {**found, PERSON: _waited(events)}
 

@@ -91,7 +91,8 @@ def _ended(context: Context, argocd: ArgoCD) -> Outcome:
         context.guard()
         live.append(_applied(context, argocd, rollout))
     reached = [name for name in live if name]
-    words = f"{', '.join(reached)} took the commit and keep it" if reached else "No Application took it"
+    keep = "keeps" if len(reached) == 1 else "keep"
+    words = f"{' and '.join(reached)} took the commit and {keep} it" if reached else "No Application took it"
     return move_to(
         State.CANCELED, f"Aborted after commit {promotion.commit[:7]}. {words}; nothing is rolled back.",
         live_revision=promotion.commit if reached else "", confidence=Confidence.OBSERVED,

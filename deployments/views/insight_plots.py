@@ -13,8 +13,10 @@ from django.utils import timezone
 
 from controlpanel.core.presentation.plots import (
     COUNTS,
+    LEFT,
     PERCENTS,
     SPANS,
+    WIDTH,
     Bar,
     Dot,
     Plot,
@@ -104,25 +106,31 @@ def restore_plot(insights: Insights, incidents: Sequence[Incident]) -> Plot:
 
 
 def _readable(dots: Sequence[Dot]) -> tuple[Dot, ...]:
-    """Leave away what stands beside a dot where it would cover another one or its text; the worst keeps its own."""
-    taken = [(float(dot.x) - 8, float(dot.x) + 8, float(dot.y)) for dot in dots]
+    """Put what stands beside a dot on the side where it covers no other one, the worst first; else leave it away."""
+    taken = [(float(dot.x) - 5, float(dot.x) + 5, float(dot.y)) for dot in dots]
     found = []
     for dot in sorted(dots, key=lambda dot: not dot.is_worst):
-        start, wide = float(dot.text_x), CHARACTER * len(dot.text)
-        left, right = (start, start + wide) if dot.side == "start" else (start - wide, start)
-        is_free = all(
-            right < one or left > other or abs(y - float(dot.y)) > 12
-            for one, other, y in taken
-            if (one, other, y) != _own(dot)
-        )
-        if is_free or dot.is_worst:
-            taken.append((left, right, float(dot.y)))
-        found.append(dot if is_free or dot.is_worst else replace(dot, text=""))
+        sides = [dot, replace(dot, side="end" if dot.side == "start" else "start", text_x=_mirrored(dot))]
+        free = next((one for one in sides if not _covers(one, taken)), None)
+        if free is not None:
+            taken.append((*_reach(free), float(dot.y)))
+        found.append(free or replace(dot, text=""))
     return tuple(found)
 
 
-def _own(dot: Dot) -> tuple[float, float, float]:
-    return float(dot.x) - 8, float(dot.x) + 8, float(dot.y)
+def _mirrored(dot: Dot) -> str:
+    return shown(2 * float(dot.x) - float(dot.text_x))
+
+
+def _reach(dot: Dot) -> tuple[float, float]:
+    start, wide = float(dot.text_x), CHARACTER * len(dot.text)
+    return (start, start + wide) if dot.side == "start" else (start - wide, start)
+
+
+def _covers(dot: Dot, taken: Sequence[tuple[float, float, float]]) -> bool:
+    left, right = _reach(dot)
+    is_inside = left >= LEFT and right <= WIDTH
+    return not is_inside or any(right > one and left < other and abs(y - float(dot.y)) < 12 for one, other, y in taken)
 
 
 def moving_failures(insights: Insights) -> list[tuple[int, int]]:

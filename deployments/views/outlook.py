@@ -9,7 +9,7 @@ from controlpanel.accounts.actors import Actor
 from controlpanel.catalog.models import Environment
 from controlpanel.core.permissions import Right
 from deployments.choices import Verdict
-from deployments.gates import Facts, GateAnswer, for_targets
+from deployments.gates import Facts, GateAnswer, asked_later, for_targets
 from deployments.models import Release
 
 MAY_NOT = "You may look but not promote: ask a release manager."
@@ -38,12 +38,13 @@ def offers(targets: Sequence[tuple[Release, Environment]], *, actor: Actor, fact
 
 
 def _offer(release: Release, environment: Environment, answers: Sequence[GateAnswer], actor: Actor) -> Offer:
-    is_open, reason, shape = outlook(answers, may=actor.may(Right.PROMOTION_REQUEST, environment.name))
+    may = actor.may(Right.PROMOTION_REQUEST, environment.name)
+    is_open, reason, shape = outlook(answers, may=may, later=asked_later(environment))
     return Offer(release=release, environment=environment, is_open=is_open, reason=reason, shape=shape)
 
 
-def outlook(answers: Sequence[GateAnswer], *, may: bool) -> tuple[bool, str, str]:
-    """Whether to offer the button, the sentence under it, and its icon."""
+def outlook(answers: Sequence[GateAnswer], *, may: bool, later: int = 0) -> tuple[bool, str, str]:
+    """Whether to offer the button, the sentence under it, and its icon; `later` gates are asked once it is rendered."""
     if not may:
         return False, MAY_NOT, "lock"
     blocking = next((answer for answer in answers if answer.blocks), None)
@@ -52,7 +53,8 @@ def outlook(answers: Sequence[GateAnswer], *, may: bool) -> tuple[bool, str, str
     waiting = next((answer for answer in answers if answer.verdict == Verdict.WAIT), None)
     if waiting is not None:
         return True, waiting.reason, "clock"
-    return True, f"{len(answers)} of {len(answers)} gates pass.", "circle-check"
+    rest = f", {later} {'is' if later == 1 else 'are'} asked after rendering" if later else ""
+    return True, f"{len(answers)} of {len(answers) + later} gates pass{rest}.", "circle-check"
 
 
 def lowered(sentence: str) -> str:

@@ -24,6 +24,8 @@ from deployments.views.answering import SeeOther, page
 
 TEMPLATE = "deployments/promotion.html"
 TABS = ("events", "commit", "audit")
+CAUSE = "cause"
+"""The tab of a paused promotion that comes first."""
 NEEDS = "It needs the role operator or release manager here."
 ICONS = {State.SUCCEEDED: "ok", State.FAILED: "bad", State.REJECTED: "bad", State.PAUSED: "bad", State.CANCELED: ""}
 SIGNS = {"run": "◐", "ok": "✓", "bad": "✕", "": "○"}
@@ -34,15 +36,16 @@ SIGNS = {"run": "◐", "ok": "✓", "bad": "✕", "": "○"}
 def promotion(request: HttpRequest, identifier: str) -> HttpResponse:
     """Everything about one promotion; its number is its address."""
     actor = of_request(request)
-    tab = request.GET.get("tab", "")
-    tab = tab if tab in TABS else TABS[0]
-    row = promotion_of_page(identifier, actor=actor, with_files=tab == "commit")
+    wanted = request.GET.get("tab", "")
+    row = promotion_of_page(identifier, actor=actor, with_files=wanted == "commit")
+    tabs = (CAUSE, *TABS) if row.state == State.PAUSED else TABS
+    tab = wanted if wanted in tabs else tabs[0]
     if identifier != str(row.number):
         return SeeOther(reverse("promotion", args=[row.number]))
     followed = follow(row)
     context = {
         "followed": followed, "promotion": row, "environment": row.environment, "tab": tab,
-        "tabs": [{"label": name.capitalize(), "href": f"?tab={name}", "current": name == tab} for name in TABS],
+        "tabs": [{"label": name.capitalize(), "href": f"?tab={name}", "current": name == tab} for name in tabs],
         "entries": _entries(row, followed.events), "choices": _choices(actor, row), "head_title": _title(followed),
         "icon": _icon(row), "badge_word": _badge(followed), "now_words": _now(followed), "abort_reason": _abort_reason(actor, row),
         "is_mine": row.claimed_by == actor.name, "is_moving": row.state in (*WAITING, *RUNNING, State.CANCELING),

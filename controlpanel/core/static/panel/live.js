@@ -46,7 +46,7 @@ async function read(id) {
 }
 
 // What has ended is no longer counted beside its page's name.
-const recount = () => htmx.ajax("GET", location.pathname, { target: "#navigation", select: "#navigation", swap: "morph" }).catch(() => {});
+const recount = () => htmx.ajax("GET", location.pathname + location.search, { target: "#navigation", select: "#navigation", swap: "morph" }).catch(() => {});
 
 // A fragment that holds the field somebody writes in waits.
 function writing(element) {
@@ -154,11 +154,10 @@ addEventListener("pageshow", (event) => { if (event.persisted && topics && !over
 function say() {
   const indicator = document.getElementById("indicator");
   if (!indicator) return;
-  indicator.hidden = !topics && !over;
-  const now = over || (lost && failing) ? "paused" : lost ? "polling" : "live";
+  const now = over || (lost && failing) ? "paused" : !topics ? "idle" : lost ? "polling" : "live";
   if (indicator.dataset.state === now) return;
   indicator.dataset.state = now;
-  indicator.textContent = { live: "Live", polling: "Polling", paused: "Paused" }[now];
+  indicator.textContent = { idle: "", live: "Live", polling: "Polling", paused: "Paused" }[now];
   if (!over) banner(lost ? "Live updates paused." : "", "", "Reconnect", () => { attempt = 0; open(); });
 }
 
