@@ -67,7 +67,8 @@ def test_a_point_leads_to_just_the_promotions_that_it_counts(client: Client, sta
 def test_a_rollback_counts_as_soon_as_it_has_ended(client: Client, stage: Stage) -> None:
     history(stage, 6)
     assert figure(text(client), "failures").startswith("14.3 %")
-    back = {"kind": Kind.ROLLBACK, "restores": Promotion.objects.filter(state=State.SUCCEEDED)[0]}
+    goal = Promotion.objects.filter(environment=stage.production, release=stage.old, state=State.SUCCEEDED)[0]
+    back = {"kind": Kind.ROLLBACK, "restores": goal}
     make.long_ago([stage.old], stage.production, asked=[timezone.now() - DAY + timedelta(hours=2)], **back)
     page = text(client)
     assert figure(page, "failures").startswith("28.6 %")
