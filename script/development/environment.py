@@ -92,6 +92,15 @@ def read(path: Path) -> dict[str, str]:
     return dict(word.split("=", 1) for line in words for word in line)
 
 
+def of_process(process: int) -> dict[str, str]:
+    """The variables that a process of ours was started with; none where it cannot be asked."""
+    try:
+        entries = Path(f"/proc/{process}/environ").read_bytes().split(b"\0")
+    except OSError:
+        return {}
+    return dict(entry.split("=", 1) for raw in entries if "=" in (entry := os.fsdecode(raw)))
+
+
 def write_private(path: Path, text: str) -> None:
     """Replace a file by one that only its owner may read."""
     new = path.with_name(f".{path.name}.new")

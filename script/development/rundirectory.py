@@ -76,10 +76,21 @@ def is_live(path: Path) -> bool:
     return False
 
 
-def _already_running(path: Path) -> str:
+def holder_of(path: Path) -> int | None:
+    """The process of the server that holds the run directory, as it wrote it down."""
+    process = _facts(path).get("process")
+    return process if isinstance(process, int) else None
+
+
+def _facts(path: Path) -> dict[str, object]:
     try:
         facts = json.loads((path / "server.lock").read_text())
-    except ValueError:
-        facts = {}
+    except (OSError, ValueError):
+        return {}
+    return facts if isinstance(facts, dict) else {}
+
+
+def _already_running(path: Path) -> str:
+    facts = _facts(path)
     where = f"at {facts['url']}" if "url" in facts else "and starting"
     return f"script/server is already running {where} (process {facts.get('process', 'unknown')}). Stop that one first."

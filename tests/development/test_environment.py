@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -59,3 +60,10 @@ def test_a_variable_that_is_set_is_kept(tmp_path: Path, monkeypatch: pytest.Monk
     variables = environment.general(tmp_path, 8000, Credentials("s" * 32, "v"))
     assert variables["EMAIL_URL"] == "smtp://mail.test"
     assert variables["DJANGO_SECRET_KEY"] == "s" * 32
+
+
+def test_what_a_process_was_started_with_can_be_read_and_nothing_of_one_that_is_gone() -> None:
+    variables = {"ARGOCD_TOKEN": "a.b=c", "EMPTY": ""}
+    with subprocess.Popen(["/bin/cat"], env=variables, stdin=subprocess.PIPE) as child:
+        assert environment.of_process(child.pid) == variables
+    assert environment.of_process(child.pid) == {}
