@@ -7,7 +7,7 @@ import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 import httpx
@@ -125,9 +125,10 @@ class Transport:
         except httpx.HTTPError as error:
             raise errors.from_transport(error, system=SYSTEM, what=what) from None
         try:
-            return parsedate_to_datetime(response.headers.get("Date", ""))
+            said = parsedate_to_datetime(response.headers.get("Date", ""))
         except ValueError:
             return None
+        return said if said.tzinfo else said.replace(tzinfo=UTC)  # two proxies may each have put one
 
     def request(
         self,

@@ -296,6 +296,6 @@ def _remedy_for_connecting(error: BaseException, system: str) -> str:
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, ssl.SSLError):
-            return f"Give the CA certificate that signed {system}'s certificate."
+            return f"Give the CA certificate that signed {system}'s certificate (for Argo CD: ARGOCD_CA_FILE)."
         cause = cause.__cause__ or cause.__context__
     return f"Check that {system} runs and that its address is right."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -183,3 +184,18 @@ def test_a_token_that_could_split_the_header_is_refused_without_repeating_it(tok
 def test_a_ca_file_that_cannot_be_read_is_named(tmp_path: Any) -> None:
     with pytest.raises(Invalid, match=r"absent\.pem"):
         ArgoCD("https://argocd.example.test", TOKEN, ca_file=str(tmp_path / "absent.pem"))
+
+
+DATE = "Mon, 23 Nov 2026 23:12:46 GMT"
+
+
+@pytest.mark.parametrize(
+    ("dates", "is_told"),
+    [([DATE], True), ([DATE, DATE], True), (["Mon, 23 Nov 2026 23:12:46 -0000"], True), (["soon"], False), ([], False)],
+)
+def test_the_servers_time_has_a_zone_whoever_wrote_it(dates: list[str], is_told: bool) -> None:
+    def answer(_: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, json={}, headers=[("Date", date) for date in dates])
+
+    client = ArgoCD("https://argocd.example.test", TOKEN, transport=httpx.MockTransport(answer))
+    assert client.server_time() == (datetime(2026, 11, 23, 23, 12, 46, tzinfo=UTC) if is_told else None)
