@@ -3,28 +3,59 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-import yaml
+from deployments.renderers.objects import ObjectRefused, objects_of
 
-SET, REFERENCED = "set", "referenced"
+SET, REFERENCED, MISSING = "set", "referenced", "missing"
+_BEST = (SET, REFERENCED, MISSING)
 
 
-def standing(files: Mapping[str, bytes]) -> dict[str, str]:
-    """Key -> `set` or `referenced` for every variable that any manifest names."""
-    found: dict[str, str] = {}
-    for content in files.values():
-        for key, state in _in_object(yaml.load(content, Loader=yaml.CSafeLoader)):
-            found[key] = SET if SET in (state, found.get(key)) else REFERENCED
+@dataclass(frozen=True)
+class Standing:
+    """`state` is set, referenced or missing; `where` is the file that says so, "" for none."""
+
+    state: str
+    where: str
+
+
+NOWHERE = Standing(MISSING, "")
+
+
+def standing(files: Mapping[str, bytes]) -> dict[str, Standing]:
+    """Key -> where it stands, for every variable that any manifest gives; a value counts for more than a reference.
+
+    A variable that is there and empty is missing; files that cannot be read (another writer's) give none.
+    """
+    found: dict[str, Standing] = {}
+    for path in sorted(files):
+        for key, state in _in_file(files[path]):
+            if _BEST.index(state) < _BEST.index(found.get(key, NOWHERE).state):
+                found[key] = Standing(state, path)
     return found
 
 
+def _in_file(content: bytes) -> Iterator[tuple[str, str]]:
+    try:
+        manifests = objects_of(content)
+    except ObjectRefused:
+        return
+    for manifest in manifests:
+        yield from _in_object(manifest)
+
+
 def _in_object(manifest: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    if manifest.get("kind") == "ConfigMap":
-        yield from ((key, SET) for key in manifest.get("data") or {})
-    if manifest.get("kind") == "ExternalSecret":
-        entries = (manifest.get("spec") or {}).get("data") or []
-        yield from ((str(entry.get("secretKey")), REFERENCED) for entry in entries)
+    kind, spec = manifest.get("kind"), manifest.get("spec")
+    if kind == "ConfigMap":
+        yield from ((key, SET) for key, value in _mapping(manifest.get("data")).items() if value)
+    elif kind == "ExternalSecret":
+        for entry in _entries(_mapping(spec).get("data")):
+            yield str(entry.get("secretKey")), REFERENCED
+        template = _mapping(_mapping(_mapping(spec).get("target")).get("template"))
+        yield from ((key, REFERENCED) for key in _mapping(template.get("data")))
+    elif kind == "SealedSecret":
+        yield from ((key, REFERENCED) for key in _mapping(_mapping(spec).get("encryptedData")))
     yield from _in_containers(manifest)
 
 
@@ -33,13 +64,24 @@ def _in_containers(node: Any) -> Iterator[tuple[str, str]]:
     if isinstance(node, dict):
         for key, value in node.items():
             if key == "env" and isinstance(value, list):
-                yield from (
-                    (str(one.get("name")), SET if one.get("value") else REFERENCED)
-                    for one in value
-                    if isinstance(one, dict)
-                )
+                yield from filter(None, map(_variable, _entries(value)))
             else:
                 yield from _in_containers(value)
     elif isinstance(node, list):
         for value in node:
             yield from _in_containers(value)
+
+
+def _variable(entry: Mapping[str, Any]) -> tuple[str, str] | None:
+    name = str(entry.get("name"))
+    if entry.get("value"):
+        return name, SET
+    return (name, REFERENCED) if entry.get("valueFrom") else None
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _entries(value: Any) -> Iterator[Mapping[str, Any]]:
+    return (entry for entry in (value if isinstance(value, list) else ()) if isinstance(entry, Mapping))

@@ -13,8 +13,9 @@ from django.db.models import Max, Q
 
 from controlpanel.accounts.actors import Actor
 from controlpanel.catalog import connections
-from controlpanel.catalog.models import Environment, Variable
+from controlpanel.catalog.models import Component, Environment, Variable
 from controlpanel.clients.errors import ClientError
+from controlpanel.clients.git import GitRepository
 from controlpanel.core import doorbell, lease, live
 from controlpanel.core.errors import AbsentError
 from controlpanel.core.lease import Lease, StatementTime
@@ -142,7 +143,7 @@ def _facts(preflight: Preflight, held: Lease) -> dict[str, Any]:
         "changes": changes,
         "dry_run": found.facts(),
         "waves": [list(wave) for wave in rendering.waves],
-        "variables": _variables(rendering),
+        "variables": _variables(rendering.files | _others(preflight, rendering, deploy, base)),
     }
 
 
@@ -155,13 +156,21 @@ def _asked_of_the_cluster(files: dict[str, bytes], held: Lease) -> dry_run.Findi
         return dry_run.Findings(standing=dry_run.UNKNOWN, sentence=error.sentence, remedy=error.remedy)
 
 
-def _variables(rendering: Rendering) -> list[dict[str, str]]:
-    """Where each required variable of the environment stands in what would be committed."""
-    found = variables.standing(rendering.files)
-    return [
-        {"key": variable.key, "state": found.get(variable.key, "missing")}
-        for variable in Variable.objects.filter(scope="environment").order_by("pk")
-    ]
+def _others(preflight: Preflight, rendering: Rendering, deploy: GitRepository, base: str | None) -> dict[str, bytes]:
+    """Where only some components are promoted, the others give their variables from what is committed already."""
+    if not preflight.components or base is None:
+        return {}
+    names = Component.objects.filter(is_retired=False).exclude(name__in=rendering.components)
+    return {
+        path: body for name in names.values_list("name", flat=True) for path, body in deploy.files(base, name).items()
+    }
+
+
+def _variables(files: dict[str, bytes]) -> list[dict[str, str]]:
+    """Where each required variable of the environment stands in these files."""
+    found = variables.standing(files)
+    keys = Variable.objects.filter(scope="environment").order_by("pk").values_list("key", flat=True)
+    return [{"key": key, **dataclasses.asdict(found.get(key, variables.NOWHERE))} for key in keys]
 
 
 def _store(preflight: Preflight, held: Lease, *, state: PreflightState, **facts: Any) -> None:

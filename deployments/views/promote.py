@@ -128,6 +128,7 @@ def decision(
         "rows": reading.from_to(preflight, versions) if is_ready else [], "versions": versions, "holder": holder,
         "changed": reading.changed_resources(preflight), "unchanged": len(preflight.changes) - len(reading.changed_resources(preflight)),
         "missing": [one for one in preflight.variables if one["state"] == "missing"],
+        "standing": [one for one in preflight.variables if one["state"] != "missing"],
         "component_count": facts.places[environment.pk]["component_count"], "from_version": _from(versions),
         "reasons": _reasons(answers, missing), "key": form["key"].value() or uuid.uuid4().hex,
         "act": f"Roll back {environment.name}" if preflight.restores_id else f"Promote to {environment.name}",

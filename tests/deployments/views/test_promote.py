@@ -61,6 +61,20 @@ def test_what_the_cluster_refuses_stands_under_the_title_of_its_object_as_text(c
     assert "octagon-cross" in page[title:problem]
 
 
+def test_a_missing_variable_is_named_and_shuts_the_button_where_the_gate_is_asked(client: Client, stage: Stage) -> None:
+    stage.staging.gates = [{"name": "required-variables"}]
+    stage.staging.save()
+    found = {"key": "REDIS_URL", "state": "referenced", "where": "backend/hub/ExternalSecret-backend.yaml"}
+    variables = [found, {"key": "DATABASE_URL", "state": "missing", "where": ""}]
+    make.preflight(stage.new, stage.staging, variables=variables)
+    page = body(client.get(STAGING))
+    assert "1 of 2 missing" in page and "<code>DATABASE_URL</code> is neither set nor referenced." in page
+    assert "backend/hub/ExternalSecret-backend.yaml" in page
+    assert "DATABASE_URL is neither set nor referenced in any manifest." in page
+    assert 'id="promote" aria-disabled' in page
+    assert ask(client).status_code == 409 and not Promotion.objects.exists()
+
+
 @pytest.mark.parametrize("part", ["preview", "decision"])
 def test_a_part_can_be_read_alone(client: Client, stage: Stage, part: str) -> None:
     row = make.preflight(stage.new, stage.staging)
