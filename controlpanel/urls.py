@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from django.contrib.auth.views import LoginView, LogoutView
+from django.contrib.auth.views import LogoutView
 from django.urls import include, path
 
 from controlpanel import api
-from controlpanel.accounts.signing_in import SignInForm
+from controlpanel.accounts.signing_in import SignIn
 from controlpanel.core.permissions import Right, declares
 from controlpanel.core.views.components import components
 from controlpanel.core.views.events import events
 from controlpanel.core.views.theme import theme
 from deployments.views import health
 
-login = declares(Right.ANYONE)(
-    LoginView.as_view(template_name="registration/login.html", authentication_form=SignInForm)
-)
+login = declares(Right.ANYONE)(SignIn.as_view())
 logout = declares(Right.SIGNED_IN)(LogoutView.as_view())
 
 urlpatterns = [

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django import forms
+from django.contrib.auth.forms import PasswordChangeForm
+
+from controlpanel.core.permissions import Scope
 
 
 class PromotionForm(forms.Form):
@@ -96,3 +100,44 @@ class PromotionFilter(forms.Form):
     requester = forms.CharField(required=False, max_length=150)
     since = forms.DateField(required=False, error_messages={"invalid": "Write the day as 2026-11-23."})
     until = forms.DateField(required=False, error_messages={"invalid": "Write the day as 2026-11-23."})
+
+
+class PasswordForm(PasswordChangeForm):
+    """Django's form with our words; the rules of good passwords stand in the settings."""
+
+    error_messages = {
+        "password_mismatch": "The two new passwords differ.",
+        "password_incorrect": "That is not your password.",
+    }
+
+    def __init__(self, *args: Any, **named: Any) -> None:
+        super().__init__(*args, **named)
+        words = {
+            "old_password": ("Password now", ""),
+            "new_password1": ("New password", "At least 12 characters, none that is widely known."),
+            "new_password2": ("New password again", ""),
+        }
+        for name, (label, hint) in words.items():
+            self.fields[name].label, self.fields[name].help_text = label, hint
+            self.fields[name].widget.attrs |= {"class": "input"}
+            self.fields[name].widget.attrs.pop("autofocus", None)
+
+
+class TokenForm(forms.Form):
+    """A new API token; `scopes` and `environments` are those that the person may choose from."""
+
+    name = forms.CharField(
+        label="Name", max_length=100, help_text="Such as deploy-staging: what uses it.",
+        widget=forms.TextInput(attrs={"class": "input code", "autocomplete": "off", "spellcheck": "false"}),
+    )  # fmt: skip
+    scopes = forms.MultipleChoiceField(label="May", error_messages={"required": "Choose at least one."})
+    environments = forms.MultipleChoiceField(label="Environments", required=False)
+    expires = forms.TypedChoiceField(
+        label="Expires", coerce=int, choices=[(7, ""), (30, ""), (90, ""), (180, ""), (365, "")]
+    )
+    whose = forms.ChoiceField(label="Acts for", choices=[("me", "me"), ("machine", "a machine")], required=False)
+
+    def __init__(self, *args: Any, scopes: Sequence[Scope], environments: Sequence[str], **named: Any) -> None:
+        super().__init__(*args, **named)
+        self.fields["scopes"].choices = [(scope.value, scope.value) for scope in scopes]  # type: ignore[attr-defined]
+        self.fields["environments"].choices = [(name, name) for name in environments]  # type: ignore[attr-defined]

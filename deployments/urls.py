@@ -5,8 +5,10 @@ from __future__ import annotations
 from django.urls import path
 
 from deployments.views import (
+    account,
     applications,
     audit,
+    catalog,
     environments,
     history,
     insights,
@@ -16,6 +18,8 @@ from deployments.views import (
     releases,
     rollback,
     search,
+    status,
+    tokens,
 )
 
 urlpatterns = [
@@ -38,5 +42,11 @@ urlpatterns = [
     path("applications/<str:application>", applications.application, name="application"),
     path("applications/<str:application>/refresh", applications.refresh, name="application_refresh"),
     path("applications/<str:application>/restart", applications.restart, name="application_restart"),
+    path("settings/account", account.account, name="account"),
+    path("settings/account/sessions", account.sessions_end, name="sessions_end"),
+    path("settings/catalog", catalog.catalog, name="catalog"),
+    path("settings/status", status.status, name="status"),
+    path("settings/tokens", tokens.tokens, name="tokens"),
+    path("settings/tokens/<uuid:token>/revoke", tokens.token_end, name="token_end"),
     path("audit", audit.audit, name="audit"),
 ]

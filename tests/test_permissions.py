@@ -93,6 +93,7 @@ def address(route: Route, things: dict[str, str]) -> str:
     kind = "preflight" if "preflight" in route.path else "promotion"
     filled = re.sub(r"[<{](?:\w+:)?identifier[>}]", things[kind], route.path)
     filled = re.sub(r"[<{](?:\w+:)?(name|version|application)[>}]", lambda match: things[match[1]], filled)
+    filled = filled.replace("<uuid:token>", "0192aaaa-0000-7000-8000-000000000000")
     return filled.replace("^api/", "api/nothing")
 
 

@@ -56,9 +56,9 @@ class Actor:
         return [name for name in names if self.may(right, name)]
 
     def role_in(self, environment: str) -> str:
-        """The actor's highest role there in words."""
+        """The actor's highest role there in words, "" for none."""
         roles = [Role(row.role) for row in self.bindings if _covers(row.environment, environment) and not row.tenant]
-        return max(roles, key=lambda role: len(RIGHTS[role])).value if roles else "nobody"
+        return max(roles, key=lambda role: len(RIGHTS[role])).value if roles else ""
 
     def _token_may(self, token: ApiToken, right: Right, environment: str | None) -> bool:
         if right == Right.SIGNED_IN:
@@ -74,10 +74,14 @@ class Actor:
             person = f", and {self.user.username} a role that may" if self.user else ""
             return f"This token may not do this{where}.", f"It needs the scope {scopes}{narrowed}{person}."
         roles = " or ".join(role.value for role in ROLES_WITH[right])
-        return (
-            f"You may not do this{where}: you are {self.role_in(environment or '')} there.",
-            f"It needs the role {roles}.",
-        )
+        return f"You may not do this{where}: {self._standing(environment or '')}.", f"It needs the role {roles}."
+
+    def _standing(self, environment: str) -> str:
+        """What the person is there, in words; else what they are elsewhere."""
+        if role := self.role_in(environment):
+            return f"you are {role} there"
+        elsewhere = sorted({f"{row.role} of {row.tenant or row.environment}" for row in self.bindings})
+        return f"you are {', '.join(elsewhere)}" if elsewhere else "you have no role yet"
 
 
 SYSTEM = Actor(name="panel", door="system", is_system=True)

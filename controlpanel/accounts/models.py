@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from typing import ClassVar, Self
+
+from django.conf import settings
 from django.contrib.auth.models import AbstractUser
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.sessions.backends.base import SessionBase
+from django.contrib.sessions.base_session import AbstractBaseSession, BaseSessionManager
 from django.db import models
 from django.db.models.functions import Now
+from django.utils.module_loading import import_string
 
 from controlpanel.core.models import uuid7
 from controlpanel.core.permissions import Role, Scope
@@ -72,3 +78,23 @@ class ApiToken(models.Model):
         """Tokens that are neither revoked nor expired, nor of a person who was switched off."""
         alive = models.Q(user__isnull=True) | models.Q(user__is_active=True)
         return cls.objects.filter(alive, revoked_at__isnull=True, expires_at__gt=Now()).select_related("user")
+
+
+class Session(AbstractBaseSession):
+    """One browser that is signed in (`user`), or has only met the login page; rows of ended ones stay until cleared."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, null=True, related_name="sessions")
+    agent = models.CharField(max_length=200, blank=True)
+    address = models.CharField(max_length=45, blank=True)
+    started_at = models.DateTimeField()
+
+    objects: ClassVar[BaseSessionManager[Self]] = BaseSessionManager()
+
+    def __str__(self) -> str:
+        return f"session of {self.user or 'nobody'}"
+
+    @classmethod
+    def get_session_store_class(cls) -> type[SessionBase]:
+        """The store that writes these rows."""
+        store: type[SessionBase] = import_string(f"{settings.SESSION_ENGINE}.SessionStore")
+        return store

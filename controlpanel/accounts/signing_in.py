@@ -1,4 +1,4 @@
-"""Signing in at the page: what may be typed, and how often one address may be wrong."""
+"""Signing in at the page: what may be typed, how often one address may be wrong, and where it leads."""
 
 from __future__ import annotations
 
@@ -10,10 +10,16 @@ from axes.exceptions import AxesBackendPermissionDenied
 from axes.helpers import get_client_ip_address, get_cool_off
 from axes.models import AccessAttempt
 from django.contrib.auth.forms import AuthenticationForm, UsernameField
+from django.contrib.auth.views import LoginView
 from django.db.models import Sum
 from django.forms import TextInput
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
 from django.utils import timezone
+
+from controlpanel.accounts.actors import of_request
+from controlpanel.accounts.sessions import remember_browser
+from controlpanel.core.permissions import Right
 
 TRIES_OF_ONE_ADDRESS = 50
 """Wrong tries of one address at any names, in the time that a locked account waits."""
@@ -23,6 +29,23 @@ class SignInForm(AuthenticationForm):
     """Django's form; a name that no account can have is refused before anything counts it."""
 
     username = UsernameField(max_length=150, widget=TextInput(attrs={"autofocus": True}))
+
+
+class SignIn(LoginView):
+    """Leads to the page that was asked for, else to the pipeline; whoever may not see that, to what they may do."""
+
+    template_name = "registration/login.html"
+    authentication_form = SignInForm
+
+    def form_valid(self, form: AuthenticationForm) -> HttpResponse:
+        """Sign in, and remember which browser it was."""
+        response = super().form_valid(form)
+        remember_browser(self.request, get_client_ip_address(self.request) or "")
+        return response
+
+    def get_default_redirect_url(self) -> str:
+        """The first page of this person."""
+        return reverse("pipeline" if of_request(self.request).may(Right.VIEW) else "account")
 
 
 class LimitedTries(AxesStandaloneBackend):

@@ -23,7 +23,8 @@ from controlpanel.core.views.theme import theme_of
 
 @dataclass(frozen=True)
 class Entry:
-    """One page of the navigation: `route` is a URL name, `right` what opening it asks for, `counter` a hook that counts."""
+    """One page of the navigation: `route` is a URL name, `right` what opening it asks for (for everything, if
+    `everywhere`), `counter` a hook that counts."""
 
     group: str
     name: str
@@ -32,6 +33,11 @@ class Entry:
     right: Right
     shortcut: str = ""
     counter: str = ""
+    everywhere: bool = False
+
+    def is_open_to(self, actor: Any) -> bool:
+        """Whether the actor may open it."""
+        return bool(actor.may(self.right, "") if self.everywhere else actor.may(self.right))
 
 
 ENTRIES = (
@@ -42,6 +48,8 @@ ENTRIES = (
     Entry("Evidence", "Insights", "insights", "insights", Right.VIEW),
     Entry("Evidence", "Audit log", "audit", "audit", Right.AUDIT_VIEW, "a"),
     Entry("Manage", "Catalog", "catalog", "catalog", Right.CATALOG_VIEW),
+    Entry("Manage", "API tokens", "tokens", "key", Right.SIGNED_IN),
+    Entry("Manage", "System status", "status", "status", Right.ADMINISTER, everywhere=True),
     Entry("Manage", "Components", "components", "applications", Right.ADMINISTER),
 )
 """Every entry there is; one whose route does not exist, or that the user may not open, is absent."""
@@ -58,6 +66,7 @@ def panel(request: HttpRequest) -> dict[str, Any]:
         "account_name": str(user) if signed_in else "",
         "account_roles": SimpleLazyObject(lambda: _asked("roles", request, default=[])) if signed_in else [],
         "warnings": SimpleLazyObject(lambda: _asked("warnings", request, default=[])) if signed_in else [],
+        "account_url": address("account") if signed_in else "",
         "live_url": address("events") if signed_in else "",
         "search_url": SimpleLazyObject(lambda: _search_url(request)) if signed_in else "",
         "search_label": "Find anything",
@@ -74,7 +83,7 @@ def _search_url(request: HttpRequest) -> str:
 def navigation(request: HttpRequest) -> list[dict[str, Any]]:
     """Groups of entries that this user may open, each with its address, count and whether it is the current one."""
     actor = _asked("actor", request, default=None)
-    shown = [(entry, address(entry.route)) for entry in ENTRIES if actor is None or actor.may(entry.right)]
+    shown = [(entry, address(entry.route)) for entry in ENTRIES if actor is None or entry.is_open_to(actor)]
     present = [(entry, url) for entry, url in shown if url]
     current = max((url for _, url in present if _holds(url, request.path)), key=len, default="")
     groups: dict[str, list[dict[str, Any]]] = {}

@@ -17,7 +17,7 @@ from controlpanel.clients.tokens import WARN_DAYS, renewal
 from controlpanel.core.errors import ConflictError
 from controlpanel.core.permissions import Right
 from deployments.choices import OPEN
-from deployments.models import Observer, Preflight, Promotion
+from deployments.models import Application, Observer, Preflight, Promotion
 
 TITLE_SECONDS = 60
 UNNAMED = "Control panel"
@@ -77,10 +77,14 @@ def may_listen(user: User, topic: str) -> bool:
     actor = _actor_of(user)
     if family == "environment":
         return actor.may(Right.VIEW, name)
+    if family == "checkup":
+        return actor.may(Right.ADMINISTER, "")
+    if family == "application":
+        return _may_listen_to_application(actor, name)
     if family in ("promotion", "preflight"):
         environment = _environment_of(family, name)
         return environment is not None and actor.may(Right.VIEW, environment)
-    rights = {"releases": Right.VIEW, "application": Right.VIEW, "audit": Right.AUDIT_VIEW}
+    rights = {"releases": Right.VIEW, "audit": Right.AUDIT_VIEW}
     return family in rights and actor.may(rights[family])
 
 
@@ -91,6 +95,19 @@ def _actor_of(user: User) -> Actor:
         known = Actor(name=user.username, door="page", user=user)
         user.listening_actor = known  # type: ignore[attr-defined]
     return known
+
+
+def _may_listen_to_application(actor: Actor, name: str) -> bool:
+    try:
+        return actor.may(Right.VIEW, _place_of(name))
+    except Application.DoesNotExist:
+        return False
+
+
+@lru_cache(maxsize=4096)
+def _place_of(application: str) -> str:
+    """The environment that an Application belongs to. Raises `DoesNotExist`, which is not remembered."""
+    return str(Application.objects.values_list("environment__name", flat=True).get(name=application))
 
 
 def _environment_of(family: str, name: str) -> str | None:

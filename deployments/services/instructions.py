@@ -16,7 +16,7 @@ from controlpanel.core.errors import ConflictError, InvalidError
 from controlpanel.core.lease import Lease, StatementTime
 from controlpanel.core.permissions import Right
 from deployments.choices import IN_LANE, Act, Carried
-from deployments.models import Application, Instruction, Promotion
+from deployments.models import Application, Inquiry, Instruction, Promotion
 
 log = structlog.get_logger(__name__)
 RIGHTS = {Act.REFRESH: Right.APPLICATION_REFRESH, Act.RESTART: Right.APPLICATION_RESTART}
@@ -111,10 +111,19 @@ def _send(row: Instruction) -> str:
 def _finish(row: Instruction, held: Lease, state: Carried, message: str) -> None:
     with lease.held(row, held):
         Instruction.objects.filter(pk=row.pk).update(state=state, message=message, finished_at=StatementTime())
+        _look_again(row.application.name)
         live.publish(f"application.{row.application.name}")
         if row.act == Act.RESTART:
             log.info("restart_ended", application=row.application.name, state=state.value)
             _record(audit.SYSTEM, row, "application.restart_ended", message, state=state.value)
+
+
+def _look_again(application: str) -> None:
+    """What pages know of it is old by now."""
+    rows = Inquiry.objects.filter(subject=application, kind__in=("tree", "differences", "events"))
+    lease.wake(rows)
+    for pk in rows.values_list("pk", flat=True):
+        doorbell.ring("read_for_page", pk)
 
 
 def _record(actor: audit.Author, row: Instruction, action: str, message: str, **details: str) -> None:

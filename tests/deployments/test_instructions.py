@@ -15,7 +15,9 @@ from controlpanel.core.errors import ConflictError, InvalidError, RefusedError
 from controlpanel.core.models import AuditEvent
 from controlpanel.core.permissions import Role
 from deployments.choices import Act, Carried
-from deployments.models import Application, Instruction
+from deployments.models import Application, Inquiry, Instruction
+from deployments.selectors.inquiries import Question
+from deployments.services.inquiries import ask
 from deployments.services.instructions import instruct, instruction_carry_out
 from tests import fixtures_deployments as rows
 
@@ -100,6 +102,13 @@ def test_a_restart_is_carried_out_by_a_worker_and_audited_twice(argocd: FakeArgo
     first = AuditEvent.objects.get(action="application.restart")
     assert (first.actor, first.environment, first.target) == ("OPERATOR", "staging", "backend-staging")
     assert REASON in first.message
+
+
+def test_what_pages_know_is_asked_anew_after_it(argocd: FakeArgoCD) -> None:
+    ask(Question("tree", "backend-staging"))
+    Inquiry.objects.update(next_run_at=None)
+    carried_out(restarted())
+    assert Inquiry.objects.get().is_waiting
 
 
 def test_a_second_click_makes_no_second_restart(argocd: FakeArgoCD) -> None:

@@ -79,7 +79,7 @@ def test_signing_in_gives_a_new_session(elif_: User) -> None:
 )
 def test_signing_in_never_leads_to_another_site(elif_: User, address: str) -> None:
     answer = Client().post("/login", {"username": "elif", "password": PASSWORD, "next": address})
-    assert (answer.status_code, answer.headers["Location"]) == (302, "/")
+    assert (answer.status_code, answer.headers["Location"]) == (302, "/settings/account")
 
 
 def test_an_address_with_characters_that_no_address_holds_is_refused(elif_: User) -> None:

@@ -136,6 +136,20 @@ POD = {
     "OOMKilled": Status("octagon-cross", "bad", "OOMKilled"),
     "Unknown": Status("ring-question", "odd", "Unknown"),
 }
+TOKEN = {
+    "active": Status("circle-check", "ok", "Active"),
+    "unused": Status("ring-dashed", "mute", "Never used"),
+    "soon": Status("clock", "warn", "Expires soon"),
+    "expired": Status("clock", "mute", "Expired"),
+    "revoked": Status("cross", "mute", "Revoked"),
+    "off": Status("ring-slash", "mute", "Person switched off"),
+}
+FINDING = {
+    "ok": Status("circle-check", "ok", "Fine"),
+    "warn": Status("triangle", "warn", "Needs a look"),
+    "fail": Status("octagon-cross", "bad", "Stops promotions"),
+    "unknown": Status("ring-question", "odd", "Unknown"),
+}
 EVENT = {tone: Status(shape, tone, "") for tone, shape in (
     ("ok", "circle-check"), ("run", "arc"), ("warn", "triangle"), ("bad", "octagon-cross"), ("odd", "ring-question"), ("mute", "info"),
 )}  # fmt: skip
@@ -155,6 +169,8 @@ VOCABULARIES: Mapping[str, Mapping[str, Status]] = {
     "tenant": TENANT,
     "reference": REFERENCE,
     "pod": POD,
+    "token": TOKEN,
+    "finding": FINDING,
     "event": EVENT,
 }
 

@@ -33,7 +33,7 @@ HEARTBEAT_SECONDS = 15.0
 RIGHTS_SECONDS = 10.0
 RETRY_MILLISECONDS = 1000
 TOPIC_LIMIT = 50
-KNOWN = ("environment", "promotion", "application", "tenant", "releases", "audit", "preflight")
+KNOWN = ("environment", "promotion", "application", "tenant", "releases", "audit", "preflight", "checkup")
 
 logger = logging.getLogger(__name__)
 hubs: WeakKeyDictionary[asyncio.AbstractEventLoop, Hub] = WeakKeyDictionary()
