@@ -26,6 +26,7 @@ RECENT_SECONDS = 15.0
 """A change this young is told to a stream that opens now, since its page may have been read before the change."""
 CHECK_SECONDS = 30.0
 """How often a silent LISTEN connection is asked whether it is alive."""
+HEARD_LIMIT = 2000
 RETRY_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0)
 
 logger = logging.getLogger(__name__)
@@ -41,6 +42,21 @@ def publish(topic: str) -> None:
             "SELECT pg_notify(%s, json_build_object('topic', %s::text, 'sequence', txid_current())::text)",
             [CHANNEL, topic],
         )
+
+
+_heard: dict[int, float] = {}
+"""Sequence → when this process first heard of it, for as long as a reader may still ask."""
+
+
+def heard_at(sequence: int) -> float | None:
+    """When this process heard of a change (monotonic seconds), None where it did not or has forgotten."""
+    return _heard.get(sequence)
+
+
+def _remember(sequence: int, now: float) -> None:
+    _heard.setdefault(sequence, now)
+    while len(_heard) > HEARD_LIMIT:
+        _heard.pop(next(iter(_heard)), None)
 
 
 class Stream:
@@ -118,6 +134,7 @@ class Hub:
         if topic != RESYNC:
             self._recent = {name: seen for name, seen in self._recent.items() if now - seen[1] < RECENT_SECONDS}
             self._recent[topic] = (sequence, now)
+            _remember(sequence, now)
         for stream in tuple(self.streams):
             stream.tell(topic, sequence)
 

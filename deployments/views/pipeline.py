@@ -10,10 +10,12 @@ from django.views.decorators.http import require_GET
 from controlpanel.accounts.actors import Actor, of_request
 from controlpanel.catalog.models import Environment
 from controlpanel.core.permissions import Right, declares
+from controlpanel.core.sharing import shared
 from deployments import gates
 from deployments.selectors import board
 from deployments.selectors.interface import environments_seen_by
 from deployments.views.answering import fragment_of, page
+from deployments.views.looks import look_of
 from deployments.views.outlook import Offer, offers
 
 TEMPLATE = "deployments/pipeline.html"
@@ -22,6 +24,7 @@ FILTERS = (("", "All"), ("waiting", "Waiting"), ("used", "In use"))
 
 @declares(Right.VIEW)
 @require_GET
+@shared(look_of)
 def pipeline(request: HttpRequest) -> HttpResponse:
     """What is where, and what can go next."""
     actor = of_request(request)

@@ -15,12 +15,14 @@ from controlpanel.core.errors import ConflictError, InvalidError
 from controlpanel.core.models import AuditEvent
 from controlpanel.core.permissions import Right, declares
 from controlpanel.core.presentation.vocabulary import status_of
+from controlpanel.core.sharing import shared
 from deployments.choices import RUNNING, WAITING, State
 from deployments.models import Promotion
 from deployments.selectors.promotions import Followed, follow, promotion_of_page
 from deployments.selectors.rollbacks import before
 from deployments.services import promotions as services
 from deployments.views.answering import SeeOther, page
+from deployments.views.looks import look_of
 
 TEMPLATE = "deployments/promotion.html"
 TABS = ("events", "commit", "audit")
@@ -33,6 +35,7 @@ SIGNS = {"run": "◐", "ok": "✓", "bad": "✕", "": "○"}
 
 @declares(Right.VIEW)
 @require_GET
+@shared(look_of)
 def promotion(request: HttpRequest, identifier: str) -> HttpResponse:
     """Everything about one promotion; its number is its address."""
     actor = of_request(request)
@@ -56,7 +59,9 @@ def promotion(request: HttpRequest, identifier: str) -> HttpResponse:
         "abort_label": "Abort after commit…" if row.commit else "Abort…",
         "abort_title": f"Abort promotion {row.number}?", "abort_button": "Abort after commit" if row.commit else "Abort promotion",
     }  # fmt: skip
-    return page(request, TEMPLATE, context, fragments=("promotion", "dialogs"))
+    response = page(request, TEMPLATE, context, fragments=("promotion", "dialogs"))
+    response.not_shared_with = row.claimed_by  # type: ignore[attr-defined]  # whoever is on it reads "you"
+    return response
 
 
 @declares(Right.PROMOTION_ABORT)

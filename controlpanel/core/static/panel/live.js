@@ -4,7 +4,7 @@
 
 const SPACING = 500, PATIENCE = 3000, HIDDEN = 60000, BACK_OFF = [1, 2, 4, 8, 15];
 const body = document.body;
-const fragments = new Map(); // id → { busy, again, timer, last, polled }
+const fragments = new Map(); // id → { busy, again, timer, last, told (of which change), polled }
 const skew = body.dataset.now ? Date.parse(body.dataset.now) - Date.now() : 0;
 let source = null, topics = "", attempt = 0, lost = false, failing = false, retryAt = 0, retryTimer = 0, lostTimer = 0, hiddenTimer = 0, over = false;
 
@@ -14,17 +14,18 @@ const topicsOf = (element) => element.dataset.live.split(/\s+/).filter(Boolean);
 // Reading fragments
 
 function state(id) {
-  if (!fragments.has(id)) fragments.set(id, { busy: false, again: false, timer: 0, last: 0, polled: performance.now() });
+  if (!fragments.has(id)) fragments.set(id, { busy: false, again: false, timer: 0, last: 0, told: 0, polled: performance.now() });
   return fragments.get(id);
 }
 
-function refresh(element) {
+function refresh(element, sequence = 0) {
   const fragment = state(element.id);
+  fragment.told = sequence;
   if (fragment.busy) fragment.again = true;
   else if (!fragment.timer) fragment.timer = setTimeout(read, Math.max(0, fragment.last + SPACING - performance.now()), element.id);
 }
 
-const refreshAll = () => all().forEach(refresh);
+const refreshAll = () => all().forEach((element) => refresh(element));
 
 async function read(id) {
   const fragment = state(id), element = document.getElementById(id);
@@ -35,13 +36,14 @@ async function read(id) {
   fragment.busy = true;
   fragment.last = fragment.polled = performance.now();
   try {
-    await htmx.ajax("GET", element.getAttribute("hx-get"), { source: element, target: element, swap: "morph" });
+    const headers = fragment.told ? { "Live-Sequence": fragment.told } : {};
+    await htmx.ajax("GET", element.getAttribute("hx-get"), { source: element, target: element, swap: "morph", headers });
   } catch { /* said by htmx:sendError below */ }
   fragment.busy = false;
   if (document.getElementById(id)?.dataset.title && !document.getElementById(id).dataset.live) recount();
   if (fragment.again) {
     fragment.again = false;
-    refresh(element);
+    refresh(element, fragment.told);
   }
 }
 
@@ -115,8 +117,8 @@ function open() {
     say();
   };
   stream.addEventListener("change", (event) => {
-    const { topic } = JSON.parse(event.data);
-    all().filter((element) => topicsOf(element).includes(topic)).forEach(refresh);
+    const { topic, sequence } = JSON.parse(event.data);
+    all().filter((element) => topicsOf(element).includes(topic)).forEach((element) => refresh(element, sequence));
   });
   stream.addEventListener("resync", refreshAll);
   stream.addEventListener("signed_out", signedOut);
