@@ -99,15 +99,16 @@ class OfficialTransport:
         from kubernetes.client.exceptions import ApiException
         from kubernetes.config.config_exception import ConfigException
         from urllib3.exceptions import HTTPError
+        from yaml import YAMLError
 
         from kubernetes import config
 
         self._errors = (ApiException, HTTPError, OSError)
         try:
             self._client = config.new_client_from_config(config_file=str(path))  # type: ignore[no-untyped-call]
-        except (ConfigException, OSError, ValueError) as error:
+        except (ConfigException, OSError, ValueError, TypeError, YAMLError) as error:
             raise NotSent(
-                f"KUBECONFIG {path} is of no use: {error}", "Name a kubeconfig with a current context."
+                f"KUBECONFIG {path} is of no use: {' '.join(str(error).split())}", "Name a kubeconfig with a current context."
             ) from error
         self._discovered: dict[str, dict[str, tuple[str, bool]]] = {}
 

@@ -153,7 +153,8 @@ def test_a_cluster_that_is_away_is_said_so(tmp_path: Path) -> None:
         )
 
 
-def test_a_kubeconfig_that_is_none_is_named(tmp_path: Path) -> None:
-    (tmp_path / "nothing").write_text("")
+@pytest.mark.parametrize("content", ["", "a: [b", "just text", "kind: Config"])
+def test_a_kubeconfig_that_is_none_is_named(tmp_path: Path, content: str) -> None:
+    (tmp_path / "nothing").write_text(content)
     with pytest.raises(NotSent, match="nothing"):
         Kubernetes.of_kubeconfig(tmp_path / "nothing")
