@@ -108,7 +108,8 @@ class OfficialTransport:
             self._client = config.new_client_from_config(config_file=str(path))  # type: ignore[no-untyped-call]
         except (ConfigException, OSError, ValueError, TypeError, YAMLError) as error:
             raise NotSent(
-                f"KUBECONFIG {path} is of no use: {' '.join(str(error).split())}", "Name a kubeconfig with a current context."
+                f"KUBECONFIG {path} is of no use: {' '.join(str(error).split())}",
+                "Name a kubeconfig with a current context.",
             ) from error
         self._discovered: dict[str, dict[str, tuple[str, bool]]] = {}
 

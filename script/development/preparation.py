@@ -1,6 +1,6 @@
 """Run several management commands one after the other in one process: loading Django is most of what each costs.
 
-python -m script.development.preparation migrate load_platform bootstrap
+python -m script.development.preparation migrate "load_platform --or-keep" bootstrap
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ def main() -> int:
     django.setup()
     for command in sys.argv[1:]:
         try:
-            call_command(command)
+            call_command(*command.split())
         except CommandError as error:
             print(f"{command}: {error}", file=sys.stderr)
             return 1

@@ -30,7 +30,7 @@ SANDBOX_PORT = 18080
 SEEDING_SPEED = 40.0
 SEEDING_TIMES = {"CONTROL_PANEL_SETTLE_SECONDS": "0.2", "CONTROL_PANEL_QUARANTINE_SECONDS": "2"}
 DATABASE = "control_panel"
-PREPARATION = ("migrate", "load_platform")
+PREPARATION = ("migrate", "load_platform --or-keep")
 STOPPED_LAST = ("valkey", "postgres")
 
 

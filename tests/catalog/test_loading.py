@@ -124,6 +124,20 @@ def test_a_repository_that_is_away_is_one_sentence(monkeypatch: pytest.MonkeyPat
         call_command("load_platform")
 
 
+def test_a_start_goes_on_with_the_catalog_in_force_where_the_repository_is_away(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def away() -> Any:
+        raise GitUnreachable("The platform repository cannot be used.", "Check the address.")
+
+    monkeypatch.setattr(connections, "platform_repository", away)
+    with pytest.raises(CommandError, match="cannot be used"):
+        call_command("load_platform", "--or-keep")
+    load(TEXT, commit="c" * 40)
+    call_command("load_platform", "--or-keep")
+    assert f"cannot be used. Check the address. The catalog {'c' * 12} stays in force." in capsys.readouterr().err
+
+
 def test_the_repository_is_read_at_its_reference(settings: Any, tmp_path: Path) -> None:
     repository = tmp_path / "platform"
     _commit(repository, TEXT)

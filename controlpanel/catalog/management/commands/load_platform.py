@@ -9,6 +9,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from controlpanel.catalog import loading
+from controlpanel.catalog.current import current_version
 from controlpanel.catalog.errors import Problem
 from controlpanel.clients.errors import ClientError
 from controlpanel.core.audit import System
@@ -20,13 +21,21 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--file", type=Path, help="read this file instead of the platform repository")
+        parser.add_argument(
+            "--or-keep",
+            action="store_true",
+            help="go on with the catalog in force where the repository does not answer",
+        )
 
-    def handle(self, *, file: Path | None, **_: Any) -> None:
+    def handle(self, *, file: Path | None, or_keep: bool, **_: Any) -> None:
         """Print what is in force now; exit with 1 and the problems where the document is refused."""
         try:
             text, commit = _read_file(file) if file else loading.read_platform()
         except (ClientError, PanelError) as error:
-            raise CommandError(str(error)) from None
+            if not or_keep or isinstance(error, PanelError) or (kept := current_version()) is None:
+                raise CommandError(str(error)) from None
+            self.stderr.write(f"{error} The catalog {kept.commit[:12]} stays in force.")
+            return
         version = loading.load_platform(actor=System(name="load_platform", door="command"), text=text, commit=commit)
         if version.problems:
             raise CommandError("\n".join(str(Problem(**problem)) for problem in version.problems))
