@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -22,7 +23,7 @@ ASK_AGAIN_AFTER = timedelta(seconds=15)
 
 @dataclass(frozen=True, kw_only=True)
 class FromTo:
-    """One component of the table "From and to"."""
+    """One component of the table "From and to"; `change` is "" until it is rendered."""
 
     component: str
     now: str
@@ -57,20 +58,20 @@ def by_id(identifier: str, version: str, environment: str, restores: Promotion |
 
 
 def from_to(preflight: Preflight, versions: Mapping[tuple[int, str], str]) -> list[FromTo]:
-    """What each component runs now and would run, changed ones first; one query."""
+    """What each component runs now and would run, in the order of the catalog, so that no row moves when the rendering
+    is there; until then all of the current catalog, with no change said. One query."""
     components = Component.objects.filter(is_retired=False)
-    changed = changed_resources(preflight)
-    counts = {name: sum(change["component"] == name for change in changed) for name in preflight.parts}
-    rows = [
+    is_ready = preflight.state == PreflightState.READY
+    changed = Counter(change["component"] for change in changed_resources(preflight))
+    return [
         FromTo(
             component=one.name, now=versions.get((preflight.environment_id, one.name), ""), after=preflight.release.version,
             images=tuple(preflight.release.images[key] for key in one.images if key in preflight.release.images),
-            resources=counts[one.name], change="changed" if counts[one.name] else "unchanged",
+            resources=changed[one.name], change=("changed" if changed[one.name] else "unchanged") if is_ready else "",
         )
         for one in components
-        if one.name in preflight.parts
+        if not is_ready or one.name in preflight.parts
     ]  # fmt: skip
-    return sorted(rows, key=lambda row: row.change == "unchanged")
 
 
 def changed_resources(preflight: Preflight) -> list[dict[str, str]]:

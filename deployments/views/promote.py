@@ -125,7 +125,7 @@ def decision(
         "environment": environment, "release": preflight.release, "preflight": preflight, "form": form,
         "is_ready": is_ready, "is_rendering": preflight.state == PreflightState.RENDERING, "expected": form.expected,
         "gates": sorted(answers, key=lambda answer: URGENCY.index(answer.verdict)), "gates_meta": _summary(answers),
-        "rows": reading.from_to(preflight, versions) if is_ready else [], "versions": versions, "holder": holder,
+        "rows": reading.from_to(preflight, versions), "versions": versions, "holder": holder,
         "changed": reading.changed_resources(preflight), "unchanged": len(preflight.changes) - len(reading.changed_resources(preflight)),
         "missing": [one for one in preflight.variables if one["state"] == "missing"],
         "standing": [one for one in preflight.variables if one["state"] != "missing"],
