@@ -20,9 +20,6 @@ MAXIMUM_LENGTH = 2_000
 
 _FILE = re.compile(r"(?P<component>[^/]+)/(?P<namespace>[^/]+)/(?P<kind>[A-Z][A-Za-z0-9]*)-(?P<name>[^/]+)\.yaml\Z")
 _GENERATED_NAME = re.compile(r"(?P<stem>.+)-[bcdfghkmt2456789]{10}\Z")
-_UNSEEN = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]"
-)
 _REWRITTEN = "(The values are equal; only the way in which they are written differs.)"
 
 
@@ -119,7 +116,12 @@ def shown_line(line: str) -> str:
     """A line as it may be judged: what would show as nothing, or turn what follows around, is named; its end is counted."""
     cut = len(line) - MAXIMUM_LENGTH
     text = f"{line[:MAXIMUM_LENGTH]} (… {cut:,} more characters)" if cut > 0 else line
-    return _UNSEEN.sub(lambda match: f"⟨U+{ord(match[0]):04X}⟩", text)
+    return text if text.isprintable() else "".join(map(_named, text))
+
+
+def _named(character: str) -> str:
+    """A character that shows as itself, or its number: no odd space, mark or control looks like something else."""
+    return character if character.isprintable() or character == "\t" else f"⟨U+{ord(character):04X}⟩"
 
 
 def _body(old: list[str], new: list[str]) -> Iterator[str]:

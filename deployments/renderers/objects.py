@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from math import isfinite
 from typing import Any
 
 import yaml
@@ -52,6 +53,19 @@ for _tag, _pattern, _first in (
     ("float", r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?\Z", list("-0123456789")),
 ):
     _ToolLoader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(_pattern), _first)
+
+
+def _number(loader: yaml.CSafeLoader, node: yaml.ScalarNode) -> int | float:
+    """A number that every reader holds alike; others would come back as text or as infinity."""
+    text = node.value
+    value = int(text) if text.lstrip("-").isdigit() and len(text) <= 20 else float(text) if len(text) <= 100 else 1e999
+    if not isfinite(value) or (isinstance(value, int) and not -(2**63) <= value < 2**63):
+        raise ObjectRefused(f"The number {text[:20]}… is too large.", "Put quotes around it.")
+    return value
+
+
+for _tag in ("int", "float"):
+    _ToolLoader.add_constructor(f"tag:yaml.org,2002:{_tag}", _number)
 
 
 def objects_of(output: bytes) -> list[Object]:

@@ -20,7 +20,7 @@ from script.development.paths import ROOT
 from tests.bench import history, place
 from tests.bench.figures import Figure, table
 
-MEASURES = ("rollouts",)
+MEASURES = ("rollouts", "rendering")
 """Each is a module of this package with `run(directory, database_url, options) -> list[Figure]`, best first line its docstring's."""
 
 

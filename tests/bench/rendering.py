@@ -1,0 +1,122 @@
+"""Rendering the reference platform and charts beside the tools alone: cold, unchanged, and unchanged in another commit.
+
+Both sides run two children at a time and take turns, so that a busy machine slows both.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import statistics
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import yaml
+
+from controlpanel.catalog.document import CatalogDocument, parse
+from controlpanel.catalog.models import Environment
+from deployments.models import Release, RenderedComponent
+from deployments.renderers.tools import find
+from deployments.rendering import render_release
+from script.development.paths import ROOT
+from tests.bench import place
+from tests.bench.figures import Figure
+from tests.deployments.renderers.chart_tree import CHART, TREE
+
+PLACE = "production"
+CHARTS = 6
+ROUNDS = 9
+DIGEST = f"sha256:{'a' * 64}"
+_IDENTITY = ("-c", "user.name=bench", "-c", "user.email=bench@example.com")
+
+
+def run(directory: Path, database_url: str, options: argparse.Namespace) -> list[Figure]:
+    """Make a repository of overlays and charts, and render both as the panel does and by the tools."""
+    repository = directory / place.WORLD / "platform"
+    document = _write(repository)
+    Environment.objects.create(name=PLACE, title="Production", position=0, branch=f"env/{PLACE}", project="hub")
+    kinds = {
+        "kustomize": [one.name for one in document.components if one.renderer == "kustomize"],
+        "helm": [one.name for one in document.components if one.renderer == "helm"],
+    }
+    return [figure for kind, names in kinds.items() for figure in _measure(kind, names, document, repository)]
+
+
+def _measure(kind: str, names: list[str], document: CatalogDocument, repository: Path) -> Iterator[Figure]:
+    release, again = _release(document, repository), _release(document, repository)
+    programs = [_program(kind, document, name, repository) for name in names]
+    place_row = Environment.objects.get()
+    alone, cold, unchanged, elsewhere = kept = tuple[list[float], ...](([], [], [], []))
+    for number in range(ROUNDS + 1):
+        RenderedComponent.objects.all().delete()
+        times = (
+            _seconds(lambda: _tools(programs)),
+            _seconds(lambda: render_release(release, place_row, names)),
+            _seconds(lambda: render_release(release, place_row, names)),
+            _seconds(lambda: render_release(again, place_row, names)),
+        )
+        if number:  # the first round fills caches of both
+            for seconds, one in zip(times, kept, strict=True):
+                one.append(seconds)
+    tools = statistics.median(alone)
+    yield Figure(f"{kind} alone, {len(names)} components", tools * 1000, "ms")
+    yield Figure(f"{kind}: cold", statistics.median(cold) / tools, "×", most=1.2)
+    yield Figure(f"{kind}: unchanged", statistics.median(unchanged) / tools, "×", most=0.05)
+    yield Figure(f"{kind}: unchanged, another commit", statistics.median(elsewhere) / tools, "×")
+
+
+def _seconds(act: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    act()
+    return time.perf_counter() - began
+
+
+def _tools(programs: list[list[str]]) -> None:
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda program: subprocess.run(program, stdout=subprocess.PIPE, check=True), programs))
+
+
+def _program(kind: str, document: CatalogDocument, name: str, repository: Path) -> list[str]:
+    path = repository / document.component(name).path
+    if kind == "kustomize":
+        return [str(find("kubectl")), "kustomize", str(path / "overlays" / PLACE)]
+    return [str(find("helm")), "template", name, str(path), f"--values={path}/values/{PLACE}.yaml"]
+
+
+def _write(repository: Path) -> CatalogDocument:
+    """The reference platform with some charts beside it, committed."""
+    repository.mkdir(parents=True)
+    for folder in ("kubernetes", "monitoring"):
+        shutil.copytree(ROOT / folder, repository / folder)
+    catalog = yaml.safe_load((ROOT / "platform.yaml").read_text("utf-8"))
+    for spec in catalog["environments"].values():
+        spec["destination"].setdefault("kubernetesVersion", "1.33.0")
+    for number in range(CHARTS):
+        path = f"kubernetes/chart{number}"
+        catalog["components"][f"chart{number}"] = {"path": path, "renderer": "helm", "images": ["cache"]}
+        for file, text in TREE.items():
+            if file.startswith(CHART.path):
+                target = repository / path / file.removeprefix(f"{CHART.path}/").replace("staging", PLACE)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_text(text, "utf-8")
+    text = yaml.safe_dump(catalog, sort_keys=False)
+    (repository / "platform.yaml").write_text(text, "utf-8")
+    subprocess.run(["git", "init", "-q", "-b", "main", str(repository)], check=True)
+    return parse(text, filename="platform.yaml")
+
+
+def _release(document: CatalogDocument, repository: Path) -> Release:
+    """A release of a new commit that changes nothing that is rendered."""
+    (repository / "README.md").write_text(os.urandom(8).hex(), "utf-8")
+    git = ["git", "-C", str(repository), *_IDENTITY]
+    subprocess.run([*git, "add", "-A"], check=True)
+    subprocess.run([*git, "commit", "-q", "-m", "bench"], check=True)
+    commit = subprocess.run([*git, "rev-parse", "HEAD"], check=True, capture_output=True, text=True).stdout.strip()
+    images = {key: f"registry.example.com/hub/{key}@{DIGEST}" for key in document.image_keys}
+    return Release.objects.create(
+        version=f"1.0.{Release.objects.count()}", commit=commit, images=images, created_by="ci"
+    )
