@@ -17,7 +17,7 @@ from deployments.renderers.objects import ObjectRefused, objects_of
 
 TEXTS = values.text(values.characters(exclude_categories=["Cs"]), max_size=40)
 TREES = values.recursive(
-    values.none() | values.booleans() | values.integers() | TEXTS,
+    values.none() | values.booleans() | values.integers(-(2**63), 2**63 - 1) | TEXTS,
     lambda inner: values.lists(inner, max_size=4) | values.dictionaries(TEXTS, inner, max_size=4),
     max_leaves=12,
 )
