@@ -106,6 +106,15 @@ class Cluster:
         for text in self.store.all("object"):
             self.scheduler.wake("object", text)
 
+    def rescale(self, factor: float) -> None:
+        """What objects still wait for takes so many times as long."""
+        now = self.clock.epoch()
+        for item in self.all():
+            due = item.get(PRIVATE, {}).get("due")
+            if due is not None:
+                item[PRIVATE]["due"] = now + max(0.0, due - now) * factor
+                self.store.put("object", key_of(item).text, item)
+
     def get(self, key: Key) -> Document | None:
         """The live object, private part included. Change it only together with `put`."""
         return self.store.get("object", key.text)

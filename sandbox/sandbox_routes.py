@@ -26,11 +26,12 @@ async def read_settings(request: Request) -> Response:
 
 
 async def write_settings(request: Request) -> Response:
-    """Change the speed. Deadlines follow it at once; a Pod keeps the delay that it is in."""
+    """Change the speed. Everything follows it at once: what a Pod still waits for, too."""
     speed = (await read_body(request)).get("speed")
     if not isinstance(speed, (int, float)) or isinstance(speed, bool) or not 0 < speed <= 10_000:
         return JSONResponse({"error": "speed must be a number above 0 and at most 10000"}, 400)
     world = world_of(request)
+    world.cluster.rescale(world.clock.speed / float(speed))
     world.clock.speed = float(speed)
     world.cluster.resume()  # deadlines are counted anew
     return await read_settings(request)
