@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 import structlog
 from django.conf import settings
@@ -13,11 +14,12 @@ from django.db import connection
 
 from controlpanel.catalog import connections
 from controlpanel.catalog.models import Environment
-from controlpanel.clients.argocd import ArgoCD
+from controlpanel.clients.argocd import ArgoCD, StreamEvent
 from controlpanel.clients.argocd_models import Application as Read
 from controlpanel.clients.errors import ClientError, StreamSilent
 from controlpanel.core.lease import StatementTime
 from deployments.watching import late, observations, silence
+from deployments.watching.batches import Batches
 from deployments.watching.leader import Leadership, LeadershipLost
 from deployments.watching.observations import Directory
 
@@ -151,23 +153,38 @@ class Reader:
             self.open.discard(project)
 
     def _follow(self, directory: Directory, argocd: ArgoCD, project: str) -> None:
-        for event in argocd.stream_applications(project, heartbeats=True):
-            if self.stopping.is_set() or not self.leads.is_set() or project not in self.projects:
-                return
-            if project not in self.open:
-                self.open.add(project)
-                self._heard(stream_is_open=self.stream_is_open)
-            if event.application is None:
-                self._heard()
-            elif event.type == "DELETED":
-                with self.leadership.fence():
-                    observations.missing(directory, set(directory.places) - {event.application.name})
-            else:
-                self._keep(directory, argocd, [event.application])
+        with Batches(lambda reads: self._keep(directory, argocd, reads), f"write {project}") as batches:
+            for event in argocd.stream_applications(project, heartbeats=True):
+                batches.check()
+                if self.stopping.is_set() or not self.leads.is_set() or project not in self.projects:
+                    return
+                if project not in self.open:
+                    self.open.add(project)
+                    self._heard(stream_is_open=self.stream_is_open)
+                self._hear(directory, event, batches)
+
+    def _hear(self, directory: Directory, event: StreamEvent, batches: Batches) -> None:
+        if event.application is None:
+            self._heard()
+        elif event.type == "DELETED":
+            batches.flush()
+            with self._writing():
+                observations.missing(directory, set(directory.places) - {event.application.name})
+        else:
+            batches.put(event.application)
 
     def _heard(self, **facts: object) -> None:
-        with self.leadership.fence():
+        with self._writing():
             observations.heard(self.server_from, **facts)
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[None]:
+        """A fenced transaction of a thread that may be quiet for long afterwards and keeps no connection meanwhile."""
+        try:
+            with self.leadership.fence():
+                yield
+        finally:
+            connection.close()
 
     def _argocd(self) -> ArgoCD:
         environment = Environment.objects.filter(server_from=self.server_from, is_retired=False).first()
