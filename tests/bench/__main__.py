@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -27,6 +28,7 @@ MEASURES = ("rollouts", "rendering")
 def main(arguments: Sequence[str]) -> int:
     """Run the measures that were named; 1 where a promise is broken."""
     options = _parsed(arguments)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is ended, too
     names = options.measures or MEASURES
     if len(names) == 1:
         return 0 if _measure(names[0], options) else 1
@@ -53,7 +55,8 @@ def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
     )
     parser.add_argument("measures", nargs="*", choices=[[], *MEASURES], metavar="measure", help=", ".join(MEASURES))
     parser.add_argument("--record", action="store_true", help="add what was found to docs/benchmarks.md")
-    parser.add_argument("--environments", type=int, default=100, help="of ten Applications each (100)")
+    parser.add_argument("--environments", type=int, default=25, help="so many promotions at once (25)")
+    parser.add_argument("--components", type=int, default=40, help="Applications of each environment (40)")
     parser.add_argument("--seconds", type=float, default=60.0, help="for how long all are followed (60)")
     return parser.parse_args(arguments)
 

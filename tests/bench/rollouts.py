@@ -25,10 +25,11 @@ from tests.bench.processes import cpu_seconds, resident_megabytes
 from tests.chaos import fleet
 from tests.world import World, until
 
-COMPONENTS = tuple(f"part{number}" for number in range(10))
 SPEED = 5.0
-SYNCS_EACH_SECOND = 5.0
-"""At least; Pods wait so long that the first is not ready before the last is synced."""
+HOLD_SECONDS = 3600.0
+"""Pods wait so long, unless time is made to run faster."""
+END_SECONDS = 60.0
+"""Within so long all become ready once they may, in the order and with the gaps (made shorter) in which they were synced."""
 LOOK_SECONDS = 0.1
 PATIENCE_SECONDS = 900.0
 PROMISED_REQUESTS = 15
@@ -85,35 +86,41 @@ class Run:
 
 def run(directory: Path, database_url: str, options: argparse.Namespace) -> list[Figure]:
     """Start everything, let all roll out, follow them, wait for the end."""
-    count = options.environments * len(COMPONENTS)
-    hold = count / SYNCS_EACH_SECOND + options.seconds
-    platform = fleet.Fleet(options.environments, COMPONENTS, delay=int(hold * SPEED), replicas=1, is_plain=True)
+    components = tuple(f"part{number}" for number in range(options.components))
+    platform = fleet.Fleet(options.environments, components, delay=int(HOLD_SECONDS * SPEED), replicas=1, is_plain=True)
     variables = place.TIMES | {"CELERY_BROKER_URL": os.environ["CELERY_BROKER_URL"]}
     world = Unhurried(directory / place.WORLD, database_url, SPEED, platform=platform.write, variables=variables)
     world.directory.mkdir()
     try:
         world.start()
-        return _measure(world, options, count)
+        return _measure(world, options, components)
     finally:
         world.stop()
 
 
-def _measure(world: World, options: argparse.Namespace, count: int) -> list[Figure]:
+def _measure(world: World, options: argparse.Namespace, components: tuple[str, ...]) -> list[Figure]:
     environments = fleet.names(options.environments)
-    fleet.releases(fleet.head(world.directory / "platform"), COMPONENTS)
+    fleet.releases(fleet.head(world.directory / "platform"), components)
     lag = Lag(world.server, world.environment["ARGOCD_TOKEN"], "chaos")
     lag.start()
+    until(lambda: _all_are_compared(world), "the sandbox has compared all once", PATIENCE_SECONDS)
     run = Run(world, _started(world))
     asked_before = _requests(world)
     began = time.monotonic()
     for name in environments:
         promotion_request(actor=fleet.CI, environment=name, release=fleet.VERSIONS[0])
     _say(began, f"{len(environments)} promotions asked for")
-    until(lambda: _all_are_synced(run, count), f"all are synced\n{world.logs()}", PATIENCE_SECONDS)
+    until(
+        lambda: _all_are_synced(run, options.environments * options.components),
+        f"all are synced\n{world.logs()}",
+        PATIENCE_SECONDS,
+    )
     _say(began, f"{run.at_once} Applications roll out at the same time")
     since = time.time()
     before, after = run.follow(options.seconds)
     _say(began, f"followed for {options.seconds:.0f} s")
+    speed = SPEED * HOLD_SECONDS / END_SECONDS
+    httpx.put(f"{world.server}/sandbox/settings", json={"speed": speed}, timeout=30).raise_for_status()
     until(run.look, f"all is over\n{world.logs()}", PATIENCE_SECONDS)
     over = run.sample()
     lag.stop()
@@ -167,6 +174,14 @@ def _all_are_synced(run: Run, count: int) -> bool:
     run.look()
     moved = PromotionComponent.objects.filter(state__in=(Rollout.ROLLING_OUT, Rollout.DONE))
     return moved.count() == count
+
+
+def _all_are_compared(world: World) -> bool:
+    token = world.environment["ARGOCD_TOKEN"]
+    answer = httpx.get(
+        f"{world.server}/api/v1/applications", headers={"Authorization": f"Bearer {token}"}, timeout=60
+    ).json()
+    return all("reconciledAt" in item["status"] for item in answer["items"])
 
 
 def _requests(world: World) -> dict[str, int]:

@@ -83,7 +83,10 @@ class Fleet:
         template = {"metadata": {"labels": labels}, "spec": {"containers": [container]}}
         return {
             "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name, "labels": labels},
-            "spec": {"replicas": self.replicas, "selector": {"matchLabels": labels}, "template": template},
+            "spec": {
+                "replicas": self.replicas, "selector": {"matchLabels": labels}, "template": template,
+                "progressDeadlineSeconds": 600 + 2 * self.delay,
+            },
         }  # fmt: skip
 
 
