@@ -28,7 +28,6 @@ MEASURES = ("rollouts", "rendering")
 def main(arguments: Sequence[str]) -> int:
     """Run the measures that were named; 1 where a promise is broken."""
     options = _parsed(arguments)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is ended, too
     names = options.measures or MEASURES
     if len(names) == 1:
         return 0 if _measure(names[0], options) else 1
@@ -38,6 +37,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _measure(name: str, options: argparse.Namespace) -> bool:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is ended, too
     with place.opened() as (directory, database_url):
         measure = importlib.import_module(f"tests.bench.{name}")
         print(f"\n{name}: {(measure.__doc__ or '').splitlines()[0]}", flush=True)
