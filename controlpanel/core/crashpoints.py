@@ -20,6 +20,8 @@ POINTS = (
     "observe.before_read",
     "observe.after_read",
     "finish.before_move",
+    "cancel.before_claim",
+    "cancel.after_claim",
     "cancel.before_terminate",
     "cancel.after_terminate",
 )

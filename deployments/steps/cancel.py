@@ -43,7 +43,9 @@ def _call_off(context: Context) -> bool:
             "The deploy repository has no branch to call the commit off with.", "Run `manage.py bootstrap`."
         )
     repository.fetch()
+    crashpoint("cancel.before_claim")
     result = repository.reserve(context.claim, stone)
+    crashpoint("cancel.after_claim")
     if not isinstance(result, Claimed) or not is_of(promotion, repository, result.commit):
         return False
     with context.held():
