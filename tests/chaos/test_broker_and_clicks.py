@@ -93,6 +93,7 @@ def is_in(promotion: Promotion, *states: State) -> Callable[[], bool]:
     return reached
 
 
+@pytest.mark.timeout(300)
 def test_a_broker_that_is_killed_flushed_and_started_again_costs_seconds(panel: Panel) -> None:
     first = asked("e00")
     until(is_in(first, State.COMMITTING, State.SYNCING, State.ROLLING_OUT), "it is under way")
@@ -120,6 +121,7 @@ def elapsed(act: Callable[..., httpx.Response], *arguments: Any) -> float:
     return time.monotonic() - began
 
 
+@pytest.mark.timeout(300)
 def test_of_200_clicks_at_once_one_promotion_is_active(panel: Panel) -> None:
     until(lambda: not Promotion.objects.exclude(state__in=TERMINAL).exists(), "the lane is free")
     httpx.put(f"{panel.world.server}/sandbox/settings", json={"speed": 0.1}, timeout=10).raise_for_status()

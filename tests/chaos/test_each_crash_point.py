@@ -106,6 +106,7 @@ SLOW, QUICK = 0.015, 40.0
 """Speeds of the sandbox: so that an operation runs for a quarter of a minute, and as in the other tests."""
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("point", ["cancel.before_terminate", "cancel.after_terminate"])
 def test_an_abort_whose_worker_is_killed_terminates_only_what_is_ours(world: World, point: str, tmp_path: Path) -> None:
     has_something_live(world)
