@@ -64,6 +64,9 @@ def test_a_variable_that_is_set_is_kept(tmp_path: Path, monkeypatch: pytest.Monk
 
 def test_what_a_process_was_started_with_can_be_read_and_nothing_of_one_that_is_gone() -> None:
     variables = {"ARGOCD_TOKEN": "a.b=c", "EMPTY": ""}
-    with subprocess.Popen(["/bin/cat"], env=variables, stdin=subprocess.PIPE) as child:
+    command = ["/bin/sh", "-c", "echo started; cat"]
+    with subprocess.Popen(command, env=variables, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        assert child.stdout is not None
+        assert child.stdout.readline() == b"started\n"
         assert environment.of_process(child.pid) == variables
     assert environment.of_process(child.pid) == {}
