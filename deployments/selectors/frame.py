@@ -84,7 +84,7 @@ def may_listen(user: User, topic: str) -> bool:
     if family in ("promotion", "preflight"):
         environment = _environment_of(family, name)
         return environment is not None and actor.may(Right.VIEW, environment)
-    rights = {"releases": Right.VIEW, "audit": Right.AUDIT_VIEW}
+    rights = {"releases": Right.VIEW, "compare": Right.VIEW, "audit": Right.AUDIT_VIEW}
     return family in rights and actor.may(rights[family])
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from deployments.models import Inquiry
 
 APPLICATION = ("tree", "differences", "resource", "events", "log")
-"""Kinds whose subject is an Application; `checkup` has none."""
+"""Kinds whose subject is an Application; that of `compare` is a digest of what is compared, `checkup` has none."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,9 @@ class Question:
     @property
     def topic(self) -> str:
         """What is told when the answer comes."""
-        return f"application.{self.subject}" if self.kind in APPLICATION else self.kind
+        if self.kind in APPLICATION:
+            return f"application.{self.subject}"
+        return f"{self.kind}.{self.subject}" if self.subject else self.kind
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,6 +21,7 @@ from controlpanel.core.lease import Lease, StatementTime
 from deployments.models import Inquiry
 from deployments.selectors.inquiries import Answer, Question, answer_of, rows_of
 from deployments.services import looking
+from deployments.services.comparing import compare
 from deployments.services.inspection import inspect_panel
 
 log = structlog.get_logger(__name__)
@@ -40,6 +41,7 @@ LOOKS: dict[str, Look] = {
     "events": looking.events,
     "log": looking.log_lines,
     "checkup": inspect_panel,
+    "compare": compare,
 }
 
 
