@@ -123,7 +123,7 @@ class Run:
             "rollback": lambda: self._roll_back(disturbance.target),
             "flush broker": self.broker.flush,
             "stop broker": lambda: self._stop_broker(disturbance.seconds),
-            "crash database": lambda: database.crash(self.world.database_url),
+            "crash database": self._crash_database,
         }
         acts[disturbance.kind]()
 
@@ -146,6 +146,10 @@ class Run:
         if self.broker.running is not None:
             self.broker.kill()
             self.later.append((time.monotonic() + seconds, self.broker.start))
+
+    def _crash_database(self) -> None:
+        if "PYTEST_XDIST_WORKER" not in os.environ:  # else the tests beside this one use the same server
+            database.crash(self.world.database_url)
 
     def _faults(self, rules: list[dict[str, object]]) -> None:
         body = {"seed": self.seed, "rules": rules}
