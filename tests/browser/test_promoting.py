@@ -6,11 +6,13 @@ The web process, `watch` and the sandbox run as they do for people; the pages ar
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+import httpx
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
@@ -71,6 +73,11 @@ def signed_in(page: Page, panel: Panel, name: str = "elif") -> Page:
 def promote(page: Page, panel: Panel, version: str, environment: str) -> str:
     """Look, decide, confirm; returns the digest that the page showed."""
     page.goto(f"{panel.url}/environments/{environment}/promote?release={version}")
+    return confirm(page, environment)
+
+
+def confirm(page: Page, environment: str) -> str:
+    """Confirm on the promote page as soon as the diff is there; returns the digest that it showed."""
     button = page.get_by_role("button", name=f"Promote to {environment}")
     digest = page.locator("[name=render_digest]")
     until(lambda: digest.input_value() != "" or page.wait_for_timeout(200), "the diff is rendered")
@@ -106,6 +113,56 @@ def test_a_release_goes_to_production_live_and_git_holds_what_the_page_showed(pa
         log = panel.world.git("log", "--format=%(trailers:key=Render-Digest,valueonly)", f"env/{environment}")
         assert log.split() == [shown]
     assert page.title().startswith("✓")
+    assert panel.complaints == []
+
+
+def change_by_hand(world: World, name: str, patch: dict[str, object]) -> None:
+    """As somebody with kubectl would, past Git."""
+    with httpx.Client(base_url=world.server, headers={"Content-Type": "application/json"}) as client:
+        answer = client.post("/api/v1/session", json={"username": "admin", "password": "sandbox-password"})
+        place = {
+            "project": "hub",
+            "group": "apps",
+            "version": "v1",
+            "kind": "Deployment",
+            "namespace": "hub-production",
+        }
+        client.post(
+            f"/api/v1/applications/{name}-production/resource", params={**place, "resourceName": name},
+            headers={"Authorization": f"Bearer {answer.json()['token']}"}, content=json.dumps(json.dumps(patch)),
+        ).raise_for_status()  # fmt: skip
+
+
+def test_what_was_changed_by_hand_is_shown_and_restored_by_promoting_the_same_release(page: Page, panel: Panel) -> None:
+    signed_in(page, panel)
+    change_by_hand(panel.world, "frontend", {"spec": {"replicas": 7}})
+    page.goto(f"{panel.url}/applications/frontend-production")
+    expect(page.locator("#drift")).to_contain_text("Live state drifted from Git", timeout=ROLLOUT_MS)
+    expect(page.locator("#differences .is-removed")).to_contain_text("replicas: 7", timeout=ROLLOUT_MS)
+    page.get_by_role("link", name="Restore desired state").click()
+    expect(page.locator("#drift")).to_contain_text("frontend-production: Deployment/frontend", timeout=ROLLOUT_MS)
+    assert len(confirm(page, "production")) == 64
+    expect(page.locator("h1")).to_contain_text("Succeeded", timeout=ROLLOUT_MS)
+    page.goto(f"{panel.url}/applications/frontend-production")
+    expect(page.locator("h1")).to_contain_text("Synced", timeout=ROLLOUT_MS)
+    expect(page.locator("#differences")).to_contain_text("Nothing differs.", timeout=ROLLOUT_MS)
+    assert panel.complaints == []
+
+
+def test_a_log_is_read_live_and_a_workload_restarted(page: Page, panel: Panel) -> None:
+    signed_in(page, panel)
+    page.goto(f"{panel.url}/applications/frontend-production")
+    page.locator(".tree a").filter(has_text=re.compile(r"^frontend-\w+-\w+$")).first.click()
+    page.get_by_role("link", name="Log", exact=True).click()
+    expect(page.locator("#log")).to_contain_text("frontend: listening", timeout=ROLLOUT_MS)
+    read = page.locator("#selected time").last
+    before = read.get_attribute("datetime")
+    until(lambda: read.get_attribute("datetime") != before or page.wait_for_timeout(200), "the log is read again")
+    page.get_by_role("link", name="Restart…").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Reason").fill("A browser test.")
+    dialog.get_by_role("button", name="Restart").click()
+    expect(page.locator("#instructions")).to_contain_text("Deployment frontend restarts", timeout=ROLLOUT_MS)
     assert panel.complaints == []
 
 
@@ -176,7 +233,9 @@ def test_no_page_keeps_anyone_out(browser: Browser, panel: Panel, width: int, th
     context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=theme)  # type: ignore[arg-type]
     page = signed_in(context.new_page(), panel)
     pages = ("/", "/promotions", "/releases", "/releases/new", "/releases/2026.11.0", "/environments/staging", "/audit",
-             "/environments/staging/promote?release=2026.11.3", "/promotions/1001")  # fmt: skip
+             "/environments/staging/promote?release=2026.11.3", "/promotions/1001", "/applications",
+             "/applications/backend-staging", "/applications/backend-staging?resource=Deployment/backend", "/settings/account",
+             "/settings/tokens", "/settings/catalog")  # fmt: skip
     for path in pages:
         page.goto(f"{panel.url}{path}")
         serious = [one for one in Axe().run(page).response["violations"] if one["impact"] in ("serious", "critical")]

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from controlpanel.clients.argocd_models import Resource
 from controlpanel.core import audit
 from controlpanel.core.models import OutboxMessage
 from deployments import delivery
@@ -44,6 +45,25 @@ def test_an_application_with_endless_or_odd_words_is_kept_as_far_as_it_fits(stag
     row = Application.objects.get(name=NAME)
     assert (len(row.operation_marker), row.health_message) == (64, "ab")
     assert Application.objects.get(name="ai-staging").health == "Degraded"
+
+
+@pytest.mark.django_db
+def test_what_differs_from_git_is_kept_by_name_with_when_it_was_first_seen(staging: object) -> None:
+    def seen(*names: str) -> Application:
+        resources = tuple(Resource("", "ConfigMap", "hub", name, status="OutOfSync") for name in names)
+        resources += (Resource("apps", "Deployment", "hub", "backend", status="Synced"),)
+        read = synced(NAME, "", sync_status="OutOfSync" if names else "Synced", resources=resources)
+        observe(Directory("ARGOCD_SERVER"), [read])
+        return Application.objects.get(name=NAME)
+
+    assert (seen().differing, seen().differs_since) == ([], None)
+    first = seen("a")
+    assert first.differing == [{"group": "", "kind": "ConfigMap", "namespace": "hub", "name": "a", "is_extra": False}]
+    more = seen("a", "b")
+    assert [one["name"] for one in more.differing] == ["a", "b"]
+    assert first.differs_since is not None
+    assert more.differs_since == first.differs_since
+    assert seen().differs_since is None
 
 
 @pytest.mark.django_db

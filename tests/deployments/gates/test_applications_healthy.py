@@ -32,6 +32,18 @@ def test_an_unhealthy_one_that_the_release_changes_passes_with_a_note_so_that_a_
     assert (answer.verdict, answer.reason) == (Verdict.PASS, "backend-production is Degraded; this release changes it.")
 
 
+def test_an_unhealthy_one_that_differs_from_git_passes_since_it_is_synced_though_git_stays_as_it_is() -> None:
+    gone = application("backend", "Missing")
+    gone.sync = "OutOfSync"
+    answer = ask("applications-healthy", applications=(gone, application("ai")), changed=frozenset())
+    assert (answer.verdict, answer.reason) == (
+        Verdict.PASS,
+        "backend-production is Missing; this release may mend it.",
+    )
+    still = (gone, application("ai", "Degraded"))
+    assert ask("applications-healthy", applications=still, changed=frozenset()).verdict == Verdict.BLOCK
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
