@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import os
 import time
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -126,7 +127,9 @@ def _measure(world: World, options: argparse.Namespace, components: tuple[str, .
     lag.stop()
     ends = dict(Promotion.objects.values_list("state").annotate(Count("pk")))
     _say(began, f"over: {ends}")
-    requests = sorted(_of_applications(_requests(world), asked_before))
+    counts = _of_applications(_requests(world), asked_before)
+    requests = sorted(counter.total() for counter in counts.values())
+    _say(began, f"most was asked of {_most_asked(counts)}")
     assert ends == {State.SUCCEEDED: len(environments)}, f"{ends}\n{world.logs()}"
     return [
         Figure("rolling out at the same time", run.at_once),
@@ -189,15 +192,21 @@ def _requests(world: World) -> dict[str, int]:
     return counts
 
 
-def _of_applications(now: dict[str, int], before: dict[str, int]) -> list[int]:
-    """Requests that name an Application, for each of them."""
-    counts: dict[str, int] = {}
+def _most_asked(counts: dict[str, Counter[str]]) -> str:
+    name, counter = max(counts.items(), key=lambda item: item[1].total())
+    return f"{name}: " + ", ".join(f"{number} x {what}" for what, number in counter.most_common())
+
+
+def _of_applications(now: dict[str, int], before: dict[str, int]) -> dict[str, Counter[str]]:
+    """Requests that name an Application, for each of them by what was asked."""
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
     for key, number in now.items():
-        path = key.partition(" ")[2].partition("?")[0]
+        method, _, path = key.partition(" ")
         if path.startswith("/api/v1/applications/"):
-            name = path.split("/")[4]
-            counts[name] = counts.get(name, 0) + number - before.get(key, 0)
-    return list(counts.values())
+            name, _, rest = path.removeprefix("/api/v1/applications/").partition("/")
+            name, _, refresh = name.partition("?")
+            counts[name][" ".join(filter(None, (method, rest, refresh)))] += number - before.get(key, 0)
+    return counts
 
 
 def _say(began: float, what: str) -> None:
