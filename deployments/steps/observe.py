@@ -6,6 +6,8 @@ a rollout, the second after a comparison that Argo CD was asked for.
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from controlpanel.clients.argocd import ArgoCD, Refresh
 from controlpanel.clients.argocd_models import Application as Read
 from controlpanel.clients.argocd_rollout import Verdict
@@ -18,6 +20,8 @@ from deployments.steps.causes import failed_operation, foreign_operation, timed_
 from deployments.steps.equivalence import equivalent
 from deployments.steps.sync import learn
 
+COPIES_LAG = 6
+"""The part of the time between two lists for which a stream or a list may still show what was before a sync: 5 s."""
 LOOK_SECONDS = 30.0
 """How often a step looks by itself; `watch` wakes it when an observation changes."""
 
@@ -67,8 +71,9 @@ def _may_be_decided(context: Context, seen: Application | None, rollout: Promoti
     if seen.operation_running or not seen.operation:
         return False
     if seen.operation_marker != context.marker:
-        # an observation from before our sync; a later foreign one will show itself as an operation that is not ours
-        return bool(rollout.started_at and seen.observed_at > rollout.started_at)
+        # Argo CD's own copies lag behind our sync for a moment; later than that, somebody else's operation took its place
+        lag = timedelta(seconds=context.timings.relist_seconds / COPIES_LAG)
+        return bool(rollout.started_at and seen.observed_at > rollout.started_at + lag)
     looks_done = seen.sync == "Synced" and seen.health == "Healthy"
     return looks_done or seen.operation in ("Failed", "Error") or seen.health == "Degraded"
 

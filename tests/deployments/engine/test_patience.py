@@ -168,3 +168,19 @@ def test_trees_that_become_due_soon_are_read_in_one_go(argocd: FakeArgoCD, git: 
         )  # fmt: skip
     step(observe.run, syncing)
     assert [name for kind, name in argocd.requests if kind == "tree"] == ["c0-staging", "c1-staging"]
+
+
+@pytest.mark.parametrize(("seconds", "asked"), [(1, False), (10, True)])
+def test_a_copy_that_does_not_show_our_sync_yet_is_no_reason_to_ask_before_it_must(
+    argocd: FakeArgoCD, git: FakeGit, syncing: Promotion, seconds: int, asked: bool
+) -> None:
+    Promotion.objects.filter(pk=syncing.pk).update(state=State.ROLLING_OUT)
+    now = timezone.now()
+    later = {"started_at": now - timedelta(seconds=seconds), "next_tree_at": now + timedelta(minutes=1)}
+    syncing.rollouts.filter(wave=3).update(state=Rollout.ROLLING_OUT, **later)
+    Application.objects.filter(name=NAME).update(
+        operation="Succeeded", operation_running=False, operation_marker="another", observed_at=now
+    )
+    argocd.applications[NAME] = synced(NAME, str(syncing.pk))
+    step(observe.run, syncing)
+    assert (("get", NAME) in argocd.requests) is asked
