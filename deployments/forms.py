@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from django import forms
+from django.contrib.auth import authenticate
 from django.contrib.auth.forms import PasswordChangeForm
+from django.http import HttpRequest
 
 from controlpanel.core.permissions import Scope
 
@@ -103,15 +105,16 @@ class PromotionFilter(forms.Form):
 
 
 class PasswordForm(PasswordChangeForm):
-    """Django's form with our words; the rules of good passwords stand in the settings."""
+    """Django's form with our words; wrong tries count as at the login page, so that nobody guesses here either."""
 
     error_messages = {
         "password_mismatch": "The two new passwords differ.",
         "password_incorrect": "That is not your password.",
     }
 
-    def __init__(self, *args: Any, **named: Any) -> None:
+    def __init__(self, *args: Any, request: HttpRequest, **named: Any) -> None:
         super().__init__(*args, **named)
+        self.request = request
         words = {
             "old_password": ("Password now", ""),
             "new_password1": ("New password", "At least 12 characters, none that is widely known."),
@@ -121,6 +124,13 @@ class PasswordForm(PasswordChangeForm):
             self.fields[name].label, self.fields[name].help_text = label, hint
             self.fields[name].widget.attrs |= {"class": "input"}
             self.fields[name].widget.attrs.pop("autofocus", None)
+
+    def clean_old_password(self) -> str:
+        """The password now."""
+        typed = str(self.cleaned_data["old_password"])
+        if authenticate(self.request, username=self.user.get_username(), password=typed) is None:
+            raise forms.ValidationError(self.error_messages["password_incorrect"], code="password_incorrect")
+        return typed
 
 
 class TokenForm(forms.Form):

@@ -16,7 +16,8 @@ AGENT, ADDRESS, STARTED = "agent", "address", "started_at"
 
 
 def remember_browser(request: HttpRequest, address: str) -> None:
-    """Keep in the session what its person may recognise it by."""
+    """Keep in the session what its person may recognise it by; rows of sessions that have run out go."""
+    Session.objects.filter(expire_date__lt=timezone.now()).delete()
     agent = request.headers.get("User-Agent", "")
     request.session[AGENT] = "".join(letter for letter in agent if letter.isprintable())[:200]
     request.session[ADDRESS] = address[:45]

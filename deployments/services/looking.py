@@ -65,14 +65,12 @@ def resource(name: str, parameters: Mapping[str, Any]) -> Facts:
 
 def events(name: str, parameters: Mapping[str, Any]) -> Facts:
     """Kubernetes events of one object, or of the Application itself, newest first."""
+    uid, named = str(parameters.get("uid", "")), str(parameters.get("name", ""))
+    if named and not uid:
+        return {"events": [], "count": 0}  # what is missing has none; without a uid they would be the Application's
     argocd, row = _of(name)
-    place = {"namespace": str(parameters.get("namespace", "")), "name": str(parameters.get("name", ""))}
-    uid = str(parameters.get("uid", ""))
-    found = (
-        argocd.events(name, row.environment.project, **place, uid=uid)
-        if uid
-        else argocd.events(name, row.environment.project)
-    )
+    place = {"namespace": str(parameters.get("namespace", "")), "name": named, "uid": uid} if uid else {}
+    found = argocd.events(name, row.environment.project, **place)
     told = sorted((event_of(item) for item in found), key=lambda event: event["at"] or "")[::-1]
     return {"events": told[:MOST_EVENTS], "count": len(told)}
 

@@ -27,7 +27,7 @@ def account(request: HttpRequest) -> HttpResponse:
     """Whoever is signed in may open it; POST changes the password."""
     actor = of_request(request)
     assert actor.user is not None
-    form = PasswordForm(actor.user, request.POST if request.method == "POST" else None)
+    form = PasswordForm(actor.user, request.POST if request.method == "POST" else None, request=request)
     if request.method == "POST" and form.is_valid():
         own.password_change(actor=actor, user=actor.user, password=form.cleaned_data["new_password1"])
         update_session_auth_hash(request, actor.user)

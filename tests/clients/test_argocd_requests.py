@@ -12,9 +12,11 @@ import pytest
 
 from controlpanel.clients.argocd import ArgoCD, Timeouts
 from controlpanel.clients.errors import Invalid
+from tests.contract.transcripts import exchanges
 
 TOKEN = "header.payload.signature-3f9c"
 COMMIT = "0" * 40
+WORKLOAD = {"group": "apps", "version": "v1", "kind": "Deployment", "namespace": "full", "resource": "backend"}
 MANIFEST = {"metadata": {"name": "backend-production"}, "spec": {"project": "hub"}}
 
 
@@ -50,6 +52,7 @@ WRITES: dict[str, Callable[[ArgoCD], object]] = {
     "terminate": lambda c: c.terminate("a", "hub"),
     "delete": lambda c: c.delete_application("a", "hub"),
     "project": lambda c: c.put_project(MANIFEST),
+    "restart": lambda c: c.run_action("a", "hub", "restart", **WORKLOAD),
 }
 
 
@@ -80,6 +83,19 @@ def test_a_sync_carries_project_and_marker_in_its_body_and_never_inherits_prunin
         "prune": True,
         "infos": [{"name": "promotion", "value": "0198-id"}],
     }
+
+
+def test_a_resource_action_is_asked_for_as_it_was_recorded() -> None:
+    recorder = Recorder()
+    recorder.client.run_action("a", "hub", "restart", **WORKLOAD)
+    recorded = next(
+        one for one in exchanges() if one.path.endswith("/actions/v2") and one.body.get("action") == "explode"
+    )
+    sent = json.loads(recorder.sent[0].content)
+    assert recorder.sent[0].url.path == "/argo/api/v1/applications/a/resource/actions/v2"
+    assert not recorder.sent[0].url.params
+    assert sent.keys() == recorded.body.keys()
+    assert sent["project"] == "hub"
 
 
 @pytest.mark.parametrize(

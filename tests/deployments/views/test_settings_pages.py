@@ -127,6 +127,13 @@ def test_one_session_is_ended_alone_and_never_somebody_elses(stage: Stage) -> No
     assert other.get("/").status_code == 302
 
 
+def test_rows_of_sessions_that_ran_out_go_when_somebody_signs_in(stage: Stage) -> None:
+    signed_in(stage.elif_)
+    Session.objects.update(expire_date=timezone.now() - timedelta(minutes=1))
+    signed_in(stage.vera)
+    assert [row.user for row in Session.objects.all()] == [stage.vera]
+
+
 def test_a_hostile_browser_name_is_text(stage: Stage) -> None:
     page = text(signed_in(stage.elif_, "<script>alert(1)</script>"), "/settings/account")
     assert "<script>alert" not in page
@@ -164,6 +171,19 @@ def test_a_bad_password_is_refused_with_its_reason(stage: Stage, typed: dict[str
     answer = here.post("/settings/account", good | typed)
     assert answer.status_code == 422
     assert words in answer.content.decode()
+
+
+def test_the_password_cannot_be_guessed_from_a_session_that_was_left_open(stage: Stage) -> None:
+    here = signed_in(stage.elif_)
+    typed = {
+        "old_password": "wrong",
+        "new_password1": "quite-another-long-one",
+        "new_password2": "quite-another-long-one",
+    }
+    answers = [here.post("/settings/account", typed).status_code for _ in range(10)]
+    assert answers[0] == 422
+    assert answers[-1] == 429
+    assert here.post("/settings/account", typed | {"old_password": PASSWORD}).status_code != 303
 
 
 # ---- tokens
