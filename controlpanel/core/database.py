@@ -1,8 +1,9 @@
-"""Giving a thread's database connections back before a request ends, because the request goes on for long."""
+"""What is peculiar to the database: connections given back before a long request ends, and a server that takes no writing."""
 
 from __future__ import annotations
 
-from django.db import connections
+from django.db import DatabaseError, connections
+from psycopg import errors
 
 
 def give_back() -> None:
@@ -10,3 +11,8 @@ def give_back() -> None:
     for connection in connections.all(initialized_only=True):
         if not connection.in_atomic_block:
             connection.close()
+
+
+def is_read_only(error: DatabaseError) -> bool:
+    """Whether the server refused to write, as a standby does."""
+    return isinstance(error.__cause__, errors.ReadOnlySqlTransaction)

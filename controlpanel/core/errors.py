@@ -63,5 +63,15 @@ class ConflictError(UserError):
     title = "Not now"
 
 
+class CannotActError(UserError):
+    """The database takes no writing at the moment, such as while its standby takes over."""
+
+    status = 503
+    title = "The panel can show but not act right now"
+
+    def __init__(self) -> None:
+        super().__init__("Running promotions wait safely.", "Nothing was recorded. Try again in a minute.")
+
+
 class FaultError(PanelError):
     """Our side broke."""

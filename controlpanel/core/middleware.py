@@ -7,10 +7,12 @@ from typing import Any
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.conf import settings
+from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from controlpanel.core.errors import InvalidError, UserError
+from controlpanel.core.database import is_read_only
+from controlpanel.core.errors import CannotActError, InvalidError, UserError
 from controlpanel.core.words import is_fit
 
 
@@ -61,6 +63,8 @@ class UserErrorMiddleware:
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         """Turn the sentence and its remedy into a page with the right status."""
+        if isinstance(exception, DatabaseError) and is_read_only(exception):
+            exception = CannotActError()
         if not isinstance(exception, UserError):
             return None
         return render(request, "error.html", {"error": exception}, status=exception.status)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from django.db.models import Q
 
@@ -12,7 +13,7 @@ from controlpanel.core.presentation.vocabulary import status_of
 from deployments.choices import IN_LANE, TERMINAL, State
 from deployments.models import Application, Promotion, Release
 from deployments.selectors.progress import Step, sentence_of, steps_of
-from deployments.selectors.rollouts import ComponentRow, component_rows, rollouts_of
+from deployments.selectors.rollouts import ComponentRow, component_rows, rollouts_of, silent_since
 
 NEWEST = 12
 """Releases that the board looks at."""
@@ -51,6 +52,11 @@ class Lane:
     def drifted(self) -> tuple[ComponentRow, ...]:
         """Components that differ from Git although nothing is in flight."""
         return () if self.active else tuple(row for row in self.rows if row.sync == "OutOfSync")
+
+    @property
+    def silent_since(self) -> datetime | None:
+        """When its Argo CD was last heard, where that is too long ago to believe what was read."""
+        return silent_since(row.application for row in self.rows)
 
     @property
     def is_as_git(self) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -21,7 +22,7 @@ from deployments.choices import Rollout, State
 from deployments.models import Application, GateResult, Promotion, PromotionComponent
 from deployments.selectors.estimates import remaining_seconds, usual_seconds
 from deployments.selectors.progress import Step, spans_of, steps_of, waves_of
-from deployments.selectors.rollouts import is_ready, newest_done, pods_ready
+from deployments.selectors.rollouts import is_ready, newest_done, pods_ready, silent_since
 
 FILES = """(SELECT sum(own.count) FROM deployments_renderedcomponent AS rendered,
   LATERAL (SELECT count(*) FROM jsonb_object_keys(rendered.files)) AS own
@@ -158,6 +159,11 @@ class Followed:
         return [card for card in self.cards if card.rollout.wave == self.promotion.wave and card.rollout.is_changed]
 
     @property
+    def silent_since(self) -> datetime | None:
+        """When Argo CD was last heard, where a promotion that goes on has waited for that too long."""
+        return None if self.promotion.is_terminal else silent_since(card.application for card in self.cards)
+
+    @property
     def current(self) -> Step | None:
         """The step that runs or stopped."""
         return next((step for step in self.steps if step.state in ("running", "failed")), None)
@@ -168,6 +174,11 @@ def promotion_of_page(identifier: str, *, actor: Actor, with_files: bool = False
     claimed = User.objects.filter(username=OuterRef("claimed_by")).values("display_name")
     rows = Promotion.objects.select_related("environment", "release", "requester", "preflight", "restores")
     rows = rows.defer("preflight__changes", "preflight__parts", "preflight__variables")
+    here = Promotion.objects.filter(environment=OuterRef("environment")).values("number")
+    rows = rows.annotate(
+        earlier=Subquery(here.filter(number__lt=OuterRef("number")).order_by("-number")[:1]),
+        later=Subquery(here.filter(number__gt=OuterRef("number")).order_by("number")[:1]),
+    )
     if with_files:
         rows = rows.annotate(files=RawSQL(FILES, ()))  # noqa: S611  # a constant, without parameters
     is_number = identifier.isascii() and identifier.isdigit() and len(identifier) < 19

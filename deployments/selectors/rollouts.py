@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.db.models import OuterRef, Q, QuerySet, Subquery
@@ -50,6 +51,13 @@ def pods_ready(application: Application | None) -> str:
     pods = application.pods if application else []
     ready = sum(1 for pod in pods if is_ready(pod))
     return f"{ready}/{len(pods)}" if pods else ""
+
+
+def silent_since(applications: Iterable[Application | None]) -> datetime | None:
+    """The last time that any of them was heard of, if that is too long ago for all of them."""
+    known = [one for one in applications if one is not None and one.observed_at is not None]
+    silent = [one.observed_at for one in known if one.is_silent and one.observed_at is not None]
+    return max(silent) if silent and len(silent) == len(known) else None
 
 
 def is_ready(pod: Mapping[str, Any]) -> bool:

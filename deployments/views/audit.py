@@ -11,7 +11,7 @@ from controlpanel.core.keyset import portion
 from controlpanel.core.permissions import Right, declares
 from deployments.selectors.audits import entries
 from deployments.views.answering import page
-from deployments.views.paging import pages
+from deployments.views.paging import pages, without
 
 TEMPLATE = "deployments/audit.html"
 LISTED = 50
@@ -30,7 +30,7 @@ def audit(request: HttpRequest) -> HttpResponse:
     names = actor.environments(list(Environment.objects.values_list("name", flat=True)), Right.AUDIT_VIEW)
     actions = [*FAMILIES, *([action] if action and action not in FAMILIES else [])]
     context = {
-        "entries": found, **pages(request, following), "is_filtered": bool(who or action or environment),
+        "entries": found, **pages(request, following), "clears": [{"label": name, "href": without(request, name)} for name in ("who", "action", "environment") if request.GET.get(name)],
         "search": {"name": "who", "value": who, "placeholder": "Who, by account name"},
         "selects": [
             {"name": "action", "label": "Action", "value": action, "choices": [("", "any"), *((name, name) for name in actions)]},

@@ -118,14 +118,14 @@ def _choices(actor: Actor, row: Promotion) -> list[dict[str, Any]]:
     advice = str((row.issue or {}).get("advice", ""))
     return [
         {
-            "id": "retry", "title": "Retry step", "icon": "retry", "label": "Retry step", "variant": "primary",
+            "id": "retry", "title": "Retry step", "icon": "retry", "label": "Retry step", "variant": "primary", "key": "r",
             "text": f"Same commit, same digest. {advice}",
             "reason": "" if actor.may(Right.PROMOTION_RETRY, where) else NEEDS,
         },
         {
             "id": "rollback", "title": "Roll back", "icon": "clock-turning", "label": "Roll back…", "variant": "secondary",
             "text": "Look at going back to what was live before: a new commit with the old files. This promotion is called off when it starts.",
-            "href": reverse("rollback", args=[where]), "reason": _rollback_reason(actor, row),
+            "href": reverse("rollback", args=[where]), "key": "b", "reason": _rollback_reason(actor, row),
         },
         {
             "id": "abort", "title": "Abort", "icon": "square", "label": "Abort…", "variant": "danger", "dialog": "abort-dialog",

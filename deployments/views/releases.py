@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
@@ -22,6 +25,15 @@ from deployments.views.paging import pages
 
 LIST, ONE, NEW = "deployments/releases.html", "deployments/release.html", "deployments/release_new.html"
 LISTED = 50
+SNIPPET = """\
+curl --fail-with-body %(url)s/api/v1/releases \\
+  -H "Authorization: Bearer $CONTROL_PANEL_TOKEN" \\
+  -H "Idempotency-Key: $VERSION" \\
+  -H "Content-Type: application/json" \\
+  -d '{"version": "'"$VERSION"'", "source": {"commit": "'"$COMMIT"'"},
+       "images": {"%(key)s": "'"$IMAGE@$DIGEST"'"}}'
+"""
+"""`COMMIT` is the full SHA, `DIGEST` begins with sha256:."""
 
 
 @declares(Right.VIEW)
@@ -77,7 +89,14 @@ def release_new(request: HttpRequest) -> HttpResponse:
             messages.success(request, f"Release {version} is stored.")
             return SeeOther(reverse("release", args=[version]))
     status = 422 if form.errors else 200
-    return page(request, NEW, {"form": form, "image_keys": reading.image_keys()}, status=status)
+    keys = reading.image_keys()
+    return page(request, NEW, {"form": form, "image_keys": keys, "snippet": _snippet(keys)}, status=status)
+
+
+def _snippet(keys: Sequence[str]) -> str:
+    """What a pipeline runs after a build, with the first image as the example."""
+    key = next(iter(keys), "backend")
+    return SNIPPET % {"url": settings.CONFIGURATION.public_url.rstrip("/"), "key": key}
 
 
 def _create(form: ReleaseForm, actor: Actor) -> str:

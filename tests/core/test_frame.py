@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 from django.contrib.auth import get_user_model
 from django.core.exceptions import PermissionDenied
+from django.db import DatabaseError
 from django.template.loader import render_to_string
 from django.test import Client, RequestFactory
+from psycopg.errors import ReadOnlySqlTransaction
 
 from controlpanel.core.context import ENTRIES
 from controlpanel.core.errors import ConflictError, RefusedError
@@ -117,6 +119,18 @@ def test_an_error_for_people_has_its_sentence_and_remedy(client: Client) -> None
         assert response is not None
         assert response.status_code == status
         assert error.sentence in response.content.decode()
+
+
+def test_a_database_that_takes_no_writing_says_that_the_panel_can_only_show(client: Client) -> None:
+    refused = DatabaseError("cannot execute UPDATE in a read-only transaction")
+    refused.__cause__ = ReadOnlySqlTransaction()
+    middleware = UserErrorMiddleware(lambda request: client.get("/"))  # type: ignore[arg-type,return-value]
+    response = middleware.process_exception(RequestFactory().get("/"), refused)
+    assert response is not None
+    assert response.status_code == 503
+    assert "The panel can show but not act right now." in response.content.decode()
+    assert "Running promotions wait safely." in response.content.decode()
+    assert middleware.process_exception(RequestFactory().get("/"), DatabaseError("gone")) is None
 
 
 def test_a_page_that_does_not_exist_says_so(client: Client) -> None:

@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET
 
 from controlpanel.core.permissions import Right, declares
+from controlpanel.core.presentation.plots import Bar, Dot, Plot, Scale, Tick, points, shown
 from controlpanel.core.presentation.vocabulary import VOCABULARIES
 
 ROLES = ("canvas", "surface", "ink", "ink-2", "ink-3", "accent", "ok", "run", "warn", "bad", "odd", "mute")
@@ -67,6 +68,14 @@ def _examples() -> dict[str, Any]:
             {"label": "Running", "count": 1, "href": "?filter=running"},
             {"label": "Done", "count": 4, "href": "?filter=done"},
         ],
+        "clears": [{"label": "readiness", "href": "#"}, {"label": "missing key", "href": "#"}],
+        "search": {"name": "q", "value": "", "placeholder": "Search version, title or commit"},
+        "selects": [{"name": "state", "label": "State", "value": "", "choices": [("", "all"), ("open", "open")]}],
+        "fields": [
+            {"name": "since", "label": "From", "type": "date", "value": "2026-11-01", "error": ""},
+            {"name": "until", "label": "To", "type": "text", "value": "tomorrow", "error": "Write the day as 2026-11-23."},
+        ],
+        "plot": _plot(),
         "expiries": [("30", "In 30 days"), ("90", "In 90 days")],
     }  # fmt: skip
 
@@ -87,3 +96,30 @@ def _steps() -> list[dict[str, Any]]:
         {"name": "Wave 3: frontend", "state": "waiting", "detail": "after backend is healthy", "estimate": "about 1 m"},
         {"name": "Verify", "state": "waiting", "detail": "48 tenants, 3 queries", "estimate": "about 1 m 15 s"},
     ]
+
+
+def _plot() -> Plot:
+    """Every mark that a plot can have."""
+    scale = Scale(20)
+    heights = (9, 11, 8, 15, 12)
+    bars = tuple(
+        Bar(x=shown(scale.middle(index, 5) - 12), y=shown(scale.y(height)), width="24", height=shown(scale.y(0) - scale.y(height)),
+            tone="own" if index % 2 else "other", label=f"Week {index + 1}: {height}", href="#plot")
+        for index, height in enumerate(heights)
+    )  # fmt: skip
+    line = [(scale.middle(index, 5), scale.y(value)) for index, value in enumerate((16, 14, 17, 12, 13))]
+    band = [*((x, y - 8) for x, y in line), *((x, y + 8) for x, y in reversed(line))]
+    dot = Dot(
+        x=shown(line[3][0]),
+        y=shown(scale.y(18)),
+        text="1247: 26 m",
+        text_x=shown(line[3][0] + 7),
+        is_worst=True,
+        label="Promotion 1247",
+        href="#plot",
+    )
+    return Plot(
+        rows=tuple(Tick(shown(scale.y(value)), str(value)) for value in (0, 10, 20)),
+        columns=tuple(Tick(shown(scale.middle(index, 5)), f"{index + 1} Nov") for index in range(5)),
+        bars=bars, line=points(line), band=points(band), dots=(dot,), goal=Tick(shown(scale.y(15)), "goal: under 15"),
+    )  # fmt: skip
