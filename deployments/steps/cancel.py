@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from controlpanel.catalog import connections
 from controlpanel.clients.argocd import ArgoCD
 from controlpanel.clients.argocd_models import Application as Read
@@ -93,12 +95,17 @@ def _ended(context: Context, argocd: ArgoCD) -> Outcome:
         context.guard()
         live.append(_applied(context, argocd, rollout))
     reached = [name for name in live if name]
-    keep = "keeps" if len(reached) == 1 else "keep"
-    words = f"{' and '.join(reached)} took the commit and {keep} it" if reached else "No Application took it"
     return move_to(
-        State.CANCELED, f"Aborted after commit {promotion.commit[:7]}. {words}; nothing is rolled back.",
+        State.CANCELED, f"Aborted after commit {promotion.commit[:7]}. {kept(reached)}; nothing is rolled back.",
         live_revision=promotion.commit if reached else "", confidence=Confidence.OBSERVED,
     )  # fmt: skip
+
+
+def kept(components: Sequence[str]) -> str:
+    """Who keeps the commit, in words."""
+    if not components:
+        return "No Application took it"
+    return f"{', '.join(components)} took the commit and {'keeps' if len(components) == 1 else 'keep'} it"
 
 
 def _applied(context: Context, argocd: ArgoCD, rollout: PromotionComponent) -> str:

@@ -233,6 +233,7 @@ def test_no_page_keeps_anyone_out(browser: Browser, panel: Panel, width: int, th
     context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=theme)  # type: ignore[arg-type]
     page = signed_in(context.new_page(), panel)
     pages = ("/", "/promotions", "/releases", "/releases/new", "/releases/2026.11.0", "/environments/staging", "/audit",
+             "/search?q=2026", "/insights", "/compare", "/compare?from=2026.11.1&to=2026.11.3",
              "/environments/staging/promote?release=2026.11.3", "/promotions/1001", "/applications",
              "/applications/backend-staging", "/applications/backend-staging?resource=Deployment/backend", "/settings/account",
              "/settings/tokens", "/settings/catalog")  # fmt: skip

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-import pytest
+from datetime import timedelta
 
+import pytest
+from django.utils import timezone
+
+from controlpanel.accounts.models import User
 from controlpanel.core import audit
 from controlpanel.core.models import AuditEvent
 from controlpanel.core.permissions import Role
 from deployments import lifecycle
-from deployments.choices import State
+from deployments.choices import Rollout, State
 from deployments.models import Promotion
 from deployments.selectors.estimates import remaining_seconds, usual_seconds
 from deployments.selectors.progress import Step, seconds_of, sentence_of, spans_of, steps_of
+from deployments.steps.cancel import kept
 from tests import fixtures_deployments as make
 
 
@@ -77,3 +82,38 @@ def test_estimates_need_three_successes(promotion: Promotion, successes: int, is
 )
 def test_what_remains_is_known_only_where_every_step_is(left: list[str], seconds: float | None) -> None:
     assert remaining_seconds({"render": 2.0, "commit": 1.0}, left) == seconds
+
+
+def test_a_wave_that_changes_nothing_does_not_hasten_the_estimate_of_one_that_does(promotion: Promotion) -> None:
+    for number in range(3):
+        own = make.release(f"2026.10.{number}")
+        row = make.started(make.promotion(own, promotion.environment, by=User.objects.get()))
+        begun = timezone.now()
+        for wave in (1, 2, 3, 4):  # only the third changes something, and takes five minutes
+            row.rollouts.filter(wave=wave).update(
+                state=Rollout.DONE, finished_at=begun + timedelta(seconds=wave if wave < 3 else 300 + wave)
+            )
+        lifecycle.move(row, State.VERIFYING, actor=audit.SYSTEM, message="Done.")
+        lifecycle.end(
+            row, State.SUCCEEDED, actor=audit.SYSTEM, message="Live.", live_revision=make.COMMIT, confidence="observed"
+        )
+    before = usual_seconds(promotion)
+    assert "wave-1" not in before
+    assert 280 < before["wave-3"] < 310
+    make.started(promotion)
+    known = usual_seconds(promotion, list(promotion.rollouts.all()))
+    assert known["wave-1"] < 5
+    assert 280 < known["wave-3"] < 310
+    assert remaining_seconds(known, ["wave-1", "wave-2", "wave-3"]) is not None
+
+
+@pytest.mark.parametrize(
+    ("components", "words"),
+    [
+        ([], "No Application took it"),
+        (["ai"], "ai took the commit and keeps it"),
+        (["ai", "backend"], "ai, backend took the commit and keep it"),
+    ],
+)
+def test_an_abort_says_who_keeps_the_commit(components: list[str], words: str) -> None:
+    assert kept(components) == words

@@ -242,3 +242,14 @@ def test_queries_do_not_grow(
     client.get("/")
     with django_assert_max_num_queries(12):
         text(client, address)
+
+
+def test_the_form_of_a_new_release_shows_what_a_pipeline_runs_instead(client: Client) -> None:
+    page = text(client, "/releases/new")
+    assert "/api/v1/releases" in page
+    assert "&quot;monitoring&quot;:" in page
+
+
+def test_the_audit_log_names_what_to_clear(client: Client) -> None:
+    page = text(client, "/audit?who=nobody&action=token")
+    assert 'Clear one filter: <a href="?action=token">who</a>, <a href="?who=nobody">action</a>.' in page

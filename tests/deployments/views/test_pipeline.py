@@ -131,3 +131,21 @@ def test_after_75_seconds_of_silence_what_was_seen_is_unknown_on_every_page(clie
     for page in pages:
         assert "Unknown, last Progressing at" in text(client, page)
     assert "Unknown, last Healthy at" in text(client)
+
+
+def test_board_and_promote_page_count_the_same_gates(client: Client, stage: Stage) -> None:
+    make.preflight(stage.old, stage.staging)
+    assert "3 of 4 gates pass, 1 is asked after rendering." in text(client)
+    assert "4 of 4 pass" in text(client, "/environments/staging/promote?release=2026.11.2")
+
+
+@pytest.mark.parametrize("address", ["/", "/environments/staging", "/promotions/{number}"])
+def test_a_silent_argo_cd_is_said_with_the_last_reading(client: Client, stage: Stage, address: str) -> None:
+    row = make.rolling_out_backend(make.promotion(stage.old, stage.staging, by=stage.elif_))
+    page = address.format(number=row.number)
+    assert "Argo CD did not answer." not in text(client, page)
+    then = timezone.now() - timedelta(minutes=3)
+    Application.objects.filter(environment=stage.staging).update(observed_at=then)
+    shown = text(client, page)
+    assert "Argo CD did not answer." in shown
+    assert f'Last read <time datetime="{then.isoformat()}"' in shown

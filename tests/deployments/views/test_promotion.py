@@ -170,3 +170,21 @@ def test_a_sync_that_landed_late_is_said_on_both_pages_until_the_next_success(
     ended = make.live(stage.old, stage.production, by=stage.elif_)
     ended.rollouts.filter(component="backend").update(late_at=timezone.now() - timedelta(days=1))
     assert "landed late" not in client.get(places[1]).content.decode()
+
+
+def test_the_neighbours_here_are_reached_by_link_and_key(client: Client, stage: Stage) -> None:
+    first = make.live(stage.old, stage.staging, by=stage.elif_)
+    make.live(stage.old, stage.production, by=stage.elif_)
+    last = make.live(stage.new, stage.staging, by=stage.elif_)
+    page = client.get(f"/promotions/{last.number}").content.decode()
+    assert f'href="/promotions/{first.number}" data-key-shortcut="["' in page
+    assert 'data-key-shortcut="]"' not in page
+
+
+def test_the_decision_stands_first_and_why_it_stopped_is_the_first_tab(client: Client, stage: Stage) -> None:
+    row = make.paused(make.promotion(stage.old, stage.staging, by=stage.elif_))
+    page = client.get(f"/promotions/{row.number}").content.decode()
+    assert page.index("Choose what to do") < page.index('id="steps"') < page.index("Why it stopped</h2>")
+    assert page.count('id="now"') == 1
+    other = client.get(f"/promotions/{row.number}?tab=events").content.decode()
+    assert "Why it stopped</h2>" not in other
