@@ -63,15 +63,21 @@ def find(repository: GitRepository, commit: str, orders: Collection[Order]) -> d
 def keep(repository: GitRepository, commit: str, rendered: Mapping[Order, Rendered]) -> dict[str, RenderedComponent]:
     """Store what was rendered from a commit; returns the rows by component."""
     ids = repository.ids(commit, {path for result in rendered.values() for path in result.reads})
-    return {order.name: _row(order, result, ids) for order, result in rendered.items()}
+    rows = [_row(order, result, ids) for order, result in rendered.items()]
+    RenderedComponent.objects.bulk_create(rows, ignore_conflicts=True)  # another worker may have been as quick
+    stored = RenderedComponent.objects.in_bulk([row.input_digest for row in rows])
+    return {row.component: stored[row.input_digest] for row in rows}
 
 
 def _row(order: Order, result: Rendered, ids: Mapping[str, str]) -> RenderedComponent:
     reads = sorted(result.reads)
-    files = {path: content.decode() for path, content in result.files.items()}
-    defaults = {"component": order.name, "files": files, "recipe": order.recipe, "reads": reads}
-    digest = _input_digest(order.recipe, reads, ids)
-    return RenderedComponent.objects.get_or_create(input_digest=digest, defaults=defaults)[0]
+    return RenderedComponent(
+        input_digest=_input_digest(order.recipe, reads, ids),
+        component=order.name,
+        files={path: content.decode() for path, content in result.files.items()},
+        recipe=order.recipe,
+        reads=reads,
+    )
 
 
 def _input_digest(recipe: str, reads: Iterable[str], ids: Mapping[str, str]) -> str:

@@ -43,7 +43,7 @@ def test_it_gets_nothing_of_our_environment(monkeypatch: pytest.MonkeyPatch) -> 
 
     assert b"canary" not in output
     names = {line.split(b"=")[0] for line in output.splitlines()}
-    assert names == {b"PATH", b"HOME", b"TMPDIR", b"LANG", b"GOMAXPROCS"}
+    assert names == {b"PATH", b"HOME", b"TMPDIR", b"LANG", b"GOMAXPROCS", b"GOGC", b"GOMEMLIMIT"}
 
 
 def test_it_finds_no_other_program_by_name() -> None:
@@ -151,15 +151,27 @@ def test_it_cannot_take_all_memory() -> None:
         run(python("x = bytearray(1 << 30)"))
 
 
-def test_a_machine_without_namespaces_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    refusing = tmp_path / "launch.py"
-    refusing.write_text("import sys; sys.exit(125)", "utf-8")
-    monkeypatch.setattr(child, "_LAUNCH", refusing)
+def test_a_machine_without_namespaces_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(child, "_isolation", lambda: [shutil.which("false") or "/bin/false"])
 
     answer = protection.__wrapped__()
 
     assert answer == Protection(False, answer.sentence)
     assert "reading the sources alone" in answer.sentence
+
+
+def test_a_machine_without_the_small_programs_names_their_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "which", lambda *_, **__: None)
+    with pytest.raises(ChildFailed, match="prlimit is not installed; install the package util-linux"):
+        child._program.__wrapped__("prlimit")
+
+
+def test_it_may_gain_no_rights_and_has_the_limits_that_are_said() -> None:
+    limits = run([shutil.which("cat") or "/bin/cat", "/proc/self/status", "/proc/self/limits"]).decode()
+    assert "NoNewPrivs:\t1" in limits
+    named = {line[:26].strip(): line[26:].split()[:2] for line in limits.splitlines() if line.startswith("Max ")}
+    assert named["Max file size"] == ["0", "0"] and named["Max core file size"] == ["0", "0"]
+    assert int(named["Max data size"][1]) <= 768 * 1024 * 1024 and int(named["Max cpu time"][1]) <= 20
 
 
 def test_without_namespaces_it_still_runs_with_its_limits(monkeypatch: pytest.MonkeyPatch) -> None:
