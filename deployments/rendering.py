@@ -32,6 +32,9 @@ from deployments.kept import Order
 from deployments.models import Release, RenderedComponent
 from deployments.renderers.base import RENDERERS, Rendered, RenderError, RenderRequest, render_digest
 
+AT_ONCE = 3
+"""Components in work: two tools, while the result of a third is read."""
+
 
 class NotRenderable(InvalidError):
     """A release that cannot be rendered for an environment; the remedy says what to mend."""
@@ -168,7 +171,7 @@ def _render(repository: GitRepository, release: Release, orders: list[Order]) ->
     with tempfile.TemporaryDirectory(prefix="render-") as directory:
         source = Path(directory)
         _export(repository, release, source)
-        with ThreadPoolExecutor(2) as pool:
+        with ThreadPoolExecutor(AT_ONCE) as pool:
             results = list(pool.map(lambda order: _render_one(order.request(source)), orders))
     rendered = dict(zip(orders, results, strict=True))
     return kept.keep(repository, release.commit, rendered)

@@ -19,6 +19,7 @@ from controlpanel.clients.git_tree import parse_blobs
 Result = TypeVar("Result")
 _MIRRORED = ("+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*")
 _ANY_CODE = range(-64, 256)
+_MOST_HELD = 1_000
 
 
 class _Broken(Exception):
@@ -36,6 +37,9 @@ class GitCopy:
         self.address = address
         self._cache = GitCache(root, address, timeout)
         self._git = GitCommand(address, self._cache.configuration, credentials, timeout)
+        self._held: set[str] = (
+            set()
+        )  # commits that were there; if the copy was wiped since, reading fails and renews it
 
     # ---- the remote
 
@@ -162,10 +166,13 @@ class GitCopy:
     def _healed(self, attempt: Callable[[], Result], needs: Sequence[str]) -> Result:
         """Attempt it with the commits at hand, and once more in a new copy if the old one is broken."""
         for commit in needs:
-            self.ensured(commit)
+            if commit not in self._held:
+                self.ensured(commit)
+        self._held = {*needs} if len(self._held) > _MOST_HELD else self._held | {*needs}
         try:
             return attempt()
         except _Broken:
+            self._held = set()
             self._renew(needs)
         try:
             return attempt()

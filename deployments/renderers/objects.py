@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from math import isfinite
 from typing import Any
 
-import yaml
-
 from controlpanel.catalog.yaml_text import canonical
+from deployments.renderers.tree import SourceRefused
+from deployments.renderers.yaml_guard import read
 
 Object = dict[str, Any]
 
 CLUSTER = "_cluster"
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 """The annotation in which kubectl keeps a copy of the whole object."""
-MAXIMUM_DEPTH = 100
 MAXIMUM_OBJECTS = 2_000
 """Of one component."""
 PINNED = re.compile(r"[a-z0-9][a-zA-Z0-9._:/-]*@sha256:[0-9a-f]{64}\Z")
@@ -37,45 +35,16 @@ class ObjectRefused(Exception):
         super().__init__(f"{message} {remedy}")
 
 
-class _ToolLoader(yaml.CSafeLoader):
-    """Reads what Go's YAML printed: it quotes all text that could be another type, so fewer types need guessing.
-
-    PyYAML alone would read an unquoted `12:30` as 750, `2026-01-01` as a date and fail on `=`.
-    """
-
-    yaml_implicit_resolvers: dict[str, Any] = {}
-
-
-for _tag, _pattern, _first in (
-    ("null", r"(?:~|null|)\Z", ["~", "n", ""]),
-    ("bool", r"(?:true|false)\Z", list("tf")),
-    ("int", r"-?(?:0|[1-9][0-9]*)\Z", list("-0123456789")),
-    ("float", r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?\Z", list("-0123456789")),
-):
-    _ToolLoader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(_pattern), _first)
-
-
-def _number(loader: yaml.CSafeLoader, node: yaml.ScalarNode) -> int | float:
-    """A number that every reader holds alike; others would come back as text or as infinity."""
-    text = node.value
-    value = int(text) if text.lstrip("-").isdigit() and len(text) <= 20 else float(text) if len(text) <= 100 else 1e999
-    if not isfinite(value) or (isinstance(value, int) and not -(2**63) <= value < 2**63):
-        raise ObjectRefused(f"The number {text[:20]}… is too large.", "Put quotes around it.")
-    return value
-
-
-for _tag in ("int", "float"):
-    _ToolLoader.add_constructor(f"tag:yaml.org,2002:{_tag}", _number)
-
-
 def objects_of(output: bytes) -> list[Object]:
-    """The objects in a stream of YAML documents, lists taken apart; raises ObjectRefused for what is none."""
+    """The objects in a stream of YAML documents, lists taken apart; raises ObjectRefused for what is none.
+
+    Go's YAML, which printed it, quotes all text that could be another type, and leaves `12:30`, `2026-01-01` and `=` bare.
+    """
     try:
-        _check_shape(output)
-        documents = list(yaml.load_all(output, Loader=_ToolLoader))
-    except (yaml.YAMLError, ValueError) as error:
-        raise ObjectRefused(f"The rendered text is not YAML: {error}.", "Correct the manifest.") from error
-    return [item for document in documents if document is not None for item in flattened(document)]
+        documents = read(output, "The rendered text", strict=False, most=MAXIMUM_OBJECTS)
+    except SourceRefused as error:
+        raise ObjectRefused(error.message, error.remedy) from error
+    return [item for document in documents for item in flattened(document)]
 
 
 def files_of(component: str, objects: list[Object]) -> dict[str, bytes]:
@@ -109,17 +78,6 @@ def title(item: Object) -> str:
     metadata = metadata if isinstance(metadata, Mapping) else {}
     place = f"{metadata['namespace']}/" if metadata.get("namespace") else ""
     return f"{item.get('kind')} {place}{metadata.get('name')}"
-
-
-def _check_shape(output: bytes) -> None:
-    """Refuse by the flat event stream what composing would recurse into or multiply."""
-    depth = 0
-    for event in yaml.parse(output, Loader=yaml.CSafeLoader):
-        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-        if depth > MAXIMUM_DEPTH:
-            raise ObjectRefused(f"An object is nested more than {MAXIMUM_DEPTH} deep.", "Flatten it.")
-        if isinstance(event, yaml.AliasEvent):
-            raise ObjectRefused(f"The alias “{event.anchor}” is used.", "Write the value out.")
 
 
 def flattened(document: Any) -> Iterator[Object]:

@@ -35,7 +35,7 @@ _TWO_MEANINGS = re.compile(
     re.IGNORECASE | re.VERBOSE,
 )
 _LONGEST_NUMBER = 100
-_LONG_DIGITS = re.compile(r"[-+0-9_.:]+\Z")
+_LONG_DIGITS = re.compile(r"[-+]?[0-9][0-9_.:]*\Z")
 _SYNTAX = "Indent with spaces and check quotes, colons and brackets on this line and the one before."
 
 
