@@ -96,8 +96,11 @@ def names(count: int) -> list[str]:
 
 
 def platform(count: int) -> Any:
-    """A function that writes the platform's files for so many environments of two components that follow each other."""
-    return Fleet(count, needs=(("beta", "alpha"),)).write
+    """A function that writes the platform's files for so many environments of two components that follow each other.
+
+    Plain manifests: what the machine has is for the kills, not for kustomize.
+    """
+    return Fleet(count, needs=(("beta", "alpha"),), is_plain=True).write
 
 
 def releases(commit: str, components: tuple[str, ...] = COMPONENTS) -> None:
