@@ -43,6 +43,7 @@ def tokens(request: HttpRequest) -> HttpResponse:
     secret = name = ""
     if request.method == "POST" and form.is_valid():
         secret, name = _make(form, actor)
+        form = form if form.errors else _form(request, actor, is_new=True)
     context = _context(actor, form) | {"secret": secret, "made": name}
     return page(request, TEMPLATE, context, status=422 if form.errors else 200)
 
@@ -58,10 +59,10 @@ def token_end(request: HttpRequest, token: uuid.UUID) -> HttpResponse:
     return SeeOther(reverse("tokens"))
 
 
-def _form(request: HttpRequest, actor: Actor) -> TokenForm:
+def _form(request: HttpRequest, actor: Actor, *, is_new: bool = False) -> TokenForm:
     places = list(Environment.objects.filter(is_retired=False).values_list("name", flat=True))
     return TokenForm(
-        request.POST if request.method == "POST" else None, scopes=reading.scopes_for(actor.user), environments=actor.environments(places)
+        request.POST if request.method == "POST" and not is_new else None, scopes=reading.scopes_for(actor.user), environments=actor.environments(places)
     )  # fmt: skip
 
 
@@ -92,8 +93,8 @@ def _context(actor: Actor, form: TokenForm) -> dict[str, Any]:
             {"value": value, "hint": WORDS[Scope(value)], "checked": value in chosen} for value, _ in form.fields["scopes"].choices  # type: ignore[attr-defined]
         ],
         "environments": [{"value": value, "checked": value in places} for value, _ in form.fields["environments"].choices],  # type: ignore[attr-defined]
-        "expiries": [(days, f"In {days} days, {now + timedelta(days=days):%d %b %Y}") for days in EXPIRIES],
-        "expires": form["expires"].value() or 90, "whose": form["whose"].value() or "me",
+        "expiries": [(str(days), f"In {days} days, {now + timedelta(days=days):%d %b %Y}") for days in EXPIRIES],
+        "expires": str(form["expires"].value() or 90), "whose": form["whose"].value() or "me",
     }  # fmt: skip
 
 

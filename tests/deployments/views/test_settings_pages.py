@@ -248,6 +248,17 @@ def test_a_bad_token_is_refused_with_its_reason(client: Client, changed: dict[st
     assert ApiToken.objects.count() == 1
 
 
+def test_what_was_typed_is_kept_when_it_is_refused_and_gone_when_it_was_taken(client: Client) -> None:
+    token("taken")
+    typed = {"name": "taken", "scopes": ["read"], "environments": ["staging"], "expires": "30"}
+    page = client.post("/settings/tokens", typed).content.decode()
+    for kept in ('value="taken"', 'value="read" checked', 'value="staging" checked', 'value="30" selected'):
+        assert kept in page
+    page = client.post("/settings/tokens", typed | {"name": "good"}).content.decode()
+    assert "checked" not in page
+    assert 'value="90" selected' in page
+
+
 def test_only_administrators_make_tokens_that_act_for_nobody(client: Client, stage: Stage) -> None:
     wanted = {"name": "machine", "scopes": ["read"], "expires": "90", "whose": "machine"}
     client.post("/settings/tokens", wanted)
