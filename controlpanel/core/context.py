@@ -95,7 +95,9 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
 
 
 def address(route: str) -> str:
-    """The address of a URL name, or nothing where there is no such page."""
+    """The address of a URL name, or nothing where there is no such page (the component sheet: in development only)."""
+    if route == "components" and not (settings.DEBUG or getattr(settings, "COMPONENT_SHEET", False)):
+        return ""
     try:
         return reverse(route)
     except NoReverseMatch:

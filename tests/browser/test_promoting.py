@@ -167,9 +167,14 @@ def test_a_log_is_read_live_and_a_workload_restarted(page: Page, panel: Panel) -
 
 
 def test_a_release_that_is_stuck_says_where_why_and_what_to_do_and_can_be_aborted(page: Page, panel: Panel) -> None:
+    page.set_viewport_size({"width": 390, "height": 900})
     signed_in(page, panel)
     promote(page, panel, "2026.11.4", "staging")
     expect(page.locator("h1")).to_contain_text("Paused", timeout=ROLLOUT_MS)
+    assert page.evaluate("window.shift") <= 0.02, "\n".join(map(str, page.evaluate("window.shifted")))
+    decision, steps = page.locator("#now").bounding_box(), page.locator("#steps").bounding_box()
+    assert decision and steps and decision["y"] < steps["y"]
+    page.set_viewport_size({"width": 1280, "height": 900})
     main = page.locator("main")
     for words in ("Deployment backend", "Pod backend-", "ImagePullBackOff", "Check that the image exists"):
         expect(main).to_contain_text(words)

@@ -164,5 +164,7 @@ def test_the_component_sheet_shows_every_state_and_stays_small(client: Client) -
 
 
 def test_the_component_sheet_is_for_development_only(client: Client, settings: Any) -> None:
+    assert 'href="/settings/components"' in page(client)
     settings.COMPONENT_SHEET = False
     assert client.get("/settings/components").status_code == 404
+    assert 'href="/settings/components"' not in page(client)
