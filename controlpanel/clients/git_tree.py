@@ -64,10 +64,12 @@ def write_tree(contents: Iterable[tuple[Entry, bytes]], directory: Path) -> None
     directory.mkdir(parents=True, exist_ok=True)
     if any(directory.iterdir()):
         raise GitUnsafe(f"{directory} is not empty.", "Export into a new directory.")
-    links = []
+    links, made = [], {directory}
     for entry, content in contents:
         target = directory / _inside(entry.path)
-        target.parent.mkdir(parents=True, exist_ok=True)
+        if target.parent not in made:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            made.add(target.parent)
         if entry.is_symlink:
             links.append((target, os.fsdecode(content)))
         elif entry.is_submodule:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from controlpanel.catalog.document import ComponentSpec
+from deployments.renderers.base import RenderRequest
 from script.development import lint, overlays
 from script.development.paths import ROOT
 
@@ -48,3 +50,17 @@ def test_an_overlay_that_builds_to_nothing_is_named(tmp_path: Path) -> None:
     said = overlays.problem(tmp_path)
     assert said is not None
     assert str(tmp_path) in said
+
+
+def test_a_component_that_the_panel_would_not_render_is_named(tmp_path: Path) -> None:
+    held = "{apiVersion: v1, kind: Secret, metadata: {name: a}, data: {k: Zm9v}}"
+    (tmp_path / "web/staging").mkdir(parents=True)
+    (tmp_path / "web/staging/secret.yaml").write_text(held, "utf-8")
+    asked = RenderRequest(ComponentSpec("web", "web", "directory"), "staging", tmp_path, {})
+    said = overlays.not_rendered(asked)
+    assert said is not None and said.startswith("staging: web: Secret a holds values")
+
+
+def test_every_component_is_asked_for_in_every_environment() -> None:
+    asked = {(request.component.name, request.environment) for request in overlays.requests(ROOT)}
+    assert {("backend", "staging"), ("redis", "production")} <= asked
