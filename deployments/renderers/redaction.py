@@ -18,9 +18,10 @@ _URL_PASSWORD = re.compile(r"(?<=://)[^\s/@:]*:[^\s/@]+(?=@)")
 _SECRET_TEXT = re.compile(
     r"ak_[0-9a-f]{32}_[0-9a-f]{8}|-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*-----|\Z)", re.DOTALL
 )
-_TOKEN = re.compile(r"\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*|(?<=[Bb]earer )[\w.~+/-]{8,}=*")
+# A line may be a megabyte that a stranger wrote: no pattern may go through the same run of characters again and again.
+_TOKEN = re.compile(r"\beyJ[\w-]{8,2000}\.[\w-]{8,20000}\.[\w-]*|(?<=[Bb]earer )[\w.~+/-]{8,}=*")
 _SPOKEN = re.compile(
-    r"""((?:[\w.-]*(?:passw(?:or)?d|passphrase|secret|token|api[-_.]?key|private[-_.]?key))["']?\s*[=:]\s*["']?)[^\s"',;&}(]{3,}""",
+    r"""((?:(?<![\w.-])[\w.-]*(?:passw(?:or)?d|passphrase|secret|token|api[-_.]?key|private[-_.]?key))["']?\s*[=:]\s*["']?)[^\s"',;&}(]{3,}""",
     re.IGNORECASE,
 )
 _ABSENT, _UNREADABLE = object(), object()

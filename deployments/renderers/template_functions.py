@@ -19,6 +19,10 @@ FORBIDDEN: dict[str, str] = {
         encryptAES""".split(),
         _EACH_TIME,
     ),
+    **dict.fromkeys(
+        "date dateInZone date_in_zone htmlDate htmlDateInZone durationRound".split(),
+        "It takes the time of rendering for what is no time, so that nobody could approve what is committed. Write the date.",
+    ),
 }
 """Function -> why it is not run and what to do instead."""
 

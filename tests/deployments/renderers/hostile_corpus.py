@@ -209,6 +209,7 @@ TEXTS = [
 
 FUNCTIONS = (
     "lookup", "env", "expandenv", "getHostByName", "tpl", "now", "randAlphaNum", "genCA", "uuidv4", "bcrypt", "shuffle", "encryptAES",
+    "date", "dateInZone", "date_in_zone", "htmlDate", "htmlDateInZone", "durationRound",
 )  # fmt: skip
 CHARTS = [
     *(_chart(f"function {name}", TEMPLATE, f'a: {{{{- {name} "x" "y" }}}}', f"workload.yaml:1: The function “{name}” is not allowed") for name in FUNCTIONS),
