@@ -46,7 +46,8 @@ _lock = threading.Lock()
 def shared(who: Callable[[HttpRequest], tuple[Hashable, str]]) -> Callable[[View], View]:
     """Share the fragments of a view. `who` gives what decides the look for a person (roles), and the person's name.
 
-    A view that shows something else to one person names that one in `response.not_shared_with`.
+    A view says in `response.is_fragment` that its answer is one, and names whom it shows something else to in
+    `response.not_shared_with`.
     """
 
     def decorate(view: View) -> View:
@@ -70,7 +71,8 @@ def shared(who: Callable[[HttpRequest], tuple[Hashable, str]]) -> Callable[[View
 def _told_at(request: HttpRequest) -> float | None:
     """When this process heard of the change that the reader was told of; None where nothing may be shared."""
     told = request.headers.get(HEADER, "")
-    if request.method != "GET" or "HX-Target" not in request.headers or not told.isdecimal() or len(told) > 20:
+    asks_for_a_part = request.headers.get("HX-Request") == "true" and "HX-Target" in request.headers
+    if request.method != "GET" or not asks_for_a_part or not (told.isascii() and told.isdecimal()) or len(told) > 20:
         return None
     return heard_at(int(told))
 
@@ -83,8 +85,9 @@ def _claim(key: Hashable, since: float) -> tuple[Made, bool]:
         if found is not None and found.began >= since and now - found.began < OLDEST_SECONDS:
             return found, False
         if len(_made) >= MOST:
-            for old in [one for one, made in _made.items() if now - made.began > OLDEST_SECONDS]:
-                del _made[old]
+            kept = [(one, made) for one, made in _made.items() if now - made.began <= OLDEST_SECONDS]
+            _made.clear()
+            _made.update(kept[1 - MOST :])
         _made[key] = made = Made()
         return made, True
 
@@ -96,7 +99,8 @@ def _make(made: Made, name: str, view: Callable[[], HttpResponse]) -> HttpRespon
         made.body.set_result(None)
         raise
     not_for = getattr(response, "not_shared_with", "")
-    is_fit = response.status_code == 200 and not response.streaming and name != not_for
+    is_fragment = bool(getattr(response, "is_fragment", False))
+    is_fit = is_fragment and response.status_code == 200 and not response.streaming and name != not_for
     kind = response.headers.get("Content-Type", "")
     made.body.set_result((CSRF_FIELD.sub(rb"\1\2", response.content), kind, not_for) if is_fit else None)
     return response

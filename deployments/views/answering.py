@@ -22,6 +22,7 @@ def page(
     target = fragment_of(request)
     name = f"{template}#{target}" if target in fragments else template
     response = render(request, name, dict(context), status=status)
+    response.is_fragment = "#" in name  # type: ignore[attr-defined]
     patch_vary_headers(response, ("HX-Request", "HX-Target"))
     return response
 

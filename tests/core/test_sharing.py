@@ -26,8 +26,8 @@ def _forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
 class Shown:
     """A view that counts how often it was made, and who a request looks like."""
 
-    def __init__(self, not_for: str = "", status: int = 200) -> None:
-        self.made, self.not_for, self.status = 0, not_for, status
+    def __init__(self, not_for: str = "", status: int = 200, *, is_fragment: bool = True) -> None:
+        self.made, self.not_for, self.status, self.is_fragment = 0, not_for, status, is_fragment
         self.gate = threading.Event()
         self.gate.set()
         self.read = sharing.shared(lambda request: (request.headers["Roles"], request.headers["Name"]))(self.view)
@@ -38,10 +38,13 @@ class Shown:
         assert self.gate.wait(10)
         response = HttpResponse(FORM.format("a" * 64) + f"made {mine}", status=self.status)
         response.not_shared_with = self.not_for  # type: ignore[attr-defined]
+        response.is_fragment = self.is_fragment  # type: ignore[attr-defined]
         return response
 
-    def ask(self, told: object, *, name: str = "elif", roles: str = "operator", target: str = "part") -> str:
-        headers = {"Live-Sequence": str(told), "HX-Target": target, "Roles": roles, "Name": name}
+    def ask(
+        self, told: object, *, name: str = "elif", roles: str = "operator", target: str = "part", htmx: str = "true"
+    ) -> str:
+        headers = {"Live-Sequence": str(told), "HX-Target": target, "HX-Request": htmx, "Roles": roles, "Name": name}
         request = RequestFactory().get("/x", headers={key: value for key, value in headers.items() if value})
         CsrfViewMiddleware(lambda _: HttpResponse()).process_request(request)
         return self.read(request).content.decode()
@@ -106,6 +109,29 @@ def test_each_reader_gets_a_token_of_ones_own() -> None:
     assert shown.made == 1
     assert "a" * 64 not in first + second
     assert first != second
+
+
+@pytest.mark.parametrize("htmx", ["", "false"])
+def test_who_asks_for_a_whole_page_neither_gives_nor_takes(htmx: str) -> None:
+    shown, change = Shown(), heard()
+    shown.ask(change, htmx=htmx)
+    shown.ask(change)
+    shown.ask(change, htmx=htmx)
+    assert shown.made == 3
+
+
+def test_a_whole_page_is_not_shared() -> None:
+    shown, change = Shown(is_fragment=False), heard()
+    shown.ask(change, name="elif")
+    shown.ask(change, name="can")
+    assert shown.made == 2
+
+
+def test_however_many_parts_are_asked_for_only_the_newest_are_kept() -> None:
+    shown, change = Shown(), heard()
+    for number in range(sharing.MOST + 50):
+        shown.ask(change, target=f"part-{number}")
+    assert len(sharing._made) == sharing.MOST
 
 
 def test_an_error_is_not_shared() -> None:

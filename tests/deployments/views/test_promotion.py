@@ -9,6 +9,8 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
+from controlpanel.core import live, sharing
+from controlpanel.core.permissions import Role
 from deployments.choices import State
 from deployments.models import Promotion
 from tests import fixtures_deployments as make
@@ -188,3 +190,22 @@ def test_the_decision_stands_first_and_why_it_stopped_is_the_first_tab(client: C
     assert page.count('id="now"') == 1
     other = client.get(f"/promotions/{row.number}?tab=events").content.decode()
     assert "Why it stopped</h2>" not in other
+
+
+@pytest.mark.parametrize("headers", [{"HX-Target": "promotion"}, {"HX-Request": "true", "HX-Target": "nothing"}])
+def test_the_frame_of_one_reader_is_never_given_to_another(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, headers: dict[str, str]
+) -> None:
+    row = make.rolling_out_backend(make.promotion(stage.old, stage.staging, by=stage.elif_))
+    live.Hub().hand_out(f"promotion.{row.pk}", 4711)
+    monkeypatch.setattr(sharing, "_made", {})
+    ceren = make.person("ceren", Role.OPERATOR, display_name="Ceren Demir")
+    asked = {"Live-Sequence": "4711"}
+    whole = stage.client(ceren).get(f"/promotions/{row.number}", headers=asked | headers)
+    other = stage.client(stage.elif_).get(f"/promotions/{row.number}", headers=asked | headers)
+    part = stage.client(stage.elif_).get(
+        f"/promotions/{row.number}", headers=asked | {"HX-Request": "true", "HX-Target": "promotion"}
+    )
+    assert "Ceren Demir" in whole.content.decode()
+    assert "Ceren Demir" not in other.content.decode()
+    assert "<html" not in part.content.decode()
