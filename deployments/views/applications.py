@@ -107,7 +107,7 @@ def _nodes(tree: Answer) -> list[dict[str, Any]]:
 def _resources(request: HttpRequest, actor: Actor, shown: ApplicationPage) -> dict[str, Any]:
     """The tree, and beside it what is selected: one resource, or all that differs."""
     row = shown.application
-    tree, differences = ask(Question("tree", row.name), Question("differences", row.name))
+    [tree] = ask(Question("tree", row.name))
     nodes = _nodes(tree)
     show, wanted = request.GET.get("show", ""), request.GET.get("resource", "")[:600]
     node = reading.node_named(nodes, wanted)
@@ -117,7 +117,7 @@ def _resources(request: HttpRequest, actor: Actor, shown: ApplicationPage) -> di
     kept = [_row(one, wanted, tab) for one in nodes if _is_shown(one, show)]
     return {
         "shown": shown, "application": row, "environment": row.environment, "tree": tree, "facts": tree.body or {}, "rows": kept,
-        "differences": differences, "wanted": wanted, "node": node, "tab": tab, **selected,
+        "wanted": wanted, "node": node, "tab": tab, **selected,
         "filters": _filters(nodes, show, wanted), "topics": f"application.{row.name} environment.{row.environment.name}",
         "workloads": [(one["key"], one["key"]) for one in (_row(each, wanted, "") for each in nodes) if one["kind"] in RESTARTABLE],
         "every": LOG_EVERY if node and tab == "log" else EVERY,
@@ -125,8 +125,8 @@ def _resources(request: HttpRequest, actor: Actor, shown: ApplicationPage) -> di
 
 
 def _unselected(name: str) -> dict[str, Any]:
-    [events] = ask(Question("events", name))
-    return {"events": events}
+    differences, events = ask(Question("differences", name), Question("events", name))
+    return {"differences": differences, "events": events}
 
 
 def _selected(request: HttpRequest, actor: Actor, shown: ApplicationPage, node: Node, tab: str) -> dict[str, Any]:

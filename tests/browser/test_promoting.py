@@ -152,7 +152,10 @@ def test_what_was_changed_by_hand_is_shown_and_restored_by_promoting_the_same_re
 def test_a_log_is_read_live_and_a_workload_restarted(page: Page, panel: Panel) -> None:
     signed_in(page, panel)
     page.goto(f"{panel.url}/applications/frontend-production")
-    page.locator(".tree a").filter(has_text=re.compile(r"^frontend-\w+-\w+$")).first.click()
+    pod = page.locator(".tree a").filter(has_text=re.compile(r"^frontend-\w+-\w+$")).first
+    expect(pod).to_be_visible(timeout=ROLLOUT_MS)
+    assert page.evaluate("window.shift") <= 0.02, "\n".join(map(str, page.evaluate("window.shifted")))
+    pod.click()
     page.get_by_role("link", name="Log", exact=True).click()
     expect(page.locator("#log")).to_contain_text("frontend: listening", timeout=ROLLOUT_MS)
     read = page.locator("#selected time").last
