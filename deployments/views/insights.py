@@ -47,7 +47,7 @@ def insights(request: HttpRequest) -> HttpResponse:
     found = insights_of(chosen, environments, weeks)
     looked_at, steps = step_times(chosen)
     context = {
-        "environment": chosen, "weeks": weeks, "today": timezone.localdate(), "totals": _totals(found),
+        "environment": chosen, "weeks": weeks, "today": f"{found.period.today.day} {found.period.today:%b %Y}", "totals": _totals(found),
         "spans": [{"label": label, "href": _address(number, name), "current": number == weeks} for number, label in SPANS],
         "places": [{"label": one.title, "href": _address(weeks, one.name), "current": one == chosen} for one in environments],
         "cards": [_frequency(found), _lead(found), _failures(found), _restore(found)],
