@@ -60,9 +60,8 @@ def find(repository: GitRepository, commit: str, orders: Collection[Order]) -> d
     return {wanted[row.pk]: row for row in RenderedComponent.objects.filter(pk__in=wanted)}
 
 
-def keep(repository: GitRepository, commit: str, rendered: Mapping[Order, Rendered]) -> dict[str, RenderedComponent]:
-    """Store what was rendered from a commit; returns the rows by component."""
-    ids = repository.ids(commit, {path for result in rendered.values() for path in result.reads})
+def keep(rendered: Mapping[Order, Rendered], ids: Mapping[str, str]) -> dict[str, RenderedComponent]:
+    """Store what was rendered from sources with these ids by path; returns the rows by component."""
     rows = [_row(order, result, ids) for order, result in rendered.items()]
     RenderedComponent.objects.bulk_create(rows, ignore_conflicts=True)  # another worker may have been as quick
     stored = RenderedComponent.objects.in_bulk([row.input_digest for row in rows])

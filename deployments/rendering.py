@@ -168,18 +168,22 @@ def _order(spec: ComponentSpec, release: Release, place: EnvironmentSpec) -> Ord
 def _render(repository: GitRepository, release: Release, orders: list[Order]) -> dict[str, RenderedComponent]:
     if not orders:
         return {}
-    with tempfile.TemporaryDirectory(prefix="render-") as directory:
-        source = Path(directory)
-        _export(repository, release, source)
-        with ThreadPoolExecutor(AT_ONCE) as pool:
+    directory = tempfile.TemporaryDirectory(prefix="render-")
+    source = Path(directory.name)
+    with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="render") as pool:
+        try:
+            ids = _export(repository, release, source)
             results = list(pool.map(lambda order: _render_one(order.request(source)), orders))
-    rendered = dict(zip(orders, results, strict=True))
-    return kept.keep(repository, release.commit, rendered)
+        finally:
+            removing = pool.submit(directory.cleanup)  # takes its time, while the rows are written
+        rows = kept.keep(dict(zip(orders, results, strict=True)), ids)
+    removing.result()
+    return rows
 
 
-def _export(repository: GitRepository, release: Release, source: Path) -> None:
+def _export(repository: GitRepository, release: Release, source: Path) -> dict[str, str]:
     try:
-        repository.export(release.commit, source)
+        return repository.export(release.commit, source)
     except GitUnsafe as error:  # it stays so at this commit: waiting would not help
         raise NotRenderable(error.sentence, f"{error.remedy} Then make a new release.") from error
 

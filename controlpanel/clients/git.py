@@ -111,9 +111,14 @@ class GitRepository:
         """
         return {entry.path: content for entry, content in self._contents(commit, prefix)}
 
-    def export(self, commit: str, directory: Path, prefix: str = "") -> None:
-        """Write the commit's tree into a new or empty directory; a symbolic link that leaves it is refused."""
-        write_tree(self._contents(commit, prefix), directory)
+    def export(self, commit: str, directory: Path, prefix: str = "") -> dict[str, str]:
+        """Write the commit's tree into a new or empty directory; a symbolic link that leaves it is refused.
+
+        Returns what `ids` gives for everything below `prefix`.
+        """
+        entries = self._entries(commit, prefix, "-t")
+        write_tree(self._read(commit, [entry for entry in entries if not entry.is_tree]), directory)
+        return {".": commit} | {entry.path: entry.id for entry in entries}
 
     def subtree(self, commit: str, prefix: str) -> str | None:
         """The id of the tree at `prefix`, None when absent; equal ids hold equal files."""
@@ -225,12 +230,16 @@ class GitRepository:
     # ---- the parts
 
     def _contents(self, commit: str, prefix: str) -> Iterator[tuple[Entry, bytes]]:
-        needs = [git_address.full_id(commit)]
+        return self._read(commit, self._entries(commit, prefix))
+
+    def _entries(self, commit: str, prefix: str, *options: str) -> list[Entry]:
         paths = ("--", git_address.tree_path(prefix)) if prefix else ()
-        listing = self._copy.read("ls-tree", "-r", "-l", "-z", "--full-tree", commit, *paths, needs=needs).stdout
-        entries = parse_entries(listing)
+        arguments = ("ls-tree", "-r", "-l", "-z", "--full-tree", *options, commit, *paths)
+        return parse_entries(self._copy.read(*arguments, needs=[git_address.full_id(commit)]).stdout)
+
+    def _read(self, commit: str, entries: list[Entry]) -> Iterator[tuple[Entry, bytes]]:
         blobs = [entry for entry in entries if not entry.is_submodule]
-        read = self._copy.blobs([entry.id for entry in blobs], needs=needs)
+        read = self._copy.blobs([entry.id for entry in blobs], needs=[commit])
         contents = dict(zip((entry.path for entry in blobs), read, strict=True))
         return ((entry, contents.get(entry.path, f"Subproject commit {entry.id}\n".encode())) for entry in entries)
 

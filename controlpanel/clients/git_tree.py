@@ -10,7 +10,7 @@ from pathlib import Path
 from controlpanel.clients.errors import GitError, GitUnsafe
 
 MAX_TREE_BYTES = 256 * 1024 * 1024
-_SYMLINK, _SUBMODULE, _EXECUTABLE = "120000", "160000", "100755"
+_SYMLINK, _SUBMODULE, _EXECUTABLE, _TREE = "120000", "160000", "100755", "040000"
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,10 @@ class Entry:
     @property
     def is_symlink(self) -> bool:
         return self.mode == _SYMLINK
+
+    @property
+    def is_tree(self) -> bool:
+        return self.mode == _TREE
 
     @property
     def is_submodule(self) -> bool:
