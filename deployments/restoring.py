@@ -62,9 +62,22 @@ def _read(target: Promotion, wanted: Mapping[str, str]) -> dict[str, dict[str, s
 
 def _keep(digest: str, component: str, files: Mapping[str, bytes]) -> dict[str, str]:
     """Committing reads them from here, as it reads what was rendered."""
-    text = {path: content.decode() for path, content in files.items()}
+    text = {path: _text(path, content) for path, content in files.items()}
     RenderedComponent.objects.get_or_create(input_digest=digest, defaults={"component": component, "files": text})
     return text
+
+
+def _text(path: str, content: bytes) -> str:
+    try:
+        text = content.decode()
+    except UnicodeDecodeError:
+        text = "\0"
+    if "\0" not in text:
+        return text
+    raise NotRenderable(
+        f"Someone else put {path!a} there, which is no text, so it cannot be committed again.",
+        "Choose another promotion to go back to.",
+    )
 
 
 def _files(repository: GitRepository, target: Promotion, component: str) -> dict[str, bytes]:

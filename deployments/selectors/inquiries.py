@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -12,6 +13,9 @@ from deployments.models import Inquiry
 
 APPLICATION = ("tree", "differences", "resource", "events", "log")
 """Kinds whose subject is an Application; that of `compare` is a digest of what is compared, `checkup` has none."""
+
+LONGEST = 400
+"""Characters of parameters that a question holds as they are."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +28,8 @@ class Question:
 
     def __str__(self) -> str:
         narrowed = json.dumps(self.parameters, sort_keys=True) if self.parameters else ""
+        if len(narrowed) > LONGEST:  # names that a cluster gave: the row holds them in full beside this
+            narrowed = hashlib.sha256(narrowed.encode()).hexdigest()
         return " ".join(filter(None, (self.kind, self.subject, narrowed)))
 
     @property

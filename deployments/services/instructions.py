@@ -54,13 +54,22 @@ def instruct(
             _record(actor, row, f"application.{act.value}", row.reason)
             doorbell.ring("carry_out", row.pk)
     except IntegrityError:  # one of this kind is open: a second click, or somebody else's
-        return Instruction.objects.get(application=application, act=act, finished_at=None)
+        return _open(application, act, dict(resource or {}))
     return row
 
 
 def instruction_carry_out(pk: Any) -> bool:
     """Send one due instruction (called by a worker or by `watch`); False where another process has it."""
     return lease.run_claimed(Instruction, pk, _carry_out)
+
+
+def _open(application: Application, act: Act, resource: Mapping[str, str]) -> Instruction:
+    """The newest of this kind, if it is the same. Raises `ConflictError` where it is about another workload."""
+    row = Instruction.objects.filter(application=application, act=act).order_by("-pk")[:1].get()
+    if row.resource != resource:
+        what = f"{row.resource['kind']} {row.resource['name']}"
+        raise ConflictError(f"{row.requested_by} has {what} restarted right now.", "Wait until that is done.")
+    return row
 
 
 def _check_restart(application: Application, reason: str, resource: Mapping[str, str]) -> None:
@@ -83,6 +92,10 @@ def _carry_out(row: Instruction, held: Lease) -> float | None:
         return None
     if row.state == Carried.SENT and row.act == Act.RESTART:
         _finish(row, held, Carried.UNSURE, f"The worker stopped while it was sent. {UNSURE}")
+        return None
+    refusal = why_no_restart(row.application) if row.act == Act.RESTART else ""
+    if refusal:  # a promotion has started since it was asked for
+        _finish(row, held, Carried.REFUSED, refusal)
         return None
     with lease.held(row, held):
         Instruction.objects.filter(pk=row.pk).update(state=Carried.SENT)

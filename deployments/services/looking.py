@@ -15,7 +15,16 @@ from controlpanel.core.errors import AbsentError
 from deployments.models import Application
 from deployments.renderers.difference import compared, shown, shown_line
 from deployments.renderers.redaction import without_secrets
-from deployments.services.looking_live import containers_of, event_of, hand_of, object_of, of_people, outline, settled
+from deployments.services.looking_live import (
+    containers_of,
+    event_of,
+    hand_of,
+    object_of,
+    of_people,
+    outline,
+    said,
+    settled,
+)
 
 LINES = 200
 """Lines of a log that are read."""
@@ -32,12 +41,12 @@ def tree(name: str, _: Mapping[str, Any]) -> Facts:
     nodes, left_out = outline(found, application)
     return {
         "nodes": nodes, "left_out": left_out, "sync": application.sync_status, "health": application.health_status,
-        "operation": application.operation_phase, "operation_message": application.operation_message[:2000],
+        "operation": application.operation_phase, "operation_message": said(application.operation_message, 2000),
         "address": f"{argocd.server}/applications/{quote(application.namespace or 'argocd', safe='')}/{quote(name, safe='')}",
         "operation_by": application.operation_initiated_by, "automated": application.automated,
         "self_heal": _heals_itself(application.spec),
         "operation_finished_at": application.operation_finished_at and application.operation_finished_at.isoformat(),
-        "conditions": [{"type": one.type, "message": shown_line(one.message)} for one in application.conditions],
+        "conditions": [{"type": one.type, "message": said(one.message, 2000)} for one in application.conditions],
     }  # fmt: skip
 
 

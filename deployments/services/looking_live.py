@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from controlpanel.clients.argocd_json import Json, mapping, mappings, moment, text
+from controlpanel.clients.argocd_json import Json, mapping, mappings, moment, storable, text
 from controlpanel.clients.argocd_models import Application
 from controlpanel.clients.argocd_tree import Node, Tree
 from deployments.renderers.difference import shown_line
@@ -30,21 +30,28 @@ def outline(tree: Tree, application: Application) -> tuple[list[Facts], int]:
     for node in tree.nodes:
         for parent in known.intersection(node.parents):
             children[parent].append(node)
-    listed = [_node(node, depth, sync) for node, depth in _walk(sorted(roots, key=_order), children, 0)]
+    walked = _walk(sorted(roots, key=_order), children, 0, set())
+    listed = [_node(node, depth, sync) for node, depth in walked]
     kept = listed[:MOST_NODES]
     return kept, len(tree.nodes) - len(kept)
 
 
-def _walk(nodes: Iterable[Node], children: Mapping[str, list[Node]], depth: int) -> Iterator[tuple[Node, int]]:
+def _walk(
+    nodes: Iterable[Node], children: Mapping[str, list[Node]], depth: int, seen: set[int]
+) -> Iterator[tuple[Node, int]]:
+    """Each node once, below the first of its owners: owners of owners in common would multiply it."""
     newest: set[str] = set()
     for node in nodes:
+        if id(node) in seen:
+            continue
+        seen.add(id(node))
         below = sorted(children.get(node.uid, ()), key=_order) if node.uid and depth < 6 else []
         owner = ",".join(node.parents)
         is_old = node.kind == "ReplicaSet" and owner in newest and not below
         newest.add(owner if node.kind == "ReplicaSet" else "")
         if not is_old:
             yield node, depth
-            yield from _walk(below, children, depth + 1)
+            yield from _walk(below, children, depth + 1, seen)
 
 
 def _order(node: Node) -> tuple[bool, str, int, str]:
@@ -56,7 +63,7 @@ def _node(node: Node, depth: int, sync: Mapping[tuple[str, str, str, str], str])
     return {
         "group": node.group, "version": node.version, "kind": node.kind, "namespace": node.namespace, "name": node.name, "uid": node.uid,
         "depth": depth, "sync": sync.get((node.group, node.kind, node.namespace, node.name), ""), "health": node.health,
-        "message": shown_line(node.message)[:500], "fact": _fact(node), "created_at": node.created_at and node.created_at.isoformat(),
+        "message": said(node.message, 500), "fact": _fact(node), "created_at": node.created_at and node.created_at.isoformat(),
     }  # fmt: skip
 
 
@@ -122,7 +129,13 @@ def containers_of(live: Json) -> list[Facts]:
 
 def _amounts(container: Json) -> str:
     limits = mapping(mapping(container, "resources"), "limits")
-    return ", ".join(f"{key} {value}" for key, value in sorted(limits.items()) if isinstance(value, str | int))
+    found = (f"{key} {value}" for key, value in sorted(limits.items()) if isinstance(value, str | int))
+    return storable(", ".join(found))
+
+
+def said(message: str, most: int) -> str:
+    """What Argo CD or Kubernetes said, without what looks like a secret: the words of a tool may hold an address or a value."""
+    return shown_line(without_secrets(message))[:most]
 
 
 def event_of(item: Json) -> Facts:
@@ -131,6 +144,6 @@ def event_of(item: Json) -> Facts:
     about, count = mapping(item, "involvedObject"), item.get("count")
     return {
         "at": at and at.isoformat(), "type": text(item, "type"), "reason": shown_line(text(item, "reason"))[:100],
-        "message": shown_line(without_secrets(text(item, "message")))[:2000], "count": count if isinstance(count, int) else 1,
+        "message": said(text(item, "message"), 2000), "count": count if isinstance(count, int) else 1,
         "about": f"{text(about, 'kind')}/{text(about, 'name')}",
     }  # fmt: skip

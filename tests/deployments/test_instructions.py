@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from django.db import IntegrityError
+from django.utils import timezone
 
 from controlpanel.accounts.actors import Actor
 from controlpanel.accounts.models import User
@@ -114,6 +116,32 @@ def test_what_pages_know_is_asked_anew_after_it(argocd: FakeArgoCD) -> None:
 def test_a_second_click_makes_no_second_restart(argocd: FakeArgoCD) -> None:
     assert restarted().pk == restarted().pk
     assert actions() == ["application.restart"]
+
+
+def test_who_wants_another_workload_restarted_meanwhile_is_told_that_it_is_not(argocd: FakeArgoCD) -> None:
+    restarted()
+    with pytest.raises(ConflictError, match="OPERATOR has Deployment backend restarted right now"):
+        restarted(resource={**WORKLOAD, "name": "worker"})
+    assert actions() == ["application.restart"]
+
+
+def test_what_has_ended_between_two_looks_is_returned(argocd: FakeArgoCD, monkeypatch: pytest.MonkeyPatch) -> None:
+    row = restarted()
+
+    def refused(**values: Any) -> Instruction:
+        Instruction.objects.update(finished_at=timezone.now())
+        raise IntegrityError
+
+    monkeypatch.setattr(Instruction.objects, "create", refused)
+    assert restarted() == row
+
+
+def test_a_promotion_that_started_meanwhile_keeps_the_restart_from_being_sent(argocd: FakeArgoCD) -> None:
+    row = restarted()
+    running = rows.rolling_out_backend(rows.promotion(rows.release("2026.11.9"), application().environment, by=elif_()))
+    row = carried_out(row)
+    assert (row.state, argocd.told) == (Carried.REFUSED, [])
+    assert f"Promotion {running.number} is in flight" in row.message
 
 
 def test_a_restart_that_was_sent_before_a_crash_is_not_sent_again(argocd: FakeArgoCD) -> None:

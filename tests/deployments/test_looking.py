@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from typing import Any
 
 import httpx
@@ -9,8 +11,10 @@ import pytest
 
 from controlpanel.catalog import connections
 from controlpanel.clients.argocd import ArgoCD
-from deployments.models import Application
+from deployments.models import Application, Inquiry
+from deployments.selectors.inquiries import Question
 from deployments.services import looking
+from deployments.services.inquiries import ask
 from tests import fixtures_deployments as rows
 from tests.contract.transcripts import Exchange, exchanges
 
@@ -95,3 +99,49 @@ def test_an_application_that_left_is_a_sentence(answering: Any) -> None:
     Application.objects.all().delete()
     with pytest.raises(Exception, match="There is no Application backend-staging"):
         looking.tree(NAME, {})
+
+
+def exchange_of(part: str, answer: Any) -> Exchange:
+    """An answer that nobody recorded."""
+    path = "/".join(filter(None, ("/api/v1/applications", NAME, part)))
+    return Exchange("", 0, "", "GET", path, {}, None, 200, {"content-type": "application/json"}, answer, None)
+
+
+def pod_of(uid: str, *, health: str = "", parents: Sequence[str] = ()) -> dict[str, Any]:
+    """A node of a tree."""
+    owners = [{"kind": "Pod", "name": parent, "uid": parent} for parent in parents]
+    said = {"status": "Degraded", "message": health}
+    return {"kind": "Pod", "version": "v1", "name": uid, "uid": uid, "parentRefs": owners, "health": said}
+
+
+SPOKEN = "fetch https://robot:hunter22@git.example/deploy failed, token=abcdef123 \u202e"
+
+
+def test_what_argocd_says_is_kept_without_secrets(answering: Any) -> None:
+    status = {
+        "conditions": [{"type": "ComparisonError", "message": SPOKEN}],
+        "operationState": {"phase": "Failed", "message": SPOKEN},
+    }
+    application = {"metadata": {"name": NAME}, "spec": {}, "status": status}
+    answering(exchange_of("", application), exchange_of("resource-tree", {"nodes": [pod_of("a", health=SPOKEN)]}))
+    told = json.dumps(looking.tree(NAME, {}), ensure_ascii=False)
+    assert told.count("https://(hidden)@git.example/deploy failed, token=(hidden) ⟨U+202E⟩") == 3
+    assert "hunter22" not in told
+
+
+def test_owners_in_common_do_not_multiply_what_they_own(answering: Any) -> None:
+    levels = [[f"{level}-{number}" for number in range(8)] for level in range(6)]
+    nodes = [
+        pod_of(uid, parents=levels[level - 1] if level else ()) for level, uids in enumerate(levels) for uid in uids
+    ]
+    answering(exchange_of("resource-tree", {"nodes": nodes}))
+    shown = looking.tree(NAME, {})
+    assert (len(shown["nodes"]), shown["left_out"]) == (48, 0)
+
+
+def test_a_question_about_names_without_end_is_kept(db: None) -> None:
+    rows.platform()
+    key = {"group": "g" * 253, "version": "v1", "kind": "K" * 63, "namespace": "n" * 63, "name": "x" * 253, "uid": "u"}
+    first, other = (Question("log", NAME, {**key, "container": one * 63}) for one in "ab")
+    ask(first, other, first)
+    assert [row.parameters["container"][0] for row in Inquiry.objects.order_by("pk")] == ["a", "b"]

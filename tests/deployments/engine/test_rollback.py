@@ -17,6 +17,8 @@ from controlpanel.core.lease import Lease
 from controlpanel.core.permissions import Role
 from deployments.choices import Kind, Rollout, State
 from deployments.models import Promotion
+from deployments.rendering import NotRenderable
+from deployments.restoring import restore
 from deployments.services.promotions import promotion_request
 from deployments.services.rollbacks import promotion_rollback, rollback_targets
 from deployments.steps import Context, Outcome, commit, start, sync
@@ -163,6 +165,16 @@ def test_nothing_is_sent_while_a_request_of_the_one_called_off_may_still_land(
     running.rollouts.filter(component="backend").update(quarantine_until=timezone.now() - timedelta(seconds=1))
     step(sync.run, rollback)
     assert ("sync", "backend-staging") in argocd.requests
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe", b"a\0b"])
+def test_what_is_no_text_is_refused_by_its_name(
+    old: Promotion, running: Promotion, git: FakeGit, content: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    strange = {"ai/logo.png": content}
+    monkeypatch.setattr(FakeGit, "files", lambda self, commit, name: strange if name == "ai" else {}, raising=False)
+    with pytest.raises(NotRenderable, match=r"Someone else put 'ai/logo.png' there, which is no text"):
+        restore(old)
 
 
 def test_the_database_holds_what_a_rollback_is(old: Promotion, running: Promotion, actor: Actor) -> None:
