@@ -15,7 +15,8 @@ from controlpanel.clients.argocd_models import Application as Read
 from controlpanel.clients.argocd_tree import Tree
 from controlpanel.clients.errors import NotSent
 from deployments.models import Inquiry
-from deployments.selectors.inquiries import Answer, Question
+from deployments.selectors.inquiries import Answer, Question, rows_of
+from deployments.services import inquiries
 from deployments.services.inquiries import ask, inquiry_answer
 from tests import fixtures_deployments as rows
 
@@ -126,6 +127,17 @@ def test_however_many_pages_look_it_is_asked_once_while_the_answer_is_fresh(argo
         ask(Question("tree", NAME))
     assert not inquiry_answer(inquiry.pk)
     assert argocd.asked.count("tree") == 1
+
+
+def test_two_pages_that_read_the_same_old_row_ask_once(argocd: FakeArgoCD, monkeypatch: pytest.MonkeyPatch) -> None:
+    answered(Question("tree", NAME))
+    Inquiry.objects.update(asked_at=timezone.now() - timedelta(seconds=30))
+    stale = rows_of([Question("tree", NAME)])
+    ask(Question("tree", NAME))
+    assert inquiry_answer(Inquiry.objects.get().pk)
+    monkeypatch.setattr(inquiries, "rows_of", lambda questions: stale)  # read before the other page asked
+    ask(Question("tree", NAME))
+    assert not Inquiry.objects.get().is_waiting
 
 
 def test_what_is_old_is_asked_again_and_the_last_answer_is_shown_meanwhile(argocd: FakeArgoCD) -> None:

@@ -193,6 +193,9 @@ def test_a_viewer_reads_no_log_and_sees_why_nothing_can_be_done(stage: Stage) ->
     assert "You may not read logs." in page
     assert page.count('aria-disabled="true"') == 2
     assert "restart-confirm" not in page
+    Inquiry.objects.filter(kind="log").delete()
+    text(stage.client(stage.vera), f"{PAGE}?resource=Pod/backend-1&tab=log")
+    assert not Inquiry.objects.filter(kind="log").exists(), "a worker was asked to read it"
 
 
 def test_a_container_that_is_not_there_is_never_asked_for(client: Client) -> None:
