@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import httpx
 import pytest
@@ -33,6 +35,10 @@ new PerformanceObserver(list => { for (const entry of list.getEntries()) if (!en
   if (entry.value > 0.001) window.shifted.push([entry.value.toFixed(4), ...entry.sources.map(one => one.node?.outerHTML?.slice(0, 80) ?? "text")]);
 } }).observe({type: "layout-shift", buffered: true});
 """
+
+
+SCREENSHOTS = Path(os.environ.get("SCREENSHOTS", ".run/screenshots"))
+"""Every page, in both themes and at two widths, to be looked at."""
 
 
 @dataclass
@@ -211,6 +217,24 @@ def test_without_script_a_promotion_is_asked_for_and_followed(browser: Browser, 
     context.close()
 
 
+def test_staging_goes_back_to_what_was_live_before(page: Page, panel: Panel) -> None:
+    signed_in(page, panel)
+    page.goto(f"{panel.url}/environments/staging")
+    page.get_by_role("link", name="Roll back…").click()
+    before = page.locator("h1").inner_text().removeprefix("Roll back staging to ")
+    digest = page.locator("[name=render_digest]")
+    until(lambda: digest.input_value() != "" or page.wait_for_timeout(200), "the diff is there")
+    page.get_by_label("Reason").fill("Back to what served well.")
+    shown = digest.input_value()
+    page.get_by_role("button", name="Roll back staging").click()
+    page.wait_for_url(re.compile("/promotions/"))
+    expect(page.locator("h1")).to_contain_text("Succeeded", timeout=60_000)
+    expect(page.locator("h1")).to_contain_text(before)
+    assert digest_in_git(panel.world, "env/staging") == shown
+    assert page.evaluate("window.shift") < 0.02, page.evaluate("window.shifted")
+    assert panel.complaints == []
+
+
 def test_anything_is_found_and_opened_by_keyboard_and_never_while_writing(page: Page, panel: Panel) -> None:
     signed_in(page, panel)
     page.keyboard.press("/")
@@ -242,7 +266,7 @@ def test_no_page_keeps_anyone_out(browser: Browser, panel: Panel, width: int, th
     page = signed_in(context.new_page(), panel)
     pages = ("/", "/promotions", "/releases", "/releases/new", "/releases/2026.11.0", "/environments/staging", "/audit",
              "/search?q=2026", "/insights", "/compare", "/compare?from=2026.11.1&to=2026.11.3",
-             "/environments/staging/promote?release=2026.11.3", "/promotions/1001", "/applications",
+             "/environments/staging/promote?release=2026.11.3", "/environments/staging/rollback", "/promotions/1001", "/applications",
              "/applications/backend-staging", "/applications/backend-staging?resource=Deployment/backend", "/settings/account",
              "/settings/tokens", "/settings/catalog")  # fmt: skip
     for path in pages:
@@ -252,5 +276,6 @@ def test_no_page_keeps_anyone_out(browser: Browser, panel: Panel, width: int, th
             f"{path}: {[(one['id'], [node['html'][:120] for node in one['nodes']]) for one in serious]}"
         )
         assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), f"{path} scrolls sideways"
+        page.screenshot(path=SCREENSHOTS / f"{width}-{theme}{re.sub('[^a-z0-9]+', '-', path)}.png", full_page=True)
     context.close()
     assert panel.complaints == []
