@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+from django.db.models import Min
 
 from controlpanel.catalog import connections
 from controlpanel.clients.argocd import ArgoCD
@@ -52,10 +56,17 @@ def _call_off(context: Context) -> bool:
         return False
     with context.held():
         Promotion.objects.filter(pk=promotion.pk).update(
-            commit=result.commit, git_revision=result.commit, committed_at=StatementTime()
+            commit=result.commit, git_revision=result.commit, committed_at=_committed_at(promotion)
         )
     promotion.commit = result.commit
     return True
+
+
+def _committed_at(promotion: Promotion) -> Any:
+    """Now, or just before what a later promotion committed: that built upon ours, since no push goes over another one."""
+    later = Promotion.objects.filter(environment=promotion.environment, started_at__gt=promotion.started_at)
+    first = later.aggregate(at=Min("committed_at"))["at"]
+    return first - timedelta(microseconds=1) if first else StatementTime()
 
 
 def _stop(context: Context, argocd: ArgoCD, rollout: PromotionComponent) -> Outcome | None:

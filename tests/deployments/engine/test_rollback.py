@@ -12,16 +12,18 @@ from django.utils import timezone
 from controlpanel.accounts.actors import Actor
 from controlpanel.accounts.models import User
 from controlpanel.catalog.models import Environment
+from controlpanel.core import audit
 from controlpanel.core.errors import ConflictError, RefusedError
 from controlpanel.core.lease import Lease
 from controlpanel.core.permissions import Role
+from deployments import lifecycle
 from deployments.choices import Kind, Rollout, State
 from deployments.models import Promotion
 from deployments.rendering import NotRenderable
 from deployments.restoring import restore
 from deployments.services.promotions import promotion_request
 from deployments.services.rollbacks import promotion_rollback, rollback_targets
-from deployments.steps import Context, Outcome, commit, start, sync
+from deployments.steps import Context, Outcome, cancel, commit, start, sync
 from tests import fixtures_deployments as rows
 from tests.deployments.engine.conftest import FakeArgoCD, FakeGit, synced
 
@@ -165,6 +167,24 @@ def test_nothing_is_sent_while_a_request_of_the_one_called_off_may_still_land(
     running.rollouts.filter(component="backend").update(quarantine_until=timezone.now() - timedelta(seconds=1))
     step(sync.run, rollback)
     assert ("sync", "backend-staging") in argocd.requests
+
+
+def test_a_commit_that_is_found_late_counts_as_before_what_was_built_upon_it(
+    actor: Actor, old: Promotion, staging: Environment, elif_: User, git: FakeGit, argocd: FakeArgoCD
+) -> None:
+    newer = rows.live(rows.release("2026.11.2"), staging, by=elif_)
+    called_off = rows.promotion(rows.release("2026.11.3"), staging, by=elif_)
+    lifecycle.move(called_off, State.RENDERING, actor=audit.SYSTEM, message="Started.")
+    Promotion.objects.filter(pk=called_off.pk).update(intended_commit=LATE, commit_parent=BASE)
+    rollback = queued(promotion_rollback(actor=actor, target=old))
+    step(start.run, rollback)
+    Promotion.objects.filter(pk=rollback.pk).update(commit="e" * 40, committed_at=timezone.now())
+    git.tips[f"refs/panel/promotions/{called_off.pk}/1"] = LATE
+    git.messages[LATE] = f"x\n\nPromotion-Id: {called_off.pk}\n"
+    step(cancel.run, called_off)
+    assert Promotion.objects.get(pk=called_off.pk).commit == LATE
+    by_time = Promotion.objects.filter(environment=staging).exclude(commit="").order_by("-committed_at")
+    assert list(by_time) == [rollback, called_off, newer, old]
 
 
 @pytest.mark.parametrize("content", [b"\xff\xfe", b"a\0b"])
