@@ -13,12 +13,12 @@ import uvicorn
 from axe_playwright_python.sync_playwright import Axe
 from django.conf import settings as django_settings
 from django.contrib.auth import get_user_model
-from django.contrib.sessions.models import Session
 from django.core.asgi import get_asgi_application
 from django.db import transaction
 from django.test import Client
 from playwright.sync_api import Page
 
+from controlpanel.accounts.models import Session
 from controlpanel.core import live
 from controlpanel.core.views import events
 from tests.core import rules
