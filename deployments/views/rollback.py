@@ -103,7 +103,13 @@ def _show(
     missing = "" if actor.may(Right.PROMOTION_ROLL_BACK, target.environment.name) else MAY_NOT
     context = {
         **decision(preflight, form, query={"to": target.number}, path=request.path, missing=missing), "banner": banner,
-        "target": target, "targets": targets, "taken_back": taken_back(target), "keeps": keeps(preflight),
+        "target": target, "selects": _choices(target, targets), "taken_back": taken_back(target), "keeps": keeps(preflight),
         "follows": follows(target),
     }  # fmt: skip
-    return page(request, TEMPLATE, context, fragments=FRAGMENTS, status=status)
+    return page(request, TEMPLATE, context, fragments=(*FRAGMENTS, "stays"), status=status)
+
+
+def _choices(target: Promotion, targets: list[Promotion]) -> list[dict[str, Any]]:
+    """The field that chooses another promotion to go back to."""
+    offered = [(str(one.number), f"{one.release}, promotion {one.number}") for one in targets]
+    return [{"name": "to", "label": "Go back to", "value": str(target.number), "choices": offered}] if offered else []

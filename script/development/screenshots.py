@@ -24,7 +24,7 @@ PICTURES = {"pipeline": "/"}
 
 def take(address: str, password: str, directory: Path) -> list[Path]:
     """Sign in and take each picture; returns the files. Raises `CannotGoOn` where that is not possible."""
-    program = next(filter(None, map(shutil.which, CHROMIUM)), None)
+    program = next(filter(None, map(shutil.which, CHROMIUM.commands)), None)
     if program is None:
         raise CannotGoOn("Chromium was not found. Install it: apt-get install chromium")
     directory.mkdir(parents=True, exist_ok=True)

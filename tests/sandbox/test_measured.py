@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sandbox.pods import _probe_delay
 from tests.sandbox.conftest import Argo, DeployRepository, Json, deployment
 from tests.sandbox.test_rollouts import NAME, PATH, health_is, start
@@ -49,4 +51,5 @@ def test_the_truth_says_since_when_it_stands(deployer: Argo, repository: DeployR
 
 
 def test_a_pod_without_a_probe_waits_for_none() -> None:
-    assert [_probe_delay(pod) for pod in ({"spec": {}}, {"spec": {"containers": [{"name": "a"}]}})] == [0.0, 0.0]
+    pods: list[dict[str, Any]] = [{"spec": {}}, {"spec": {"containers": [{"name": "a"}]}}]
+    assert [_probe_delay(pod) for pod in pods] == [0.0, 0.0]
