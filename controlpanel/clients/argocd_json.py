@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from controlpanel.clients.credentials_in_text import without_credentials
+
 Json = Mapping[str, Any]
 _NOT_STORABLE = re.compile("[\x00\ud800-\udfff]")
 
@@ -34,6 +36,11 @@ def text(document: Json, key: str) -> str:
 def storable(said: str) -> str:
     """Text without what PostgreSQL cannot hold: a container's last words, which Kubernetes hands on, may be any bytes."""
     return _NOT_STORABLE.sub("\N{REPLACEMENT CHARACTER}", said)
+
+
+def message(document: Json, key: str = "message") -> str:
+    """What something said, as it may be kept and shown: tools repeat addresses with their passwords."""
+    return without_credentials(text(document, key))
 
 
 def integer(document: Json, key: str) -> int:

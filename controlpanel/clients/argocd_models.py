@@ -16,6 +16,7 @@ from controlpanel.clients.argocd_json import (
     integer,
     mapping,
     mappings,
+    message,
     moment,
     strings,
     text,
@@ -130,12 +131,12 @@ class Application:
             sync_status=text(sync, "status"),
             revision=text(sync, "revision"),
             health_status=text(health, "status"),
-            health_message=text(health, "message"),
+            health_message=message(health),
             **_operation(document, mapping(status, "operationState")),
             reconciled_at=moment(status, "reconciledAt"),
             compared_to_spec=_compared_to(spec, mapping(sync, "comparedTo")),
             automated=_is_automated(spec),
-            conditions=tuple(Condition(text(c, "type"), text(c, "message")) for c in mappings(status, "conditions")),
+            conditions=tuple(Condition(text(c, "type"), message(c)) for c in mappings(status, "conditions")),
             images=strings(mapping(status, "summary"), "images"),
             resources=tuple(_resource(entry) for entry in mappings(status, "resources")),
             history=tuple(_history(entry) for entry in mappings(status, "history")),
@@ -214,7 +215,7 @@ def _operation(document: Json, state: Json) -> dict[str, Any]:
     return {
         "operation_running": bool(running),
         "operation_phase": text(state, "phase"),
-        "operation_message": text(state, "message"),
+        "operation_message": message(state),
         "operation_marker": next(
             (text(i, "value") for i in mappings(operation, "info") if i.get("name") == MARKER), ""
         ),
@@ -239,7 +240,7 @@ def _resource(entry: Json) -> Resource:
         name=text(entry, "name"),
         status=text(entry, "status"),
         health=text(health, "status"),
-        message=text(health, "message") or text(entry, "message"),
+        message=message(health) or message(entry),
         requires_pruning=entry.get("requiresPruning") is True,
         hook_phase=text(entry, "hookPhase") if entry.get("hookType") else "",
     )

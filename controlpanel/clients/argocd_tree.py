@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from controlpanel.clients.argocd_json import Json, integer, mapping, mappings, moment, strings, text
+from controlpanel.clients.argocd_json import Json, integer, mapping, mappings, message, moment, strings, text
 
 EARLY_REASONS = frozenset(
     {
@@ -168,7 +168,7 @@ def _node(entry: Json) -> Node:
         uid=text(entry, "uid"),
         parents=tuple(text(parent, "uid") for parent in mappings(entry, "parentRefs")),
         health=text(health, "status"),
-        message=text(health, "message"),
+        message=message(health),
         images=strings(entry, "images"),
         created_at=moment(entry, "createdAt"),
         resource_version=integer(entry, "resourceVersion"),

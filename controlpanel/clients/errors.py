@@ -41,6 +41,8 @@ from email.utils import parsedate_to_datetime
 
 import httpx
 
+from controlpanel.clients.credentials_in_text import without_credentials
+
 MAX_TEXT = 2000
 
 
@@ -215,7 +217,7 @@ def from_response(
     *, system: str, what: str, status: int, text: str, code: int = 0, retry_after: str = ""
 ) -> ClientError:
     """The one mapping of an answer that is not a success. `code` is 0 when the body was not the API's envelope."""
-    said = " ".join(text.split())[:MAX_TEXT]
+    said = without_credentials(" ".join(text.split()))[:MAX_TEXT]
     if 300 <= status < 400:
         return _misdirected(system, what, status, said)
     if status >= 500 or status == 408:

@@ -12,6 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from controlpanel.clients.argocd_json import mappings, message, storable
+from controlpanel.clients.argocd_json import text as said
+from controlpanel.clients.credentials_in_text import without_credentials
 from controlpanel.clients.errors import Ambiguous, ClientError, CredentialsRefused, NotSent, PermissionRefused
 
 FIELD_MANAGER = "control-panel"
@@ -72,14 +75,14 @@ def _read(status: int, text: str) -> DryRun:
     if status == 401:
         raise CredentialsRefused("The cluster refused the kubeconfig's credentials.", "Renew them.", status=401)
     if status == 403:
-        raise PermissionRefused(
-            str(answer.get("message") or "Forbidden."), "Grant `patch` on the platform's kinds.", status=403
-        )
+        raise PermissionRefused(message(answer) or "Forbidden.", "Grant `patch` on the platform's kinds.", status=403)
     if status == 404 and details.get("kind") == "namespaces":
         return DryRun(skipped=f"The namespace {details.get('name')} does not exist yet; Argo CD makes it.")
-    causes = [f"{cause['field']}: {cause['message']}" for cause in details.get("causes") or [] if cause.get("field")]
+    causes = [
+        f"{said(cause, 'field')}: {message(cause)}" for cause in mappings(details, "causes") if cause.get("field")
+    ]
     if status in (400, 404, 409, 422) or (status == 500 and answer.get("kind") == "Status"):
-        return DryRun(tuple(causes) or (str(answer.get("message") or text[:300]),))
+        return DryRun(tuple(causes) or (message(answer) or without_credentials(storable(text))[:300],))
     raise Ambiguous(f"The cluster answered {status} to a dry run.", "It is asked again.")
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from controlpanel.catalog.yaml_text import canonical
+from controlpanel.clients.credentials_in_text import SECRET_TEXT, URL_PASSWORD, without_credentials
 from deployments.renderers.objects import LAST_APPLIED, ObjectRefused, objects_of
 
 _SECRET_NAME = re.compile(
@@ -14,12 +15,7 @@ _SECRET_NAME = re.compile(
     re.IGNORECASE,
 )
 _PLACE_NAME = re.compile(r"(url|uri|file|path|name|issuer|endpoint|ttl|seconds|minutes)\Z", re.IGNORECASE)
-_URL_PASSWORD = re.compile(r"(?<=://)[^\s/@:]*:[^\s/@]+(?=@)")
-_SECRET_TEXT = re.compile(
-    r"ak_[0-9a-f]{32}_[0-9a-f]{8}|-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*-----|\Z)", re.DOTALL
-)
-# A line may be a megabyte that a stranger wrote: no pattern may go through the same run of characters again and again.
-_TOKEN = re.compile(r"\beyJ[\w-]{8,2000}\.[\w-]{8,20000}\.[\w-]*|(?<=[Bb]earer )[\w.~+/-]{8,}=*")
+# Begins at the beginning of a word alone, for the reason that `credentials_in_text` gives.
 _SPOKEN = re.compile(
     r"""((?:(?<![\w.-])[\w.-]*(?:passw(?:or)?d|passphrase|secret|token|api[-_.]?key|private[-_.]?key))["']?\s*[=:]\s*["']?)[^\s"',;&}(]{3,}""",
     re.IGNORECASE,
@@ -35,8 +31,7 @@ def readable(before: bytes | None, after: bytes | None) -> tuple[str, str]:
 
 def without_secrets(line: str) -> str:
     """A line of a log with what looks like a secret hidden: passwords in addresses, tokens, values of secret names."""
-    hidden = _SECRET_TEXT.sub("(hidden)", _URL_PASSWORD.sub("(hidden)", line))
-    return _SPOKEN.sub(lambda match: f"{match[1]}(hidden)", _TOKEN.sub("(hidden)", hidden))
+    return _SPOKEN.sub(lambda match: f"{match[1]}(hidden)", without_credentials(line))
 
 
 def looks_secret(name: str) -> bool:
@@ -105,10 +100,10 @@ class _Hiding:
 
     def _plain(self, text: str, other: Any) -> str:
         """Text with what is a secret by its own form replaced."""
-        if not (_URL_PASSWORD.search(text) or _SECRET_TEXT.search(text)):
+        if not (URL_PASSWORD.search(text) or SECRET_TEXT.search(text)):
             return text
         mark = self._hidden(text, other)
-        return _SECRET_TEXT.sub(mark, _URL_PASSWORD.sub(mark, text))
+        return SECRET_TEXT.sub(mark, URL_PASSWORD.sub(mark, text))
 
     def _hidden(self, value: Any, other: Any) -> str:
         return "(hidden)" if value == other else f"(hidden, {self._side})"
