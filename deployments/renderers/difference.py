@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import unified_diff
-from typing import Literal
+from typing import Any, Literal
 
 from deployments.renderers.objects import CLUSTER
 from deployments.renderers.redaction import readable
@@ -17,6 +17,8 @@ MAXIMUM_COMPARED = 20_000
 MAXIMUM_SHOWN = 1_500
 MAXIMUM_LENGTH = 2_000
 """Characters of a line that are shown."""
+MAXIMUM_TOGETHER = 1_000_000
+"""Characters of all diffs that one answer to a page holds."""
 
 _FILE = re.compile(r"(?P<component>[^/]+)/(?P<namespace>[^/]+)/(?P<kind>[A-Z][A-Za-z0-9]*)-(?P<name>[^/]+)\.yaml\Z")
 _GENERATED_NAME = re.compile(r"(?P<stem>.+)-[bcdfghkmt2456789]{10}\Z")
@@ -56,6 +58,15 @@ def changes(before: Mapping[str, bytes], after: Mapping[str, bytes]) -> list[Cha
 def compared(before: bytes | None, after: bytes | None) -> tuple[int, int, str]:
     """Lines added, lines removed and the diff of one object's two sides, as in a `Change`."""
     return _compare(*readable(before, after))
+
+
+def fitting(told: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The changes, as mappings with their `diff`; those that no page has room for say so instead."""
+    left, found = MAXIMUM_TOGETHER, []
+    for change in told:
+        left -= len(change["diff"])
+        found.append(change if left >= 0 else {**change, "diff": "(Not shown: too much differs for one page.)"})
+    return found
 
 
 def shown(content: bytes) -> str:

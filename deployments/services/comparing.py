@@ -32,7 +32,7 @@ def compare(_: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
     found = difference.changes(same_place, after)
     told = [dataclasses.asdict(change) for change in found if change.change != "unchanged"]
     return {
-        "changes": told[:MOST], "left_out": max(0, len(told) - MOST), "counts": _counts(found), "namespaces": names,
+        "changes": difference.fitting(told[:MOST]), "left_out": max(0, len(told) - MOST), "counts": _counts(found), "namespaces": names,
         "variables": _variables(before, after),
     }  # fmt: skip
 

@@ -61,8 +61,13 @@ def inquiry_answer(pk: Any) -> bool:
     return lease.run_claimed(Inquiry, pk, _answer)
 
 
+def inquiries_forget() -> int:
+    """Delete what nobody has asked for long; returns how many (`watch` calls it now and then)."""
+    deleted, _ = Inquiry.objects.filter(asked_at__lt=StatementTime() - FORGOTTEN, lease_until=None).delete()
+    return deleted
+
+
 def _write(questions: Sequence[Question]) -> None:
-    Inquiry.objects.filter(asked_at__lt=StatementTime() - FORGOTTEN, lease_until=None).delete()
     Inquiry.objects.bulk_create(
         [
             Inquiry(question=str(one), kind=one.kind, subject=one.subject, parameters=one.parameters, asked_at=StatementTime() - LONG_AGO)

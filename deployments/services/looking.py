@@ -13,7 +13,7 @@ from controlpanel.clients.argocd_json import Json, mapping, text
 from controlpanel.clients.errors import ClientError
 from controlpanel.core.errors import AbsentError
 from deployments.models import Application
-from deployments.renderers.difference import compared, shown, shown_line
+from deployments.renderers.difference import compared, fitting, shown, shown_line
 from deployments.renderers.redaction import without_secrets
 from deployments.services.looking_live import (
     containers_of,
@@ -55,7 +55,7 @@ def differences(name: str, _: Mapping[str, Any]) -> Facts:
     argocd, row = _of(name)
     items = argocd.managed_resources(name, row.environment.project)
     found = [change for item in items if (change := _difference(row.component, item)) is not None]
-    return {"changes": found[:MOST_DIFFERENCES], "count": len(found), "managed": len(items)}
+    return {"changes": fitting(found[:MOST_DIFFERENCES]), "count": len(found), "managed": len(items)}
 
 
 def resource(name: str, parameters: Mapping[str, Any]) -> Facts:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -16,7 +17,7 @@ from controlpanel.core.models import Leased, OutboxMessage
 from deployments.advance import advance
 from deployments.delivery import deliver
 from deployments.models import Inquiry, Instruction, Preflight, Promotion
-from deployments.services.inquiries import inquiry_answer
+from deployments.services.inquiries import inquiries_forget, inquiry_answer
 from deployments.services.instructions import instruction_carry_out
 from deployments.services.preflights import preflight_render
 
@@ -26,6 +27,7 @@ STEPS_AT_ONCE = 20
 """Steps of one promotion that follow each other here before others get their turn."""
 PATIENCE = timedelta(seconds=6)
 """A row that is due for longer than this was rung for and not run: the workers are away or busy."""
+FORGET_SECONDS = 60.0
 
 DUTIES: tuple[tuple[type[Leased], str, Callable[[Any], bool]], ...] = (
     (Promotion, "advance_promotion", advance),
@@ -42,10 +44,15 @@ class Reconciler:
     def __init__(self, threads: int = 4) -> None:
         self.pool = ThreadPoolExecutor(threads, thread_name_prefix="due")
         self.running: set[Any] = set()
+        self._forgets_at = 0.0
 
     def once(self) -> int:
-        """Look at every kind of due row once; returns how many were found."""
-        return sum(self._look(model, task, run) for model, task, run in DUTIES)
+        """Look at every kind of due row once; returns how many were found. Now and then old answers are forgotten."""
+        found = sum(self._look(model, task, run) for model, task, run in DUTIES)
+        if time.monotonic() >= self._forgets_at:
+            self._forgets_at = time.monotonic() + FORGET_SECONDS
+            inquiries_forget()
+        return found
 
     def close(self) -> None:
         """Let what runs finish."""

@@ -18,6 +18,7 @@ from deployments.models import Inquiry
 from deployments.selectors.inquiries import Answer, Question, rows_of
 from deployments.services import inquiries
 from deployments.services.inquiries import ask, inquiry_answer
+from deployments.watching import reconciler
 from tests import fixtures_deployments as rows
 
 NAME = "backend-staging"
@@ -158,10 +159,14 @@ def test_a_failure_is_told_beside_the_last_answer(argocd: FakeArgoCD) -> None:
     assert answered(Question("tree", NAME)).error == ""
 
 
-def test_what_nobody_asked_for_an_hour_is_deleted(argocd: FakeArgoCD) -> None:
+def test_what_nobody_asked_for_an_hour_is_deleted_by_watch(argocd: FakeArgoCD, monkeypatch: pytest.MonkeyPatch) -> None:
     answered(Question("tree", NAME))
     Inquiry.objects.update(asked_at=timezone.now() - timedelta(hours=2))
     ask(Question("events", NAME))
+    monkeypatch.setattr(reconciler, "DUTIES", ())
+    watch = reconciler.Reconciler(threads=1)
+    watch.once()
+    watch.close()
     assert list(Inquiry.objects.values_list("kind", flat=True)) == ["events"]
 
 

@@ -145,3 +145,18 @@ def test_a_question_about_names_without_end_is_kept(db: None) -> None:
     first, other = (Question("log", NAME, {**key, "container": one * 63}) for one in "ab")
     ask(first, other, first)
     assert [row.parameters["container"][0] for row in Inquiry.objects.order_by("pk")] == ["a", "b"]
+
+
+def test_what_differs_fits_a_page_however_much_it_is(answering: Any) -> None:
+    def state(value: str) -> str:
+        data = {f"key{number}": value * 1000 for number in range(150)}
+        return json.dumps({"kind": "ConfigMap", "metadata": {"name": "x"}, "data": data})
+
+    item = {"kind": "ConfigMap", "modified": True, "targetState": state("a"), "liveState": state("b")}
+    items = [{**item, "name": f"x{number}"} for number in range(10)]
+    answering(exchange_of("managed-resources", {"items": items}))
+    found = looking.differences(NAME, {})
+    assert (found["count"], len(found["changes"])) == (10, 10)
+    assert sum(len(change["diff"]) for change in found["changes"]) < 1_010_000
+    assert found["changes"][0]["diff"].startswith("@@")
+    assert found["changes"][-1]["diff"] == "(Not shown: too much differs for one page.)"
