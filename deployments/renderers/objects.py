@@ -56,6 +56,8 @@ def files_of(component: str, objects: list[Object]) -> dict[str, bytes]:
         if path in files:
             raise ObjectRefused(f"{title(item)} is there twice.", "Remove one, or give it another name or namespace.")
         files[path] = canonical(item)
+    if not files:  # committed, it would take everything of the component away
+        raise ObjectRefused(f"{component} gives no object at all.", "Look at conditions and values, or retire it.")
     return files
 
 

@@ -126,3 +126,25 @@ def test_what_was_read_is_told_so_that_another_commit_may_give_the_same(
     source: Path, component: ComponentSpec, reads: set[str]
 ) -> None:
     assert RENDERERS[component.renderer].render(request(source, component)).reads == reads
+
+
+@pytest.mark.parametrize(
+    ("component", "file", "text"),
+    [
+        (CHART, "chart/templates/workload.yaml", "{{ if .Values.nothing }}a: b{{ end }}"),
+        (OVERLAY, "overlays/staging/kustomization.yaml", "resources: [nothing.yaml]"),
+    ],
+    ids=["chart", "overlay"],
+)
+def test_what_gives_no_object_is_refused_since_it_would_take_everything_away(
+    source: Path, component: ComponentSpec, file: str, text: str
+) -> None:
+    folder = source / component.path.removesuffix("/chart")
+    for other in ("chart/templates", "chart/crds"):
+        for one in (folder / other).glob("*.*"):
+            one.unlink()
+    (folder / file).write_text(text)
+    (folder / "overlays/staging/nothing.yaml").write_text("# to be written")
+    without_images = dataclasses.replace(component, images=())
+    with pytest.raises(RenderError, match="cache gives no object at all"):
+        RENDERERS[component.renderer].render(dataclasses.replace(request(source, without_images), images={}))
