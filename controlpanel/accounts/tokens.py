@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from django.conf import settings
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from controlpanel.accounts import names
@@ -54,13 +54,17 @@ def token_create(
         raise InvalidError(
             "A token must expire within a year.", "Give a number of days from 1 to 366.", field="expires"
         )
-    if ApiToken.objects.filter(name=name, revoked_at__isnull=True).exists():
-        raise ConflictError(f"A token called {name} exists.", "Choose another name or revoke that one.", field="name")
     secret = PREFIX + secrets.token_urlsafe(32)
-    token = ApiToken.objects.create(
-        name=name, user=user, digest=_digest(secret), scopes=list(scopes), environments=list(environments),
-        tenants=list(tenants), expires_at=timezone.now() + expires_in,
-    )  # fmt: skip
+    try:
+        with transaction.atomic():  # a second click may come at the same moment
+            token = ApiToken.objects.create(
+                name=name, user=user, digest=_digest(secret), scopes=list(scopes), environments=list(environments),
+                tenants=list(tenants), expires_at=timezone.now() + expires_in,
+            )  # fmt: skip
+    except IntegrityError:
+        raise ConflictError(
+            f"A token called {name} exists.", "Choose another name or revoke that one.", field="name"
+        ) from None
     audit.record(actor=actor, action="token.create", target=name, message=f"Token {name} with {', '.join(scopes)}.")
     return token, secret
 
