@@ -51,8 +51,8 @@ def count_open_promotions(request: HttpRequest) -> int:
 
 
 def warnings(request: HttpRequest) -> list[dict[str, str]]:
-    """What administrators must look after soon: tokens of Argo CD that end, or have ended."""
-    if not of_request(request).may(Right.ADMINISTER):
+    """What administrators of everything must look after soon: tokens of Argo CD that end, or have ended."""
+    if not of_request(request).may(Right.ADMINISTER, ""):
         return []
     now = timezone.now()
     ending = Observer.objects.filter(token_expires_at__lt=now + timedelta(days=WARN_DAYS)).order_by("token_expires_at")

@@ -61,6 +61,15 @@ def test_of_several_tokens_of_a_server_the_first_end_counts(monkeypatch: pytest.
 
 
 @pytest.mark.django_db
+def test_an_administrator_of_one_environment_is_not_told_of_the_tokens_of_others() -> None:
+    rows.platform()
+    Observer.objects.update(token_from="ARGOCD_TOKEN", token_expires_at=timezone.now())
+    browser = Client()
+    browser.force_login(rows.person("ada", Role.ADMINISTRATOR, environment="staging"))
+    assert "ARGOCD_TOKEN" not in browser.get("/promotions").content.decode()
+
+
+@pytest.mark.django_db
 @pytest.mark.parametrize(
     ("days", "words", "ready"),
     [(15, "", "ok"), (13, "expires on", "expires on"), (-1, "expired on", "expired on")],
