@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.browser.panel import Panel
+from tests.world import free_port, running_world
 
 HERE = Path(__file__).parent
 
@@ -20,3 +24,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def _rows_beside_a_running_loop() -> None:
     """Django refuses rows in a thread with a running loop, and here it is only Playwright's."""
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
+
+
+@pytest.fixture(scope="module")
+def panel(tmp_path_factory: pytest.TempPathFactory, committed_database: str) -> Iterator[Panel]:
+    """The sandbox, `watch` and the web process beside the demo's releases."""
+    port = free_port()
+    with running_world(tmp_path_factory.mktemp("world"), committed_database, speed=20.0) as world:
+        world.environment["PUBLIC_URL"] = f"http://127.0.0.1:{port}"
+        world.manage("demo")
+        world.watch()
+        world.serve(port)
+        yield Panel(world, f"http://127.0.0.1:{port}")

@@ -7,73 +7,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
-import socket
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from pathlib import Path
 
 import httpx
-import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
-from tests.world import World, running_world, until
+from tests.browser.panel import PASSWORD, Panel, signed_in
+from tests.world import World, until
 
-PASSWORD = "promote-with-care"
 ROLLOUT_MS = 60_000
-SHIFT = """
-// Cumulative layout shift as browsers define it: the worst window of at most 5 s without a gap of 1 s.
-window.shift = 0;
-window.shifted = [];
-const current = {sum: 0, first: 0, last: 0};
-new PerformanceObserver(list => { for (const entry of list.getEntries()) if (!entry.hadRecentInput) {
-  const goesOn = entry.startTime - current.last < 1000 && entry.startTime - current.first < 5000;
-  Object.assign(current, goesOn ? {sum: current.sum + entry.value} : {sum: entry.value, first: entry.startTime}, {last: entry.startTime});
-  window.shift = Math.max(window.shift, current.sum);
-  if (entry.value > 0.001) window.shifted.push([entry.value.toFixed(4), ...entry.sources.map(one => one.node?.outerHTML?.slice(0, 80) ?? "text")]);
-} }).observe({type: "layout-shift", buffered: true});
-"""
-
-
-SCREENSHOTS = Path(os.environ.get("SCREENSHOTS", ".run/screenshots"))
-"""Every page, in both themes and at two widths, to be looked at."""
-
-
-@dataclass
-class Panel:
-    """A world with a web process."""
-
-    world: World
-    url: str
-    complaints: list[str] = field(default_factory=list)
-
-
-@pytest.fixture(scope="module")
-def panel(tmp_path_factory: pytest.TempPathFactory, committed_database: str) -> Iterator[Panel]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    with running_world(tmp_path_factory.mktemp("world"), committed_database, speed=20.0) as world:
-        world.environment["PUBLIC_URL"] = f"http://127.0.0.1:{port}"
-        world.manage("demo")
-        world.watch()
-        world.serve(port)
-        yield Panel(world, f"http://127.0.0.1:{port}")
-
-
-def signed_in(page: Page, panel: Panel, name: str = "elif") -> Page:
-    """The page after signing in, with everything noted that a browser complains of."""
-    page.on("console", lambda message: panel.complaints.append(message.text) if message.type == "error" else None)
-    page.on("pageerror", lambda error: panel.complaints.append(str(error)))
-    page.add_init_script(SHIFT)
-    page.goto(f"{panel.url}/login")
-    page.get_by_label("Name").fill(name)
-    page.get_by_label("Password").fill(PASSWORD)
-    page.keyboard.press("Enter")
-    page.wait_for_url(f"{panel.url}/")
-    return page
 
 
 def promote(page: Page, panel: Panel, version: str, environment: str) -> str:
@@ -256,26 +198,4 @@ def test_anything_is_found_and_opened_by_keyboard_and_never_while_writing(page: 
     for letter in ("g", "m"):
         page.keyboard.press(letter)
     page.wait_for_url(f"{panel.url}/promotions")
-    assert panel.complaints == []
-
-
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1440, 390])
-def test_no_page_keeps_anyone_out(browser: Browser, panel: Panel, width: int, theme: str) -> None:
-    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=theme)  # type: ignore[arg-type]
-    page = signed_in(context.new_page(), panel)
-    pages = ("/", "/promotions", "/releases", "/releases/new", "/releases/2026.11.0", "/environments/staging", "/audit",
-             "/search?q=2026", "/insights", "/compare", "/compare?from=2026.11.1&to=2026.11.3",
-             "/environments/staging/promote?release=2026.11.3", "/environments/staging/rollback", "/promotions/1001", "/applications",
-             "/applications/backend-staging", "/applications/backend-staging?resource=Deployment/backend", "/settings/account",
-             "/settings/tokens", "/settings/catalog")  # fmt: skip
-    for path in pages:
-        page.goto(f"{panel.url}{path}")
-        serious = [one for one in Axe().run(page).response["violations"] if one["impact"] in ("serious", "critical")]
-        assert serious == [], (
-            f"{path}: {[(one['id'], [node['html'][:120] for node in one['nodes']]) for one in serious]}"
-        )
-        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), f"{path} scrolls sideways"
-        page.screenshot(path=SCREENSHOTS / f"{width}-{theme}{re.sub('[^a-z0-9]+', '-', path)}.png", full_page=True)
-    context.close()
     assert panel.complaints == []
