@@ -70,6 +70,7 @@ def world(server: Server, tmp_path: Path) -> Iterator[World]:
         yield world
 
 
+@pytest.mark.timeout(300)
 def test_a_promotion_goes_on_by_itself(server: Server, world: World) -> None:
     def state_is(*states: str) -> Callable[[], bool]:
         return lambda: str(server.ask("SELECT state FROM deployments_promotion")[0][0]) in states
