@@ -70,7 +70,9 @@ def _may_be_decided(context: Context, seen: Application | None, rollout: Promoti
         return True
     if seen.operation_running or not seen.operation:
         return False
-    if seen.operation_marker != context.marker:
+    # Nobody's marker is on what the controller does by itself: there its comparison with our commit tells that it acted.
+    is_ours = seen.revision == context.promotion.commit if seen.automated else seen.operation_marker == context.marker
+    if not is_ours:
         # Argo CD's own copies lag behind our sync for a moment; later than that, somebody else's operation took its place
         lag = timedelta(seconds=context.timings.relist_seconds / COPIES_LAG)
         return bool(rollout.started_at and seen.observed_at > rollout.started_at + lag)

@@ -66,10 +66,10 @@ class Group:
 APART = ("contract", "browser", "whole", "chaos", "bench")
 # Files that mostly wait, for pages or for leases to end, run beside each other.
 GROUPS = (
-    Group("unit", ("tests", *(f"--ignore=tests/{name}" for name in APART), "-n", "2"), 240, (SSHD, OPENSSL)),
+    Group("unit", ("tests", *(f"--ignore=tests/{name}" for name in APART), "-n", "4"), 240, (SSHD, OPENSSL)),
     Group("contract", ("tests/contract", "-n", "2"), 60),
     Group("browser", ("tests/browser", "-n", "2", "--dist", "loadfile"), 180, (CHROMIUM,)),
-    Group("whole", ("tests/whole",), 120, (SSHD, OPENSSL)),
+    Group("whole", ("tests/whole", "-n", "2", "--dist", "loadfile"), 120, (SSHD, OPENSSL)),
     Group("chaos", ("tests/chaos", "-n", "3", "--dist", "loadfile"), 180),
 )
 

@@ -180,7 +180,7 @@ def test_many_events_make_few_reads(live_page: Page) -> None:
 
 
 def test_title_icon_and_announcements_follow_the_state(live_page: Page) -> None:
-    assert live_page.title() == "◐ 1/9 backend"
+    until(lambda: live_page.title() == "◐ 1/9 backend", "the title says the state")
     assert live_page.get_attribute("link[rel=icon]", "href").endswith("favicon-run.svg")
     rules.ROWS["words"] = "Wave 3 started: backend."
     changed_by(live_page, "#stamp", "promotion.12")

@@ -171,7 +171,7 @@ def shared() -> Iterator[tuple[GitRepository, GitRepository]]:
         yield tuple(GitRepository(f"{directory}/r.git", Path(directory, cache)) for cache in "ab")  # type: ignore[misc]
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     relative=files.filter(_is_tree),
     prefix=names,

@@ -20,7 +20,7 @@ from tests.clients.conftest import AT, AUTHOR, Git
 from tests.clients.git_http_server import GitHTTPServer
 from tests.clients.git_writer import BRANCH
 
-PROMOTIONS = 12
+PROMOTIONS = 8
 
 
 def descendants(pid: int) -> list[int]:
@@ -56,7 +56,7 @@ def test_nothing_is_lost_and_nothing_lands_twice(
     while True:
         writer = subprocess.Popen(command, stdout=subprocess.PIPE)
         try:
-            writer.communicate(timeout=chance.uniform(0.2, 1.0) if kills < 12 else 60)
+            writer.communicate(timeout=chance.uniform(0.2, 1.0) if kills < PROMOTIONS else 60)
         except subprocess.TimeoutExpired:
             kill_all(writer.pid)
             writer.communicate()

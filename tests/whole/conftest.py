@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,6 +49,14 @@ class Whole:
             raise AssertionError(f"{error} It is {promotion.state}: {promotion.note}\n{self.world.logs()}") from None
         assert promotion.state == State.SUCCEEDED, (promotion.issue, promotion.note, self.world.logs())
         return promotion
+
+    def synced(self, promotion: Promotion) -> Counter[str]:
+        """The operations with the promotion's marker, by Application."""
+        return Counter(
+            entry["application"]
+            for entry in self.world.operations()
+            if str(promotion.pk) in str(entry.get("infos", "")) and entry["type"] == "sync"
+        )
 
     def ask(self, method: str, path: str, **arguments: Any) -> Any:
         """Ask the Argo CD as somebody else would."""

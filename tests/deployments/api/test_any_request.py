@@ -19,7 +19,7 @@ from deployments.models import Release
 from tests.deployments.api.conftest import Caller
 
 STREAM = "/api/v1/promotions/{identifier}/events"
-EXAMPLES = 30
+EXAMPLES = 15
 
 
 def operations() -> list[Any]:

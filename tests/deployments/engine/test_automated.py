@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from controlpanel.clients.errors import AutomatedSync
 from deployments.choices import Rollout, State
@@ -102,3 +103,20 @@ def test_it_is_proved_without_our_mark(argocd: FakeArgoCD, git: FakeGit, promote
     argocd.applications[NAME] = automated()
     step(observe.run, promotion)
     assert promotion.rollouts.get(component="backend").good_since is not None
+
+
+@pytest.mark.parametrize(
+    ("seen", "reads"), [(rows.COMMIT, 1), (OLDER, 0)], ids=["compared with our commit", "as before our commit"]
+)
+def test_it_is_read_as_soon_as_watch_saw_it_compared_with_our_commit(
+    argocd: FakeArgoCD, git: FakeGit, promoted: Callable[[], Promotion], seen: str, reads: int
+) -> None:
+    promotion = rows.rolling_out_backend(promoted())
+    promotion.rollouts.filter(component="backend").update(started_at=timezone.now())
+    Application.objects.filter(name=NAME).update(
+        automated=True, operation_marker="", operation="Succeeded", operation_running=False, revision=seen,
+        sync="Synced", health="Healthy", observed_at=timezone.now(),
+    )  # fmt: skip
+    argocd.applications[NAME] = automated()
+    step(observe.run, promotion)
+    assert argocd.requests.count(("get", NAME)) == reads
