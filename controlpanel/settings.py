@@ -53,8 +53,8 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "django_structlog.middlewares.RequestMiddleware",
-    "controlpanel.core.middleware.UserErrorMiddleware",
     "axes.middleware.AxesMiddleware",
+    "controlpanel.core.middleware.UserErrorMiddleware",
 ]
 ROOT_URLCONF = "controlpanel.urls"
 ASGI_APPLICATION = "controlpanel.asgi.application"
@@ -90,7 +90,7 @@ def _database() -> dict[str, Any]:
         ) from None
     names = {"NAME": "dbname", "USER": "user", "PASSWORD": "password", "HOST": "host", "PORT": "port"}
     database = {name: str(parts.pop(part, "") or "") for name, part in names.items()}
-    options = {**parts, "connect_timeout": 5, "pool": {"min_size": 1, "max_size": 12, "timeout": 10}}
+    options = {**parts, "connect_timeout": 5, "pool": {"min_size": 1, "max_size": 16, "timeout": 10}}
     return {"ENGINE": "django.db.backends.postgresql", "CONN_MAX_AGE": 0, "OPTIONS": options, **database}
 
 

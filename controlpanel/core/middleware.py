@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.conf import settings
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse
@@ -19,37 +18,27 @@ from controlpanel.core.words import is_fit
 class HeadersMiddleware:
     """Sets the Content-Security-Policy, and keeps answers out of caches unless they say otherwise."""
 
-    sync_capable = async_capable = True
-
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
-        self.is_async = iscoroutinefunction(get_response)
-        if self.is_async:
-            markcoroutinefunction(self)
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if self.is_async:
-            return self._later(request)  # type: ignore[return-value]  # a coroutine, awaited by the async handler
-        return self._with_header(self.get_response(request))
-
-    async def _later(self, request: HttpRequest) -> HttpResponse:
-        return self._with_header(await self.get_response(request))  # type: ignore[misc]
-
-    def _with_header(self, response: HttpResponse) -> HttpResponse:
+        response = self.get_response(request)
         response.headers.setdefault("Content-Security-Policy", settings.CONTENT_SECURITY_POLICY)
         response.headers.setdefault("Cache-Control", "no-store")
         return response
 
 
 class UserErrorMiddleware:
-    """Shows a `UserError` of a page as a page; the API has its own form (`controlpanel/api.py`)."""
+    """Shows a `UserError` of a page as a page; the API has its own form (`controlpanel/api.py`).
 
-    sync_capable = async_capable = True
+    It is the innermost and not asynchronous: Django then keeps all around it in one thread, where each would go to a
+    thread and back by itself, which costs more than most pages.
+    """
+
+    sync_capable, async_capable = True, False
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
-        if iscoroutinefunction(get_response):
-            markcoroutinefunction(self)
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         return self.get_response(request)
