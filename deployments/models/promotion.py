@@ -118,6 +118,7 @@ class PromotionComponent(models.Model):
     busy_looks = models.IntegerField(default=0)
     is_ignored = models.BooleanField(default=False)
     started_at = models.DateTimeField(null=True)
+    read_at = models.DateTimeField(null=True)
     good_since = models.DateTimeField(null=True)
     tree_reads = models.IntegerField(default=0)
     bad_since = models.DateTimeField(null=True)

@@ -182,6 +182,7 @@ def _reset_rollouts(promotion: Promotion, *, send_again: bool, spent: str) -> No
         "bad_since": None,
         "stuck_since": None,
         "good_since": None,
+        "read_at": None,
         "next_tree_at": None,
         "tree_reads": 0,
         "message": "",

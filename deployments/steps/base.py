@@ -71,10 +71,13 @@ class Context:
     def save(self, row: PromotionComponent, **values: Any) -> None:
         """Write progress of one component, and tell the browsers."""
         with self.held():
-            PromotionComponent.objects.filter(pk=row.pk).update(**values)
+            _write(row, values)
             lifecycle.publish(self.promotion)
-        for name, value in values.items():
-            setattr(row, name, value)
+
+    def note(self, row: PromotionComponent, **values: Any) -> None:
+        """Write what only the next step needs."""
+        with self.held():
+            _write(row, values)
 
     def tell(self, action: str, message: str, **details: Any) -> None:
         """Add an event to the promotion's history."""
@@ -121,3 +124,9 @@ def claim_ref(promotion: Promotion, number: int = 1) -> str:
 
 
 Step = Callable[[Context], Outcome]
+
+
+def _write(row: PromotionComponent, values: dict[str, Any]) -> None:
+    PromotionComponent.objects.filter(pk=row.pk).update(**values)
+    for name, value in values.items():
+        setattr(row, name, value)

@@ -22,6 +22,8 @@ from deployments.steps.sync import learn
 
 COPIES_LAG = 6
 """The part of the time between two lists for which a stream or a list may still show what was before a sync: 5 s."""
+READ_AGAIN = 3
+"""The part of the time between two lists after which one that was read is read again though nothing changed: 10 s."""
 LOOK_SECONDS = 30.0
 """How often a step looks by itself; `watch` wakes it when an observation changes."""
 
@@ -56,12 +58,25 @@ def _next_wave(context: Context) -> Outcome:
 
 
 def _follow(context: Context, argocd: ArgoCD, rollout: PromotionComponent, seen: Application | None) -> Outcome:
+    until = 0.0
     if _may_be_decided(context, seen, rollout):
-        return _decide(context, argocd, rollout)
-    if rollout.good_since is not None:  # it was good and is no longer: proving begins anew
+        until = _read_again_in(context, seen, rollout)
+        if until <= 0:
+            return _decide(context, argocd, rollout)
+    elif rollout.good_since is not None:  # it was good and is no longer: proving begins anew
         context.save(rollout, good_since=None)
     issue = trees.look(context, argocd, rollout, seen)
-    return issue or _overdue(context, rollout, seen) or wait(_patience(context, rollout))
+    return issue or _overdue(context, rollout, seen) or wait(min(_patience(context, rollout), until or LOOK_SECONDS))
+
+
+def _read_again_in(context: Context, seen: Application | None, rollout: PromotionComponent) -> float:
+    """Seconds: every Application of the wave wakes this step, and one that says nothing new need not be read each time."""
+    if seen is None or rollout.read_at is None or rollout.good_since is not None:
+        return 0.0
+    if seen.changed_at is None or seen.changed_at >= rollout.read_at:
+        return 0.0
+    again: float = context.timings.relist_seconds / READ_AGAIN
+    return again - (context.now() - rollout.read_at).total_seconds()
 
 
 def _may_be_decided(context: Context, seen: Application | None, rollout: PromotionComponent) -> bool:
@@ -93,6 +108,7 @@ def _decide(context: Context, argocd: ArgoCD, rollout: PromotionComponent) -> Ou
         return wait(left)
     crashpoint("observe.before_read")
     refresh: Refresh | None = "normal" if rollout.good_since else None
+    context.note(rollout, read_at=context.now())
     read = argocd.get_application(rollout.application, context.project, refresh=refresh)
     verdict = _verdict(context, rollout, read)
     if verdict.standing == "stale" and refresh is None:

@@ -184,3 +184,26 @@ def test_a_copy_that_does_not_show_our_sync_yet_is_no_reason_to_ask_before_it_mu
     argocd.applications[NAME] = synced(NAME, str(syncing.pk))
     step(observe.run, syncing)
     assert (("get", NAME) in argocd.requests) is asked
+
+
+@pytest.mark.parametrize(
+    ("changed", "read", "asked"), [(-5, -2, False), (-1, -2, True), (-60, -11, True)],
+    ids=["nothing new", "changed since", "long ago"],
+)  # fmt: skip
+def test_what_others_of_the_wave_wake_it_for_is_read_again_only_where_it_says_something_new(
+    argocd: FakeArgoCD, git: FakeGit, syncing: Promotion, changed: int, read: int, asked: bool
+) -> None:
+    Promotion.objects.filter(pk=syncing.pk).update(state=State.ROLLING_OUT)
+    now = timezone.now()
+    fields = {"started_at": now - timedelta(minutes=1), "next_tree_at": now + timedelta(minutes=1)}
+    syncing.rollouts.filter(wave=3).update(
+        state=Rollout.ROLLING_OUT, read_at=now + timedelta(seconds=read), **fields
+    )  # fmt: skip
+    Application.objects.filter(name=NAME).update(
+        operation="Succeeded", operation_running=False, operation_marker=str(syncing.pk), sync="Synced", health="Healthy",
+        observed_at=now, changed_at=now + timedelta(seconds=changed),
+    )  # fmt: skip
+    argocd.applications[NAME] = synced(NAME, str(syncing.pk))
+    outcome = step(observe.run, syncing)
+    assert (("get", NAME) in argocd.requests) is asked
+    assert asked or 0 < (outcome.again or 0) <= 10
