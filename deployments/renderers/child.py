@@ -165,6 +165,7 @@ def _last_words(status: int, errors: bytes) -> str:
         name = signal.Signals(-status).name
         return f"It was stopped by {name}, as happens beyond its bounds of memory, processor time or file size."
     words = errors.decode("utf-8", "replace").strip()
-    if "out of memory" in words or "cannot allocate memory" in words:
+    # A Go program whose memory ends while it makes room for a stack or for garbage collection dies of a wild signal.
+    if any(sign in words for sign in ("out of memory", "cannot allocate memory", "fatal error: unexpected signal")):
         return "It needed more memory than it may have and was stopped."
     return words or f"It ended with status {status} and said nothing."
