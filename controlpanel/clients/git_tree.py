@@ -68,24 +68,34 @@ def write_tree(contents: Iterable[tuple[Entry, bytes]], directory: Path) -> None
     directory.mkdir(parents=True, exist_ok=True)
     if any(directory.iterdir()):
         raise GitUnsafe(f"{directory} is not empty.", "Export into a new directory.")
-    links, made = [], {directory}
+    links, made = [], {""}
     for entry, content in contents:
-        target = directory / _inside(entry.path)
-        if target.parent not in made:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            made.add(target.parent)
+        folder = _inside(entry.path).rpartition("/")[0]
+        if folder not in made:
+            (directory / folder).mkdir(parents=True, exist_ok=True)
+            made.add(folder)
         if entry.is_symlink:
-            links.append((target, os.fsdecode(content)))
+            links.append((directory / entry.path, os.fsdecode(content)))
         elif entry.is_submodule:
-            target.mkdir()
+            (directory / entry.path).mkdir()
         else:
-            target.write_bytes(content)
-            target.chmod(0o755 if entry.mode == _EXECUTABLE else 0o644)
+            _write(f"{directory}/{entry.path}", content, 0o755 if entry.mode == _EXECUTABLE else 0o644)
     for target, text in links:
         target.symlink_to(text)
     root = os.path.realpath(directory)
     for target, text in links:
         _refuse_leaving(target, text, root)
+
+
+def _write(path: str, content: bytes, mode: int) -> None:
+    """A new file by few calls: rendering waits for hundreds of them."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+    try:
+        os.fchmod(descriptor, mode)  # whatever the umask
+        while content:
+            content = content[os.write(descriptor, content) :]
+    finally:
+        os.close(descriptor)
 
 
 def _inside(path: str) -> str:

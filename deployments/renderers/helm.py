@@ -11,7 +11,7 @@ from deployments.renderers.child import OUTPUT_LIMIT, TIME_LIMIT, ChildFailed, r
 from deployments.renderers.objects import MAXIMUM_OBJECTS, Object, ObjectRefused, files_of, flattened
 from deployments.renderers.placing import check_images, component_images, put_images, put_namespace, refuse_hooks
 from deployments.renderers.tools import find, without_place
-from deployments.renderers.tree import SourceRefused, inside, plain_folder
+from deployments.renderers.tree import READING, SourceRefused, inside, plain_folder
 from deployments.renderers.yaml_guard import YamlRefused, read
 
 _ENDLESS = re.compile("nested reference name|maximum template depth")
@@ -53,9 +53,10 @@ class HelmRenderer:
         if not request.kubernetes_version:
             message = f"The environment {request.environment} names no version of Kubernetes, which charts ask for."
             raise RenderError(component.name, message, "Write destination.kubernetesVersion into platform.yaml.")
-        chart = plain_folder(root, component.path, "platform.yaml")
-        check_chart(root, chart)
-        values = [_values_file(root, chart, place) for place in component.values_for(request.environment)]
+        with READING:
+            chart = plain_folder(root, component.path, "platform.yaml")
+            check_chart(root, chart)
+            values = [_values_file(root, chart, place) for place in component.values_for(request.environment)]
         program = [str(self._helm or find("helm")), "template", component.release_name, str(chart)]
         program += ["--namespace", request.namespace or "default", "--kube-version", request.kubernetes_version]
         program += ["--include-crds", "--skip-tests", *(f"--values={file}" for file in values)]

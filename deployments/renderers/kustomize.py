@@ -14,7 +14,7 @@ from deployments.renderers.objects import ObjectRefused, files_of, objects_of
 from deployments.renderers.placing import check_images, component_images, put_namespace, refuse_hooks
 from deployments.renderers.sources import Closure, check_overlay
 from deployments.renderers.tools import find, without_place
-from deployments.renderers.tree import SourceRefused
+from deployments.renderers.tree import READING, SourceRefused
 
 # kustomize hands a chart's values to helm in a file below TMPDIR; nothing else may be written.
 _VALUES_BYTES = 1_000_000
@@ -36,7 +36,8 @@ class KustomizeRenderer:
         component, images = request.component, component_images(request)
         overlay = f"{component.path}/overlays/{request.environment}"
         try:
-            closure = check_overlay(request.source, overlay)
+            with READING:
+                closure = check_overlay(request.source, overlay)
             objects = objects_of(self._build(request, overlay, images, closure))
             if closure.charts:  # kustomize puts no namespace on what comes from a chart
                 put_namespace(objects, request.namespace)

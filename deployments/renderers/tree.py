@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import stat
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,9 @@ MAXIMUM_BYTES = 1_000_000
 MAXIMUM_FILES = 1_000
 MAXIMUM_TOTAL = 10_000_000
 """Bytes of all files of a chart or a folder together."""
+
+READING = threading.Lock()
+"""Held while sources are read: it is work for this process, and the first tool starts sooner when one is done at a time."""
 
 _REMOTE = re.compile(
     r"://|^[a-z0-9+.-]+::|^[^/]+@|^[^/]*:|\?|^(?:www\.)?(?:github|gitlab|bitbucket)\.[a-z]+/|^_git/|/_git/",
