@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from deployments.renderers.base import RENDERERS, Rendered, RenderError, RenderRequest
-from deployments.renderers.objects import MAXIMUM_OBJECTS, Object, ObjectRefused, files_of, flattened
-from deployments.renderers.placing import check_images, component_images, put_images, put_namespace, refuse_hooks
+from deployments.renderers.objects import MAXIMUM_OBJECTS, Object, ObjectRefused, flattened
+from deployments.renderers.placing import component_images, placed
 from deployments.renderers.tree import SourceRefused, content_of, inside, plain_files, plain_folder
 from deployments.renderers.yaml_guard import read
 
@@ -32,12 +32,7 @@ class DirectoryRenderer:
                 raise SourceRefused(
                     f"{component.path} holds no manifest.", "Add one that ends in .yaml, .yml or .json."
                 )
-            refuse_hooks(objects)
-            put_images(objects, images)
-            put_namespace(objects, request.namespace)
-            files = files_of(component.name, objects)
-            check_images(request, images, objects)
-            return Rendered(files, frozenset({component.path}))
+            return placed(request, images, objects)
         except (SourceRefused, ObjectRefused) as error:
             raise RenderError(component.name, error.message, error.remedy) from error
 

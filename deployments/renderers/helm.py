@@ -8,8 +8,8 @@ from pathlib import Path
 from deployments.renderers.base import RENDERERS, Rendered, RenderError, RenderRequest
 from deployments.renderers.charts import check_chart, check_values
 from deployments.renderers.child import OUTPUT_LIMIT, TIME_LIMIT, ChildFailed, run
-from deployments.renderers.objects import MAXIMUM_OBJECTS, Object, ObjectRefused, files_of, flattened
-from deployments.renderers.placing import check_images, component_images, put_images, put_namespace, refuse_hooks
+from deployments.renderers.objects import MAXIMUM_OBJECTS, Object, ObjectRefused, flattened
+from deployments.renderers.placing import component_images, placed
 from deployments.renderers.tools import find, without_place
 from deployments.renderers.tree import READING, SourceRefused, inside, plain_folder
 from deployments.renderers.yaml_guard import YamlRefused, read
@@ -34,12 +34,7 @@ class HelmRenderer:
         component, images = request.component, component_images(request)
         try:
             objects = _objects_in(self._template(request))
-            refuse_hooks(objects)
-            put_images(objects, images)
-            put_namespace(objects, request.namespace)
-            files = files_of(component.name, objects)
-            check_images(request, images, objects)
-            return Rendered(files, frozenset({component.path}))
+            return placed(request, images, objects)
         except (SourceRefused, ObjectRefused) as error:
             raise RenderError(component.name, error.message, error.remedy) from error
         except ChildFailed as error:

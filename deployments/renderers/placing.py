@@ -4,8 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from deployments.renderers.base import RenderError, RenderRequest
-from deployments.renderers.objects import PINNED, Object, ObjectRefused, annotations_of, containers_of, images_of, title
+from deployments.renderers.base import Rendered, RenderError, RenderRequest
+from deployments.renderers.objects import (
+    PINNED,
+    Object,
+    ObjectRefused,
+    annotations_of,
+    containers_of,
+    files_of,
+    images_of,
+    title,
+)
 
 HELM_HOOK = "helm.sh/hook"
 
@@ -31,6 +40,16 @@ def component_images(request: RenderRequest) -> dict[str, str]:
             message = f"The image {key} is “{request.images[key]}”, which has no sha256 digest."
             raise RenderError(component.name, message, "Name it as registry/name@sha256:….")
     return {key: request.images[key] for key in component.images}
+
+
+def placed(request: RenderRequest, images: Mapping[str, str], objects: list[Object]) -> Rendered:
+    """The files of a component whose own folder decides everything: images and namespace put in, both checked."""
+    refuse_hooks(objects)
+    put_images(objects, images)
+    put_namespace(objects, request.namespace)
+    files = files_of(request.component.name, objects)
+    check_images(request, images, objects)
+    return Rendered(files, frozenset({request.component.path}))
 
 
 def check_images(request: RenderRequest, images: Mapping[str, str], objects: list[Object]) -> None:
