@@ -214,14 +214,14 @@ class ArgoCD:
         return mappings(self._transport.get(what, _application(application, "events"), query), "items")
 
     def logs(
-        self, name: str, project: str, *, pod: str, namespace: str, container: str = "", lines: int = 200
-    ) -> tuple[str, ...]:
-        """The last lines of a Pod's log; a Pod that cannot give logs answers with a line that says so."""
+        self, name: str, project: str, *, pod: str, namespace: str, container: str = "", previous: bool = False, lines: int = 200
+    ) -> tuple[str, ...]:  # fmt: skip
+        """The last lines of a Pod's log, or of the container before its last restart; a Pod that cannot give logs answers
+        with a line that says so."""
         query = {"project": project, "podName": pod, "namespace": namespace, "tailLines": str(lines), "follow": "false"}
+        query |= ({"container": container} if container else {}) | ({"previous": "true"} if previous else {})
         what = f"read the log of {namespace}/{pod}"
-        body = self._transport.send(
-            "GET", what, _application(name, "logs"), query | ({"container": container} if container else {})
-        )
+        body = self._transport.send("GET", what, _application(name, "logs"), query)
         results = (
             json_object(line, what).get("result") or {}
             for line in body.decode(errors="replace").splitlines()

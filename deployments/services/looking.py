@@ -85,11 +85,11 @@ def events(name: str, parameters: Mapping[str, Any]) -> Facts:
 
 
 def log_lines(name: str, parameters: Mapping[str, Any]) -> Facts:
-    """The last lines of one container, with what looks like a secret hidden."""
+    """The last lines of one container, or of it before its last restart, with what looks like a secret hidden."""
     argocd, row = _of(name)
     found = argocd.logs(
         name, row.environment.project, pod=str(parameters["name"]), namespace=str(parameters["namespace"]),
-        container=str(parameters.get("container", "")), lines=LINES,
+        container=str(parameters.get("container", "")), previous=bool(parameters.get("previous")), lines=LINES,
     )  # fmt: skip
     return {"lines": [shown_line(without_secrets(line)) for line in found[-LINES:]]}
 

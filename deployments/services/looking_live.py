@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from controlpanel.clients.argocd_json import Json, mapping, mappings, moment, storable, text
+from controlpanel.clients.argocd_json import Json, integer, mapping, mappings, moment, storable, text
 from controlpanel.clients.argocd_models import Application
 from controlpanel.clients.argocd_tree import Node, Tree
 from deployments.renderers.difference import shown_line
@@ -112,8 +112,10 @@ def hand_of(live: Json) -> Facts | None:
 
 
 def containers_of(live: Json) -> list[Facts]:
-    """Containers of a Pod or of a workload's template: name, image, and what they ask for."""
-    spec = mapping(live, "spec")
+    """Containers of a Pod or of a workload's template: name, image, what they ask for, and how often a Pod's restarted."""
+    spec, status = mapping(live, "spec"), mapping(live, "status")
+    states = [one for part in ("containerStatuses", "initContainerStatuses") for one in mappings(status, part)]
+    restarts = {text(one, "name"): integer(one, "restartCount") for one in states}
     pod = mapping(mapping(spec, "template"), "spec") or spec
     return [
         {
@@ -121,6 +123,7 @@ def containers_of(live: Json) -> list[Facts]:
             "image": text(one, "image"),
             "is_init": part == "initContainers",
             "limits": _amounts(one),
+            "restarts": restarts.get(text(one, "name"), 0),
         }
         for part in ("containers", "initContainers")
         for one in mappings(pod, part)[:20]

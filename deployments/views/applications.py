@@ -142,7 +142,7 @@ def _selected(request: HttpRequest, actor: Actor, shown: ApplicationPage, node: 
     if tab == "events":
         [found["events"]] = ask(reading.question_of("events", name, node))
     if tab == "log" and node["kind"] == "Pod" and may_log:
-        found |= _log(request, name, node, [one["name"] for one in found["containers"]])
+        found |= _log(request, name, node, {one["name"]: one.get("restarts", 0) for one in found["containers"]})
     query = {"resource": request.GET.get("resource", ""), "show": request.GET.get("show", "")}
     tabs = [one for one in TABS if one[0] != "log" or node["kind"] == "Pod"]
     return found | {
@@ -152,17 +152,27 @@ def _selected(request: HttpRequest, actor: Actor, shown: ApplicationPage, node: 
     }
 
 
-def _log(request: HttpRequest, name: str, node: Node, containers: list[str]) -> dict[str, Any]:
+def _log(request: HttpRequest, name: str, node: Node, restarts: dict[str, int]) -> dict[str, Any]:
+    """The log of one container; what it said before its last restart is offered where it has restarted."""
     wanted = request.GET.get("container", "")
-    container = wanted if wanted in containers else next(iter(containers), "")
+    container = wanted if wanted in restarts else next(iter(restarts), "")
     if not container:
         return {"log": Answer(), "container": ""}
-    [log] = ask(reading.question_of("log", name, node, container=container), fresh=LOG_FRESH)
+    previous = bool(restarts[container]) and request.GET.get("previous") == "1"
+    more = {"container": container} | ({"previous": True} if previous else {})
+    [log] = ask(reading.question_of("log", name, node, **more), fresh=LOG_FRESH)
     query = {"resource": request.GET.get("resource", ""), "tab": "log"}
     links = [
-        {"label": one, "href": _address(query | {"container": one}), "current": one == container} for one in containers
+        {"label": one, "href": _address(query | {"container": one}), "current": one == container} for one in restarts
     ]
-    return {"log": log, "container": container, "container_links": links if len(links) > 1 else []}
+    ages = [
+        {"label": label, "href": _address(query | {"container": container, "previous": key}), "current": previous == bool(key)}
+        for key, label in (("", "Running"), ("1", "Before the restart"))
+    ]  # fmt: skip
+    return {
+        "log": log, "container": container, "container_links": links if len(links) > 1 else [],
+        "previous": previous, "previous_links": ages if restarts[container] else [],
+    }  # fmt: skip
 
 
 def _address(query: dict[str, str]) -> str:

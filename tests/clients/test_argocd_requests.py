@@ -215,3 +215,10 @@ def test_the_servers_time_has_a_zone_whoever_wrote_it(dates: list[str], is_told:
 
     client = ArgoCD("https://argocd.example.test", TOKEN, transport=httpx.MockTransport(answer))
     assert client.server_time() == (datetime(2026, 11, 23, 23, 12, 46, tzinfo=UTC) if is_told else None)
+
+
+def test_the_log_before_the_last_restart_is_asked_for_by_name() -> None:
+    recorder = Recorder()
+    recorder.client.logs("a", "hub", pod="p", namespace="n")
+    recorder.client.logs("a", "hub", pod="p", namespace="n", container="c", previous=True)
+    assert [dict(one.url.params).get("previous") for one in recorder.sent] == [None, "true"]

@@ -164,10 +164,11 @@ def test_a_resource_shows_its_diff_its_manifest_its_containers_and_its_events(cl
     assert "×7" in page
 
 
-def know_pod(lines: list[str]) -> None:
+def know_pod(lines: list[str], restarts: int = 0) -> None:
     know_tree()
     containers = [
-        {"name": name, "image": "r/backend@sha256:aaaa", "is_init": False, "limits": ""} for name in ("main", "side")
+        {"name": name, "image": "r/backend@sha256:aaaa", "is_init": False, "limits": "", "restarts": restarts}
+        for name in ("main", "side")
     ]
     know(
         Question("resource", "backend-staging", POD),
@@ -184,6 +185,20 @@ def test_a_log_is_text_is_read_again_and_names_its_containers(client: Client) ->
     assert "&lt;/pre&gt;&lt;script&gt;" in page
     assert 'data-every="3"' in page
     assert "container=side" in page
+
+
+def test_of_a_container_that_restarted_the_log_before_that_is_offered(client: Client) -> None:
+    know_pod(["starting again"])
+    asked = f"{PAGE}?resource=Pod/backend-1&tab=log&previous=1"
+    assert "starting again" in text(client, asked), "nothing stands before a container that never restarted"
+    know_pod(["starting again"], restarts=3)
+    assert "Before the restart" in text(client, asked.removesuffix("&previous=1"))
+    know(
+        Question("log", "backend-staging", {**POD, "container": "main", "previous": True}), {"lines": ["panic: no key"]}
+    )
+    page = text(client, asked)
+    assert "panic: no key" in page and "starting again" not in page
+    assert "of main before its last restart" in page
 
 
 def test_a_viewer_reads_no_log_and_sees_why_nothing_can_be_done(stage: Stage) -> None:
