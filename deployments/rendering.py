@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -31,6 +30,7 @@ from deployments import kept
 from deployments.kept import Order
 from deployments.models import Release, RenderedComponent
 from deployments.renderers.base import RENDERERS, Rendered, RenderError, RenderRequest, render_digest
+from deployments.renderers.workplace import workplace
 
 AT_ONCE = 3
 """Components in work: two tools, while the result of a third is read."""
@@ -168,7 +168,7 @@ def _order(spec: ComponentSpec, release: Release, place: EnvironmentSpec) -> Ord
 def _render(repository: GitRepository, release: Release, orders: list[Order]) -> dict[str, RenderedComponent]:
     if not orders:
         return {}
-    directory = tempfile.TemporaryDirectory(prefix="render-")
+    directory = workplace()
     source = Path(directory.name)
     with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="render") as pool:
         try:

@@ -13,7 +13,8 @@ import sys
 import time
 from dataclasses import dataclass
 from functools import cache
-from tempfile import TemporaryDirectory
+
+from deployments.renderers.workplace import workplace
 
 TIME_LIMIT = 30.0
 OUTPUT_LIMIT = 8 * 1024 * 1024
@@ -94,7 +95,7 @@ def run(
     Raises ChildFailed where it fails, takes too long or prints too much. Nothing that it started outlives the call.
     """
     launch = [*(_isolation() if protection().isolated else []), *_bounds(write_limit), *program]
-    with TemporaryDirectory(prefix="render-home-") as home:
+    with workplace() as home:
         child = subprocess.Popen(
             launch,
             stdin=subprocess.DEVNULL,

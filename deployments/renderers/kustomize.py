@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from controlpanel.catalog.yaml_text import canonical
 from deployments.renderers.base import RENDERERS, Rendered, RenderError, RenderRequest
@@ -15,6 +14,7 @@ from deployments.renderers.placing import check_images, component_images, put_na
 from deployments.renderers.sources import Closure, check_overlay
 from deployments.renderers.tools import find, without_place
 from deployments.renderers.tree import READING, SourceRefused
+from deployments.renderers.workplace import workplace
 
 # kustomize hands a chart's values to helm in a file below TMPDIR; nothing else may be written.
 _VALUES_BYTES = 1_000_000
@@ -52,7 +52,7 @@ class KustomizeRenderer:
             raise RenderError(component.name, message, f"Try `kubectl kustomize {overlay}` at this commit.") from error
 
     def _build(self, request: RenderRequest, overlay: str, images: dict[str, str], closure: Closure) -> bytes:
-        with TemporaryDirectory(prefix="render-kustomize-") as name:
+        with workplace() as name:
             wrapper = Path(name).resolve()
             content = {
                 "apiVersion": "kustomize.config.k8s.io/v1beta1",
