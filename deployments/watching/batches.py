@@ -6,6 +6,7 @@ Argo CD forgets changes for a reader that is slow, so the stream is read on what
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Collection
 from types import TracebackType
 from typing import Self
@@ -14,6 +15,9 @@ from django.db import connection
 
 from controlpanel.clients.argocd_models import Application
 
+GATHERING_SECONDS = 0.2
+"""The least time between two writings: one costs as much for a hundred changes as for one. What comes after a rest is
+written at once."""
 Write = Callable[[Collection[Application]], None]
 
 
@@ -24,7 +28,8 @@ class Batches:
         self._write = write
         self._gathered: dict[str, Application] = {}
         self._changed = threading.Condition()
-        self._is_over = self._is_writing = False
+        self._is_over = self._is_writing = self._is_awaited = False
+        self._wrote_at = float("-inf")
         self._failure: Exception | None = None
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
@@ -53,7 +58,10 @@ class Batches:
     def flush(self) -> None:
         """Return when all that was put is written, or raise what kept it from that."""
         with self._changed:
+            self._is_awaited = True
+            self._changed.notify_all()
             self._changed.wait_for(lambda: not (self._gathered or self._is_writing) or self._failure)
+            self._is_awaited = False
         self.check()
 
     def check(self) -> None:
@@ -66,6 +74,7 @@ class Batches:
             while gathered := self._take():
                 self._write(gathered.values())
                 connection.close()  # back to the pool: a stream may be quiet for long
+                self._wrote_at = time.monotonic()
         except Exception as error:  # noqa: BLE001  # raised again in the thread that reads, by `check`
             self._failure = error
         finally:
@@ -79,6 +88,8 @@ class Batches:
             self._is_writing = False
             self._changed.notify_all()
             self._changed.wait_for(lambda: self._gathered or self._is_over)
+            rest = max(0.0, self._wrote_at + GATHERING_SECONDS - time.monotonic())
+            self._changed.wait_for(lambda: self._is_awaited or self._is_over, timeout=rest)
             gathered, self._gathered = self._gathered, {}
             self._is_writing = bool(gathered)
         return gathered

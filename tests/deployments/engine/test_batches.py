@@ -74,3 +74,20 @@ def test_a_failure_at_the_very_end_is_raised_unless_the_stream_failed_itself() -
     with pytest.raises(KeyError), Batches(broken, "write") as batches:
         batches.put(read("a", 1))
         raise KeyError("the stream")
+
+
+def test_what_comes_soon_after_a_writing_gathers_and_what_comes_after_a_rest_does_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("deployments.watching.batches.GATHERING_SECONDS", 60.0)
+    quick = Slow()
+    quick.goes_on.set()
+    with Batches(quick, "write") as batches:
+        batches.put(read("a", 1))
+        batches.flush()
+        quick.began.clear()
+        batches.put(read("a", 2))
+        batches.put(read("b", 1))
+        assert not quick.began.wait(0.05), "the first of them did not wait for the second"
+        batches.flush()
+        assert quick.written == [[("a", 1)], [("a", 2), ("b", 1)]]
