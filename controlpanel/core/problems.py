@@ -8,6 +8,7 @@ from typing import Any
 import structlog
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from ninja import Schema
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
 from controlpanel.core.errors import AbsentError, ConflictError, InvalidError, PanelError, RefusedError, UserError
@@ -21,6 +22,20 @@ KINDS: dict[type[PanelError], str] = {
     ConflictError: "conflict",
 }
 PLACES = {"body", "query", "path", "header", "cookie", "form", "file"}
+
+
+class ProblemOut(Schema):
+    """RFC 9457; further members such as `gates`, `field` and `errors` say more."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    remedy: str
+
+
+PROBLEMS = dict.fromkeys((401, 403, 404, 405, 409, 422, 500), ProblemOut)
+"""Every route may answer these; documented with each."""
 
 
 def problem(*, status: int, kind: str, title: str, detail: str, remedy: str = "", **extra: Any) -> HttpResponse:

@@ -1,12 +1,13 @@
-"""Kinds of text that the API takes: bounded, and such that they can be kept and shown."""
+"""What the API takes: bodies without unknown members, and kinds of text that are bounded, and such that they can be kept and shown."""
 
 from __future__ import annotations
 
 import re
 from typing import Annotated, Any
 
+from ninja import Schema
 from ninja.params.functions import Header
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, ConfigDict, Field
 
 _UNFIT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
@@ -34,3 +35,9 @@ KEY: Any = Header(
     "", alias="Idempotency-Key", max_length=200, description="The same call with the same key changes nothing more."
 )
 """The default of every `key: Key`."""
+
+
+class Body(Schema):
+    """The body of a request; a member that it does not know is refused, so that no typo is lost."""
+
+    model_config = ConfigDict(extra="forbid")

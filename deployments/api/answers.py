@@ -208,13 +208,3 @@ class ApplicationList(Schema):
 class AuditList(Schema):
     items: list[AuditEventOut]
     next: str | None
-
-
-class ProblemOut(Schema):
-    """RFC 9457; further members such as `gates`, `field` and `errors` say more."""
-
-    type: str
-    title: str
-    status: int
-    detail: str
-    remedy: str

@@ -11,10 +11,10 @@ from ninja import Router
 from controlpanel.accounts.bearer import Bearer, actor_of
 from controlpanel.core.keyset import Cursor, Limit, listed, portion
 from controlpanel.core.permissions import Right
+from controlpanel.core.problems import PROBLEMS
 from controlpanel.core.words import Word
 from deployments.api import shapes
 from deployments.api.answers import AuditList
-from deployments.api.base import PROBLEMS
 from deployments.selectors.interface import audit_seen_by
 
 router = Router(tags=["audit"])

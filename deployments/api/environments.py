@@ -9,10 +9,10 @@ from ninja import Router
 
 from controlpanel.accounts.bearer import Bearer, actor_of
 from controlpanel.core.permissions import Right
+from controlpanel.core.problems import PROBLEMS
 from controlpanel.core.words import Word
 from deployments.api import shapes
 from deployments.api.answers import ApplicationList, EnvironmentList
-from deployments.api.base import PROBLEMS
 from deployments.models import Application
 from deployments.selectors.interface import environments_seen_by, places
 from deployments.services.preflights import find_environment

@@ -16,11 +16,11 @@ from controlpanel.accounts.actors import Actor, of_token
 from controlpanel.accounts.bearer import Bearer, actor_of
 from controlpanel.accounts.models import ApiToken
 from controlpanel.core.permissions import Right
+from controlpanel.core.problems import PROBLEMS
 from controlpanel.core.waiting import listening, read
 from controlpanel.core.words import Word
 from deployments.api import shapes
 from deployments.api.answers import EventOut
-from deployments.api.base import PROBLEMS
 from deployments.models import Promotion
 from deployments.selectors.interface import events_after
 from deployments.services.promotions import find_promotion

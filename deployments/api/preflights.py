@@ -12,13 +12,14 @@ from ninja.responses import Status
 
 from controlpanel.accounts.actors import Actor
 from controlpanel.accounts.bearer import Bearer, actor_of
+from controlpanel.accounts.once import once
 from controlpanel.core.errors import AbsentError
 from controlpanel.core.permissions import Right
+from controlpanel.core.problems import PROBLEMS
 from controlpanel.core.waiting import listening, read
 from controlpanel.core.words import KEY, Key
 from deployments.api import shapes
 from deployments.api.answers import PreflightOut
-from deployments.api.base import PROBLEMS, once
 from deployments.api.requests import PreflightIn
 from deployments.choices import PreflightState
 from deployments.models import Preflight

@@ -12,13 +12,14 @@ from ninja.responses import Status
 
 from controlpanel.accounts.actors import Actor
 from controlpanel.accounts.bearer import Bearer, actor_of
+from controlpanel.accounts.once import once
 from controlpanel.core.errors import ConflictError
 from controlpanel.core.keyset import Cursor, Limit, portion
 from controlpanel.core.permissions import Right
+from controlpanel.core.problems import PROBLEMS
 from controlpanel.core.words import KEY, Key, Word
 from deployments.api import shapes
 from deployments.api.answers import PromotionList, PromotionOut
-from deployments.api.base import PROBLEMS, once
 from deployments.api.requests import ActIn, PromotionIn, RollbackIn
 from deployments.choices import State
 from deployments.models import Promotion

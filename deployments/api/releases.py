@@ -9,12 +9,13 @@ from ninja import Router
 from ninja.responses import Status
 
 from controlpanel.accounts.bearer import Bearer
+from controlpanel.accounts.once import once
 from controlpanel.core.keyset import Cursor, Limit, listed, portion
 from controlpanel.core.permissions import Right
+from controlpanel.core.problems import PROBLEMS
 from controlpanel.core.words import KEY, Key, Word
 from deployments.api import shapes
 from deployments.api.answers import ReleaseList, ReleaseOut
-from deployments.api.base import PROBLEMS, once
 from deployments.api.requests import ReleaseIn
 from deployments.models import Release
 from deployments.services.preflights import find_release

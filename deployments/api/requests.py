@@ -4,18 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from ninja import Schema
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
-from controlpanel.core.words import Text, Word
+from controlpanel.core.words import Body, Text, Word
 
 Image = Annotated[Text, Field(examples=["registry.example.com/backend@sha256:" + 64 * "0"])]
-
-
-class Body(Schema):
-    """Refuses members that it does not know."""
-
-    model_config = ConfigDict(extra="forbid")
 
 
 class SourceIn(Body):

@@ -15,8 +15,8 @@ from controlpanel.accounts import own
 from controlpanel.accounts.actors import of_request
 from controlpanel.accounts.models import Session
 from controlpanel.core.permissions import Right, declares
+from controlpanel.core.views.answering import SeeOther, page
 from deployments.forms import PasswordForm
-from deployments.views.answering import SeeOther, page
 
 TEMPLATE = "settings/account.html"
 

@@ -16,6 +16,8 @@ from controlpanel.catalog.models import Environment
 from controlpanel.core.errors import ConflictError, InvalidError
 from controlpanel.core.keyset import portion
 from controlpanel.core.permissions import Right, declares
+from controlpanel.core.views.answering import SeeOther, page
+from controlpanel.core.views.paging import pages
 from deployments.choices import Act, Carried
 from deployments.models import Instruction
 from deployments.selectors import applications as reading
@@ -23,8 +25,6 @@ from deployments.selectors.applications import ApplicationPage, Node
 from deployments.selectors.inquiries import Answer, Question
 from deployments.services.inquiries import ask
 from deployments.services.instructions import RESTARTABLE, instruct, why_no_restart
-from deployments.views.answering import SeeOther, page
-from deployments.views.paging import pages
 
 LIST, TEMPLATE = "deployments/applications.html", "deployments/application.html"
 LISTED = 50

@@ -9,9 +9,9 @@ from controlpanel.accounts.actors import of_request
 from controlpanel.catalog.models import Environment
 from controlpanel.core.keyset import portion
 from controlpanel.core.permissions import Right, declares
+from controlpanel.core.views.answering import page
+from controlpanel.core.views.paging import pages, without
 from deployments.selectors.audits import entries
-from deployments.views.answering import page
-from deployments.views.paging import pages, without
 
 TEMPLATE = "deployments/audit.html"
 LISTED = 50

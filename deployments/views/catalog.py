@@ -7,9 +7,9 @@ from django.views.decorators.http import require_GET
 
 from controlpanel.accounts.actors import of_request
 from controlpanel.core.permissions import Right, declares
+from controlpanel.core.views.answering import page
 from deployments.renderers.redaction import without_secrets
 from deployments.selectors.catalog import HEIGHT, WIDTH, catalog_of_page
-from deployments.views.answering import page
 
 TEMPLATE = "settings/catalog.html"
 

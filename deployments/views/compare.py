@@ -13,11 +13,11 @@ from controlpanel.accounts.actors import of_request
 from controlpanel.catalog.models import Environment
 from controlpanel.core.errors import InvalidError
 from controlpanel.core.permissions import Right, declares
+from controlpanel.core.views.answering import page
 from deployments.models import Release
 from deployments.selectors.comparisons import Beside, Sides, beside, releases_named, sides_of
 from deployments.selectors.interface import environments_seen_by
 from deployments.services.inquiries import ask
-from deployments.views.answering import page
 
 TEMPLATE = "deployments/compare.html"
 FRESH = timedelta(minutes=1)

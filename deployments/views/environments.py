@@ -8,8 +8,8 @@ from django.views.decorators.http import require_GET
 from controlpanel.accounts.actors import of_request
 from controlpanel.core.permissions import Right, declares
 from controlpanel.core.sharing import shared
+from controlpanel.core.views.answering import page
 from deployments.selectors.environments import environment_of_page
-from deployments.views.answering import page
 from deployments.views.looks import look_of
 
 TEMPLATE = "deployments/environment.html"

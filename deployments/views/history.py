@@ -13,11 +13,11 @@ from controlpanel.catalog.models import Environment
 from controlpanel.core.keyset import portion
 from controlpanel.core.permissions import Right, declares
 from controlpanel.core.presentation.vocabulary import status_of
+from controlpanel.core.views.answering import page
+from controlpanel.core.views.paging import pages, without
 from deployments.choices import Kind, State
 from deployments.forms import PromotionFilter
 from deployments.selectors.history import Wanted, promotions_listed
-from deployments.views.answering import page
-from deployments.views.paging import pages, without
 
 TEMPLATE = "deployments/promotions.html"
 LISTED = 50

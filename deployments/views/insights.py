@@ -16,12 +16,12 @@ from controlpanel.accounts.actors import of_request
 from controlpanel.core.errors import AbsentError
 from controlpanel.core.permissions import Right, declares
 from controlpanel.core.presentation.wording import duration
+from controlpanel.core.views.answering import page
 from deployments.choices import Kind, State
 from deployments.selectors.insights import Insights, insights_of
 from deployments.selectors.interface import environments_seen_by
 from deployments.selectors.step_times import step_times
 from deployments.views import insight_plots as plots
-from deployments.views.answering import page
 
 TEMPLATE = "deployments/insights.html"
 SPANS = ((4, "4 weeks"), (13, "13 weeks"), (52, "1 year"))

@@ -11,10 +11,10 @@ from controlpanel.accounts.actors import Actor, of_request
 from controlpanel.catalog.models import Environment
 from controlpanel.core.permissions import Right, declares
 from controlpanel.core.sharing import shared
+from controlpanel.core.views.answering import fragment_of, page
 from deployments import gates
 from deployments.selectors import board
 from deployments.selectors.interface import environments_seen_by
-from deployments.views.answering import fragment_of, page
 from deployments.views.looks import look_of
 from deployments.views.outlook import Offer, offers
 

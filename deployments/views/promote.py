@@ -15,6 +15,7 @@ from controlpanel.accounts.actors import Actor, of_request
 from controlpanel.core.errors import ConflictError
 from controlpanel.core.idempotency import answer_once
 from controlpanel.core.permissions import Right, declares
+from controlpanel.core.views.answering import SeeOther, page
 from deployments import gates
 from deployments.choices import PreflightState, Verdict
 from deployments.forms import PromotionForm
@@ -25,7 +26,6 @@ from deployments.selectors.rollbacks import ALWAYS
 from deployments.selectors.rollouts import rollouts_of
 from deployments.services.preflights import find_environment, preflight_request
 from deployments.services.promotions import promotion_request
-from deployments.views.answering import SeeOther, page
 from deployments.views.outlook import MAY_NOT, lowered
 
 TEMPLATE, FRAGMENTS = "deployments/promote.html", ("preview", "decision")

@@ -16,12 +16,12 @@ from controlpanel.core.models import AuditEvent
 from controlpanel.core.permissions import Right, declares
 from controlpanel.core.presentation.vocabulary import status_of
 from controlpanel.core.sharing import shared
+from controlpanel.core.views.answering import SeeOther, page
 from deployments.choices import RUNNING, WAITING, State
 from deployments.models import Promotion
 from deployments.selectors.promotions import Followed, follow, promotion_of_page
 from deployments.selectors.rollbacks import before
 from deployments.services import promotions as services
-from deployments.views.answering import SeeOther, page
 from deployments.views.looks import look_of
 
 TEMPLATE = "deployments/promotion.html"

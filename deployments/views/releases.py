@@ -14,14 +14,14 @@ from controlpanel.accounts.actors import Actor, of_request
 from controlpanel.core.errors import ConflictError, InvalidError
 from controlpanel.core.keyset import portion
 from controlpanel.core.permissions import Right, declares
+from controlpanel.core.views.answering import SeeOther, page
+from controlpanel.core.views.paging import pages
 from deployments import gates
 from deployments.forms import ReleaseForm
 from deployments.selectors import releases as reading
 from deployments.selectors.interface import environments_seen_by
 from deployments.services.releases import release_create
-from deployments.views.answering import SeeOther, page
 from deployments.views.outlook import offers
-from deployments.views.paging import pages
 
 LIST, ONE, NEW = "deployments/releases.html", "deployments/release.html", "deployments/release_new.html"
 LISTED = 50

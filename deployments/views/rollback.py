@@ -12,13 +12,13 @@ from controlpanel.accounts.actors import Actor, of_request
 from controlpanel.core.errors import AbsentError, ConflictError
 from controlpanel.core.idempotency import answer_once
 from controlpanel.core.permissions import Right, declares
+from controlpanel.core.views.answering import SeeOther, page
 from deployments.forms import PromotionForm
 from deployments.models import Preflight, Promotion
 from deployments.selectors import preflights as reading
 from deployments.selectors.rollbacks import follows, keeps, taken_back
 from deployments.services.preflights import find_environment
 from deployments.services.rollbacks import promotion_rollback, rollback_preview, rollback_targets
-from deployments.views.answering import SeeOther, page
 from deployments.views.promote import FRAGMENTS, TEMPLATE, decision
 
 NOTHING = "deployments/rollback_nothing.html"

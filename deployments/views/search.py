@@ -7,8 +7,8 @@ from django.views.decorators.http import require_GET
 
 from controlpanel.accounts.actors import of_request
 from controlpanel.core.permissions import Right, declares
+from controlpanel.core.views.answering import page
 from deployments.selectors.search import EACH, LONGEST, search
-from deployments.views.answering import page
 
 TEMPLATE = "deployments/search.html"
 

@@ -9,10 +9,10 @@ from django.views.decorators.http import require_GET
 
 from controlpanel.accounts.actors import of_request
 from controlpanel.core.permissions import Right, declares
+from controlpanel.core.views.answering import page
 from deployments.selectors.inquiries import Question
 from deployments.selectors.status import status_of_panel, worst
 from deployments.services.inquiries import ask
-from deployments.views.answering import page
 
 TEMPLATE = "settings/status.html"
 FRESH = timedelta(seconds=20)

@@ -21,8 +21,8 @@ from controlpanel.accounts.tokens import token_create, token_revoke
 from controlpanel.catalog.models import Environment
 from controlpanel.core.errors import ConflictError, InvalidError
 from controlpanel.core.permissions import Right, Scope, declares
+from controlpanel.core.views.answering import SeeOther, page
 from deployments.forms import TokenForm
-from deployments.views.answering import SeeOther, page
 
 TEMPLATE = "settings/tokens.html"
 MOST = 200

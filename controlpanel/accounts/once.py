@@ -1,4 +1,4 @@
-"""What every route shares: answering a POST once for each Idempotency-Key."""
+"""How every route of the API acts: once for each actor and Idempotency-Key."""
 
 from __future__ import annotations
 
@@ -14,10 +14,6 @@ from ninja.responses import Status
 from controlpanel.accounts.actors import Actor
 from controlpanel.accounts.bearer import actor_of
 from controlpanel.core.idempotency import answer_once
-from deployments.api.answers import ProblemOut
-
-PROBLEMS = dict.fromkeys((401, 403, 404, 405, 409, 422, 500), ProblemOut)
-"""Every route may answer these; documented with each."""
 
 
 def once(
