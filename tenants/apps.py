@@ -4,6 +4,6 @@ from django.apps import AppConfig
 
 
 class TenantsConfig(AppConfig):
-    """Empty by now: tenants, references and checklists come with their own capability."""
+    """Who a release serves, what each of them has to show, and who signed it."""
 
     name = "tenants"

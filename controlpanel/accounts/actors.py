@@ -28,28 +28,41 @@ class Actor:
         """The person's roles, read once."""
         return () if self.user is None else tuple(self.user.bindings.all())
 
-    def may(self, right: Right, environment: str | None = None) -> bool:
-        """Whether the actor has the right in the environment; None asks "anywhere"."""
+    def may(self, right: Right, environment: str | None = None, tenant: str | None = None) -> bool:
+        """Whether the actor has the right in the environment and for the tenant; None asks "anywhere", "for any"."""
         if self.is_system or right == Right.ANYONE:
             return True
-        if self.token is not None and not self._token_may(self.token, right, environment):
+        if self.token is not None and not self._token_may(self.token, right, environment, tenant):
             return False
         if self.user is None:
             return self.token is not None
         return right == Right.SIGNED_IN or any(
-            right in RIGHTS[Role(binding.role)]
-            and _covers(binding.environment, environment)
-            and _reaches(binding.tenant, right)
-            for binding in self.bindings
+            _covers(binding.environment, environment) and _covers(binding.tenant, tenant)
+            for binding in self._giving(right)
         )
 
-    def require(self, right: Right, environment: str | None = None) -> None:
+    def require(self, right: Right, environment: str | None = None, tenant: str | None = None) -> None:
         """Raise `AbsentError` where the actor may not even look, `RefusedError` where only the right is missing."""
-        if self.may(right, environment):
+        if self.may(right, environment, tenant):
             return
-        if environment is not None and not self.may(Right.VIEW, environment):
+        look = Right.VIEW if tenant is None else Right.TENANT_VIEW
+        if (environment is not None or tenant is not None) and not self.may(look, environment, tenant):
             raise AbsentError("Not found, or not yours to see.")
-        raise RefusedError(*self._refusal(right, environment))
+        raise RefusedError(*self._refusal(right, environment, tenant))
+
+    def tenants(self, right: Right = Right.TENANT_VIEW, environment: str | None = None) -> frozenset[str] | None:
+        """The tenants for which the actor has the right in the environment (None: in any); None stands for all of them."""
+        if self.is_system:
+            return None
+        if not self.may(right, environment):
+            return frozenset()
+        of_token = frozenset(self.token.tenants) if self.token is not None and self.token.tenants else None
+        if self.user is None:
+            return of_token
+        bound = {binding.tenant for binding in self._giving(right) if _covers(binding.environment, environment)}
+        if "" in bound:
+            return of_token
+        return frozenset(bound) if of_token is None else of_token & bound
 
     def environments(self, names: Sequence[str], right: Right = Right.VIEW) -> list[str]:
         """Those of the environments in which the actor has the right."""
@@ -60,14 +73,18 @@ class Actor:
         roles = [Role(row.role) for row in self.bindings if _covers(row.environment, environment) and not row.tenant]
         return max(roles, key=lambda role: len(RIGHTS[role])).value if roles else ""
 
-    def _token_may(self, token: ApiToken, right: Right, environment: str | None) -> bool:
+    def _giving(self, right: Right) -> list[RoleBinding]:
+        """The person's roles that have the right."""
+        return [one for one in self.bindings if right in RIGHTS[Role(one.role)] and _reaches(one.tenant, right)]
+
+    def _token_may(self, token: ApiToken, right: Right, environment: str | None, tenant: str | None) -> bool:
         if right == Right.SIGNED_IN:
             return True
         scoped = any(right in SCOPES[Scope(scope)] for scope in token.scopes) and _reaches(token.tenants, right)
-        return scoped and (environment is None or not token.environments or environment in token.environments)
+        return scoped and _among(token.environments, environment) and _among(token.tenants, tenant)
 
-    def _refusal(self, right: Right, environment: str | None) -> tuple[str, str]:
-        where = f" in {environment}" if environment else ""
+    def _refusal(self, right: Right, environment: str | None, tenant: str | None) -> tuple[str, str]:
+        where = (f" in {environment}" if environment else "") + (f" for {tenant}" if tenant else "")
         if self.token is not None:
             scopes = " or ".join(scope.value for scope in Scope if right in SCOPES[scope])
             narrowed = ", without being narrowed to tenants" if self.token.tenants else ""
@@ -89,6 +106,10 @@ SYSTEM = Actor(name="panel", door="system", is_system=True)
 
 def _covers(bound: str, asked: str | None) -> bool:
     return asked is None or not bound or bound == asked
+
+
+def _among(narrowed: Collection[str], asked: str | None) -> bool:
+    return asked is None or not narrowed or asked in narrowed
 
 
 def _reaches(narrowed: Collection[str], right: Right) -> bool:

@@ -39,9 +39,11 @@ def token_of_page(actor: Actor, identifier: str) -> ApiToken:
 
 
 def scopes_for(user: User | None) -> list[Scope]:
-    """What a token of this person can be good for: scopes that give no right that all their roles together lack."""
+    """What a token of this person can be good for: scopes that give no right that all their roles together lack. That for
+    tenants is for whoever has to do with one: it holds rights of several roles, and none has them all."""
     rights = frozenset[Right]().union(*(RIGHTS[Role(row.role)] for row in user.bindings.all())) if user else frozenset()
-    return [scope for scope in Scope if SCOPES[scope] <= rights]
+    of_tenants = {Scope.TENANTS} if Right.TENANT_CHECK in rights else set()
+    return [scope for scope in Scope if SCOPES[scope] <= rights or scope in of_tenants]
 
 
 def state_of(token: ApiToken) -> str:

@@ -42,6 +42,7 @@ class AuditEvent(models.Model):
             models.Index(fields=["environment", "-sequence"]),
             models.Index(fields=["action", "-sequence"]),
             models.Index(fields=["actor", "-sequence"]),
+            models.Index(fields=["target", "-sequence"], name="audit_of_target"),
         ]
 
     def __str__(self) -> str:

@@ -27,6 +27,11 @@ class Right(StrEnum):
     CATALOG_VIEW = "catalog.view"
     ADMINISTER = "administer"
     TENANT_VIEW = "tenant.view"
+    TENANT_EDIT = "tenant.edit"
+    TENANT_CHECK = "tenant.check"
+    TENANT_REFERENCE = "tenant.reference"
+    TENANT_SIGN_OFF = "tenant.sign-off"
+    TENANT_WAIVE = "tenant.waive"
     ANYONE = "anyone"
     SIGNED_IN = "signed-in"
 
@@ -44,9 +49,11 @@ class Role(StrEnum):
 
 _VIEWER = frozenset({Right.VIEW, Right.AUDIT_VIEW, Right.CATALOG_VIEW, Right.TENANT_VIEW})
 _OF_APPLICATIONS = frozenset({Right.APPLICATION_LOGS, Right.APPLICATION_REFRESH, Right.APPLICATION_RESTART})
+_OF_OWN_TENANT = frozenset({Right.TENANT_VIEW, Right.TENANT_CHECK, Right.TENANT_REFERENCE})
 _OPERATOR = (
     _VIEWER
     | _OF_APPLICATIONS
+    | _OF_OWN_TENANT
     | {
         Right.PROMOTION_REQUEST,
         Right.PROMOTION_RETRY,
@@ -55,21 +62,22 @@ _OPERATOR = (
         Right.PROMOTION_IGNORE,
         Right.PROMOTION_ROLL_BACK,
         Right.RELEASE_CREATE,
+        Right.TENANT_EDIT,
     }
 )
-_RELEASE_MANAGER = _OPERATOR | {Right.PROMOTION_APPROVE, Right.GATE_OVERRIDE}
+_RELEASE_MANAGER = _OPERATOR | {Right.PROMOTION_APPROVE, Right.GATE_OVERRIDE, Right.TENANT_WAIVE}
 
 RIGHTS: dict[Role, frozenset[Right]] = {
     Role.VIEWER: _VIEWER,
     Role.OPERATOR: _OPERATOR,
     Role.RELEASE_MANAGER: _RELEASE_MANAGER,
-    Role.TENANT_OWNER: frozenset({Right.TENANT_VIEW}),
-    Role.TENANT_REVIEWER: frozenset({Right.TENANT_VIEW}),
-    Role.ADMINISTRATOR: _RELEASE_MANAGER | {Right.ADMINISTER},
+    Role.TENANT_OWNER: _OF_OWN_TENANT | {Right.TENANT_SIGN_OFF},
+    Role.TENANT_REVIEWER: frozenset({Right.TENANT_VIEW, Right.TENANT_CHECK, Right.TENANT_SIGN_OFF}),
+    Role.ADMINISTRATOR: _RELEASE_MANAGER | {Right.TENANT_SIGN_OFF, Right.ADMINISTER},
 }
 
 
-OF_TENANTS = frozenset({Right.TENANT_VIEW})
+OF_TENANTS = _OF_OWN_TENANT | {Right.TENANT_SIGN_OFF}
 """Rights that a binding or a token for some tenants can give; all others would reach beyond these tenants."""
 
 
@@ -87,9 +95,10 @@ class Scope(StrEnum):
 SCOPES: dict[Scope, frozenset[Right]] = {
     Scope.READ: _VIEWER,
     Scope.RELEASE: _VIEWER | {Right.RELEASE_CREATE},
-    Scope.PROMOTE: _OPERATOR - _OF_APPLICATIONS - {Right.RELEASE_CREATE},
+    Scope.PROMOTE: (_OPERATOR - _OF_APPLICATIONS - _OF_OWN_TENANT - {Right.RELEASE_CREATE, Right.TENANT_EDIT})
+    | _VIEWER,
     Scope.APPROVE: _VIEWER | {Right.PROMOTION_APPROVE},
-    Scope.TENANTS: frozenset({Right.TENANT_VIEW}),
+    Scope.TENANTS: OF_TENANTS | {Right.TENANT_EDIT, Right.TENANT_WAIVE},
     Scope.ADMIN: RIGHTS[Role.ADMINISTRATOR],
 }
 

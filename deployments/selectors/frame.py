@@ -18,6 +18,7 @@ from controlpanel.core.errors import ConflictError
 from controlpanel.core.permissions import Right
 from deployments.choices import OPEN
 from deployments.models import Application, Observer, Preflight, Promotion
+from tenants.selectors.seeing import may_listen as tenants_may_listen
 
 TITLE_SECONDS = 60
 UNNAMED = "Control panel"
@@ -81,6 +82,8 @@ def may_listen(user: User, topic: str) -> bool:
         return actor.may(Right.ADMINISTER, "")
     if family == "application":
         return _may_listen_to_application(actor, name)
+    if family == "tenant":
+        return tenants_may_listen(actor, topic)
     if family in ("promotion", "preflight"):
         environment = _environment_of(family, name)
         return environment is not None and actor.may(Right.VIEW, environment)

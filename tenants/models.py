@@ -1,1 +1,0 @@
-"""Tenants, credential references, checklists and sign-offs."""
