@@ -16,7 +16,7 @@ from controlpanel.catalog.document import CatalogDocument
 from controlpanel.clients.errors import ClientError
 from controlpanel.core.errors import PanelError
 from deployments.renderers.child import protection
-from deployments.services import checkup_argocd
+from deployments.services import checkup_argocd, checkup_hub
 from deployments.services.findings import Finding, Found, Level, clock, ok, plain_http
 
 BROKER_SECONDS = 2.0
@@ -36,11 +36,11 @@ def checkup() -> Findings:
     if has_rows:
         yield from _told("catalog", _catalog)
     if document is not None:
-        yield from _every_argocd(document)
+        yield from _every_environment(document)
 
 
-def _every_argocd(document: CatalogDocument) -> Findings:
-    """Each server and token once, then what each environment needs of it."""
+def _every_environment(document: CatalogDocument) -> Findings:
+    """Each Argo CD and token once, then what each environment needs of it, then what runs beside it."""
     seen = set[tuple[str, str]]()
     for spec in document.environments:
         place = (spec.argocd.server_from, spec.argocd.token_from)
@@ -48,6 +48,8 @@ def _every_argocd(document: CatalogDocument) -> Findings:
             yield from _told(f"Argo CD ({spec.argocd.server_from})", partial(checkup_argocd.server, spec))
         seen.add(place)
         yield from _told(f"Argo CD, {spec.name}", partial(checkup_argocd.environment, document, spec))
+    for spec in document.environments:
+        yield from _told(f"hub, {spec.name}", partial(checkup_hub.environment, spec))
 
 
 def _told(subject: str, check: Callable[[], Iterator[tuple[Level, str, str]]]) -> Findings:

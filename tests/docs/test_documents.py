@@ -65,7 +65,11 @@ def written(default: object) -> str:
 
 def named_by_the_catalog() -> set[str]:
     document = parse((ROOT / "platform.yaml").read_text("utf-8"), filename="platform.yaml")
-    return {name for one in document.environments for name in (one.argocd.server_from, one.argocd.token_from)}
+    names = (
+        (one.argocd.server_from, one.argocd.token_from, one.hub_url_from, one.prometheus_url_from, one.redis_url_from)
+        for one in document.environments
+    )
+    return {name for each in names for name in each if name}
 
 
 def test_every_variable_is_documented_and_none_beyond() -> None:
