@@ -59,6 +59,7 @@ def checks() -> Iterator[Check]:
     yield Check(
         "argo", python("-m", "controlpanel.catalog.argo", "--check"), ".venv/bin/python -m controlpanel.catalog.argo"
     )
+    yield Check("secrets", python("-m", "script.development.literal_secrets"))
     yield Check("style", (tool("ruff"), "check", "--output-format", "concise"), ".venv/bin/ruff check --fix")
     yield Check("format", (tool("ruff"), "format", "--check", "--output-format", "concise"), ".venv/bin/ruff format")
     yield Check("rules", python("-m", "script.development.rules"))

@@ -10,7 +10,7 @@ from controlpanel.clients import errors, kubernetes
 from controlpanel.clients.argocd_models import Application
 from controlpanel.clients.argocd_tree import Tree
 
-SAID = "failed to fetch https://robot:hunter22@git.example/deploy.git: Bearer abcdefgh1234"
+SAID = "failed to fetch https://robot:a-secret-word@git.example/deploy.git: Bearer abcdefgh1234"
 SHOWN = "failed to fetch https://(hidden)@git.example/deploy.git: Bearer (hidden)"
 
 
@@ -22,7 +22,7 @@ def test_an_application_keeps_what_was_said_without_credentials() -> None:
         "resources": [{"kind": "Pod", "name": "a", "health": {"status": "Degraded", "message": SAID}}],
     }
     read = Application.parse({"metadata": {"name": "a"}, "spec": {}, "status": status})
-    assert "hunter22" not in repr(read)
+    assert "a-secret-word" not in repr(read)
     assert (read.operation_message, read.health_message, read.conditions[0].message) == (SHOWN,) * 3
 
 
@@ -34,7 +34,7 @@ def test_a_tree_keeps_what_was_said_without_credentials() -> None:
 def test_an_error_says_no_credentials() -> None:
     error = errors.from_response(system="Argo CD", what="sync a", status=400, text=SAID, code=3)
     assert SHOWN in error.sentence
-    assert "hunter22" not in f"{error.sentence}{vars(error)}"
+    assert "a-secret-word" not in f"{error.sentence}{vars(error)}"
 
 
 @pytest.mark.parametrize(

@@ -113,7 +113,7 @@ HIDING = [
     ("ConfigMap entry called token", "kind: ConfigMap\ndata: {api-token: %s}"),
     ("ConfigMap entry that is a key file", "kind: ConfigMap\ndata: {tls.key: %s}"),
     ("password in a URL", "kind: ConfigMap\ndata: {DATABASE: 'postgres://hub:%s@db/hub'}"),
-    ("account token by its form", "kind: ConfigMap\ndata: {anything: 'id ak_0123456789abcdef0123456789abcdef_01234567 %s'}"),
+    ("account token by its form", "kind: ConfigMap\ndata: {anything: 'id ak_" + "0123456789abcdef" * 2 + "_01234567 %s'}"),
 ]  # fmt: skip
 
 

@@ -1,0 +1,145 @@
+"""Literal credentials in files: what a value means depends on whether YAML, an env file, a workflow, prose or code holds it.
+
+Where values are configuration, every literal under a secret's name is a finding; in prose and code only what looks drawn
+by a machine, because there names are spoken of. Imports no Django, because hooks run it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import PurePosixPath
+from typing import Any
+
+import yaml
+
+from controlpanel.core import literal_secrets
+from controlpanel.core.literal_secrets import NAMED, Finding, is_reference, line_of, looks_random, looks_secret
+
+_YAML = frozenset({".yaml", ".yml", ".json", ".tpl"})
+_CONFIGURATION = frozenset({".env", ".conf", ".cfg", ".ini", ".properties", ".acl"})
+_NAME = r"(?P<name>[A-Za-z_][\w.-]{0,80})"
+_LINE = re.compile(
+    rf"""(?m)^[ \t]*(?:-[ \t]+)?(?:export[ \t]+|set[ \t]+|ENV[ \t]+|ARG[ \t]+)?["']?{_NAME}["']?[ \t]*[:=][ \t]*(?P<value>[^\n]+)$"""
+)
+_ARGUMENT = re.compile(rf"""(?<!\S)["']?--?{_NAME}(?:=|[ \t]+|["'],?\s+)["']?(?P<value>[^\s"',-][^\s"',]{{2,500}})""")
+_DIRECTIVE = re.compile(r"(?m)^[ \t]*(?P<name>requirepass|masterauth|tls-key-file-pass)[ \t]+(?P<value>\S+)")
+_SPOKEN = re.compile(
+    rf"""(?<![\w.-]){_NAME}["'`]?\s{{0,3}}(?::=|=>|[:=,|>]|is\s)\s{{0,3}}[rbfu]?["'`]?(?P<value>[^\s"'`,;)}}\]<>]{{8,2000}})"""
+)
+_PAIR = re.compile(r"[A-Za-z_][\w.-]{0,80}=\S")
+
+
+def scan(text: str, *, path: str) -> list[Finding]:
+    """Findings in a file's text, in their order; `path` tells the format and need not exist."""
+    found = {*literal_secrets.find(text), *_spoken(text)}
+    suffix, stem = PurePosixPath(path).suffix.lower(), PurePosixPath(path).name.lower()
+    if suffix in _YAML:
+        found |= set(_in_yaml(text))
+    elif suffix in _CONFIGURATION or stem.startswith(".env"):
+        found |= {*_pairs(_LINE, text), *_pairs(_DIRECTIVE, text)}
+    return _once(found)
+
+
+def scan_object(item: Mapping[str, Any], *, name: str = "") -> list[Finding]:
+    """Findings in a Kubernetes object, each with the path of its field as the name and no line of use."""
+    return sorted(_in_value(item, name, ""))
+
+
+def _spoken(text: str) -> Iterator[Finding]:
+    """Pairs in prose, code and commands whose value looks drawn by a machine."""
+    for pattern in (_SPOKEN, _ARGUMENT):
+        yield from (one for one in _pairs(pattern, text) if looks_random(_plain(text[one.start : one.end])))
+
+
+def _pairs(pattern: re.Pattern[str], text: str) -> Iterator[Finding]:
+    for match in pattern.finditer(text):
+        name, value = match["name"].lstrip("-"), _plain(match["value"])
+        if looks_secret(name) and not is_reference(value, name):
+            yield Finding(line_of(text, match.start("value")), NAMED, name, *match.span("value"))
+
+
+def _plain(value: str) -> str:
+    """A value without its quotes, its closing comma and a comment behind it."""
+    return re.sub(r"\s+#.*", "", value).strip().rstrip(",").strip("\"'`").rstrip("=")
+
+
+def _in_yaml(text: str) -> Iterator[Finding]:
+    """Values of a YAML stream by their keys; a file that does not parse (a chart's template) is read line by line."""
+    try:
+        for node in yaml.compose_all(text, Loader=yaml.CSafeLoader):
+            yield from _in_node(node, "")
+    except (yaml.YAMLError, RecursionError):
+        yield from _pairs(_LINE, text)
+
+
+def _in_node(node: yaml.Node | None, name: str) -> Iterator[Finding]:
+    if isinstance(node, yaml.MappingNode):
+        entries = {str(key.value): value for key, value in node.value if isinstance(key, yaml.ScalarNode)}
+        is_secret = _scalar(entries.get("kind")) == "Secret"
+        for key, value in entries.items():
+            if is_secret and key in ("data", "stringData"):
+                yield from _of_secret(value)
+            else:
+                yield from _in_node(value, _named(key, name, {at: _scalar(one) for at, one in entries.items()}))
+    elif isinstance(node, yaml.SequenceNode):
+        for value in node.value:
+            yield from _in_node(value, name)
+    elif isinstance(node, yaml.ScalarNode):
+        start, is_block = node.start_mark, node.style in ("|", ">")
+        for one in _in_text(node.value, name):
+            line = start.line + one.line + is_block
+            yield Finding(line, one.kind, one.name, start.index, node.end_mark.index)
+
+
+def _of_secret(node: yaml.Node) -> Iterator[Finding]:
+    """Any value at all of a Secret: it belongs in the store."""
+    for key, value in node.value if isinstance(node, yaml.MappingNode) else ():
+        if _scalar(value).strip() and not is_reference(_scalar(value)):
+            mark = value.start_mark
+            yield Finding(mark.line + 1, NAMED, str(key.value), mark.index, value.end_mark.index)
+
+
+def _in_value(value: Any, name: str, path: str) -> Iterator[Finding]:
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _in_value(item, _named(str(key), name, value), f"{path}.{key}" if path else str(key))
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _in_value(item, name, f"{path}[{index}]")
+    elif isinstance(value, str | int) and not isinstance(value, bool):
+        yield from (Finding(1, one.kind, path, 0, 0) for one in _in_text(str(value), name))
+
+
+def _in_text(value: str, name: str) -> Iterator[Finding]:
+    """What stands in one value: itself, or the lines of a file that it holds."""
+    if "\n" not in value.strip() or looks_secret(name):
+        yield from literal_secrets.find(value, name=name)
+    else:
+        yield from literal_secrets.find(value)
+    if "\n" in value or _PAIR.match(value):
+        yield from (*_pairs(_DIRECTIVE, value), *_pairs(_LINE, value))
+    yield from _spoken(value)
+
+
+def _named(key: str, parent: str, entries: Mapping[str, Any]) -> str:
+    """The name of a value by its key: `value` is called by the `name` beside it, or by what it stands in.
+
+    What ExternalSecrets call `secretKey` is the name of a key.
+    """
+    if key in ("value", "default"):
+        return str(entries.get("name") or parent or key)
+    return "" if "remoteRef" in entries else key
+
+
+def _scalar(node: yaml.Node | None) -> str:
+    return str(node.value) if isinstance(node, yaml.ScalarNode) else ""
+
+
+def _once(found: Iterable[Finding]) -> list[Finding]:
+    """One finding for each line and kind; a shape says more than the name of its field."""
+    kept: dict[tuple[int, str], Finding] = {}
+    for one in sorted(found):
+        kept.setdefault((one.line, one.kind), one)
+    shaped = {one.line for one in kept.values() if one.kind != NAMED}
+    return [one for one in kept.values() if one.kind != NAMED or one.line not in shaped]

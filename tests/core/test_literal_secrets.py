@@ -1,0 +1,182 @@
+"""Literal credentials are found wherever they stand, and what only names them is left alone."""
+
+from __future__ import annotations
+
+import base64
+import json
+import random
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from controlpanel.core.literal_secrets import find, looks_secret
+from controlpanel.core.literal_secrets_in_files import scan, scan_object
+from tests.credentials import KINDS, Credential, drawn
+
+ROOT = Path(__file__).parents[2]
+SEED = random.SystemRandom().randrange(10**9)
+
+
+def indented(value: str, by: str) -> str:
+    """A value of several lines below a key."""
+    return value.replace("\n", f"\n{by}")
+
+
+PLACES: dict[str, tuple[str, Callable[[Credential], str]]] = {
+    "variable of a container": (
+        "kubernetes/x/deployment.yaml",
+        lambda one: (
+            f"kind: Pod\nspec:\n  containers:\n  - env:\n    - name: {one.field}\n      value: |-\n        {indented(one.value, '        ')}\n"
+        ),
+    ),
+    "value before its name": (
+        "kubernetes/x/deployment.yaml",
+        lambda one: f"env: [{{value: {json.dumps(one.value)}, name: {one.field}}}]\n",
+    ),
+    "ConfigMap": (
+        "kubernetes/x/config.yaml",
+        lambda one: f"kind: ConfigMap\ndata:\n  {one.field}: {json.dumps(one.value)}\n",
+    ),
+    "file in a ConfigMap": (
+        "kubernetes/x/config.yaml",
+        lambda one: (
+            f"kind: ConfigMap\ndata:\n  app.env: |\n    PORT=4000\n    {one.field}={indented(one.value, '    ')}\n"
+        ),
+    ),
+    "literal of a generator": (
+        "kubernetes/x/kustomization.yaml",
+        lambda one: f"configMapGenerator:\n- name: x\n  literals:\n  - {json.dumps(f'{one.field}={one.value}')}\n",
+    ),
+    "data of a Secret": (
+        "kubernetes/x/secret.yaml",
+        lambda one: f"kind: Secret\ndata:\n  any: {base64.b64encode(one.value.encode()).decode()}\n",
+    ),
+    "values of a chart": ("kubernetes/x/values.yaml", lambda one: f"auth:\n  {one.field}: {json.dumps(one.value)}\n"),
+    "template of a chart": (
+        "kubernetes/x/templates/x.yaml",
+        lambda one: f"{{{{- if .Values.x }}}}\n{one.field}: {json.dumps(one.value)}\n{{{{- end }}}}\n",
+    ),
+    "comment in YAML": (
+        "kubernetes/x/x.yaml",
+        lambda one: (
+            f"a: 1\n# was {one.field}={one.value.splitlines()[0] if 'BEGIN' not in one.value else json.dumps(one.value)}\n"
+        ),
+    ),
+    "env file": ("docker/.env.local", lambda one: f"PORT=1\n{one.field}={json.dumps(one.value)}\n"),
+    "workflow": (
+        ".github/workflows/x.yml",
+        lambda one: f"jobs:\n  a:\n    env:\n      {one.field}: {json.dumps(one.value)}\n",
+    ),
+    "prose": ("README.md", lambda one: f"Set it so:\n\n    export {one.field}={json.dumps(one.value)}\n"),
+    "table in prose": (
+        "docs/x.md",
+        lambda one: f"| Key | Value |\n| --- | --- |\n| `{one.field}` | `{json.dumps(one.value)[1:-1]}` |\n",
+    ),
+    "code": ("deployments/x.py", lambda one: f"def f():\n    {one.field.lower()} = {json.dumps(one.value)}\n"),
+    "argument of a call": ("tests/x.py", lambda one: f"connect({one.field.lower()}={json.dumps(one.value)})\n"),
+    "script": ("script/x", lambda one: f"set -e\nexport {one.field}={json.dumps(one.value)}\n"),
+    "JSON": ("x.json", lambda one: json.dumps({"a": {one.field: one.value}}, indent=2)),
+}
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_each_of_fifty_credentials_is_found_wherever_it_is_planted(place: str) -> None:
+    path, plant = PLACES[place]
+    credentials = drawn(SEED)
+
+    missed = [one.kind for one in credentials if not scan(plant(one), path=path)]
+
+    assert (missed, len(credentials), SEED) == ([], 50, SEED)
+
+
+def test_a_finding_says_line_and_field_and_never_the_credential() -> None:
+    for one in drawn(SEED):
+        path, plant = PLACES["env file"]
+        [found, *_] = scan(plant(one), path=path)
+        assert found.line == 2
+        assert one.value not in repr(found) and one.value not in found.sentence
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_a_person_enters_is_refused_by_its_shape_or_by_the_name_of_its_field(kind: str) -> None:
+    [one] = [one for one in drawn(SEED, len(KINDS)) if one.kind == kind]
+
+    assert find(one.value, name=one.field)
+    assert find(f"see {one.value}", name="reason") or kind in ("HMAC secret", "password", "AWS secret key")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "$(DATABASE_PASSWORD)", "${DATABASE_PASSWORD}", "${PASSWORD:?set it}", "${{ secrets.TOKEN }}", "{{ .Values.token }}",
+        "/etc/tls/tls.key", "/run/secrets/password", "<token>", "…", "***", "", "change-me", "REDIS_PASSWORD", "null", "true",
+        "vault:hub/data/redis#password", "sha256:" + "0a1b2c3d" * 8, "secrets.TOKEN", "os.environ.get('TOKEN')", "(hidden)",
+    ],
+)  # fmt: skip
+def test_a_reference_is_no_finding(value: str) -> None:
+    assert find(value, name="DATABASE_PASSWORD") == []
+
+
+@pytest.mark.parametrize(
+    ("name", "is_secret"),
+    [
+        ("DATABASE_PASSWORD", True), ("clientSecret", True), ("ONLYCHANNEL_ACCOUNT_TOKEN", True), ("PGPASSWORD", True),
+        ("aws_secret_access_key", True), ("tls.key", True), ("client-key-data", True), ("SMTP_PASS", True), ("apiKey", True),
+        ("SECRET_KEY_BASE64", True), ("chat365.DOKTOR365_SECRET", True),
+        ("secretName", False), ("PASSWORD_FILE", False), ("tokenFrom", False), ("max_tokens", False), ("secretStoreRef", False),
+        ("existingSecret", False), ("monkey", False), ("key", False), ("partition_key", False), ("pass", False), ("", False),
+        ("secretKeyRef", False), ("TOKEN_URL", False), ("password-policy", False), ("imagePullSecrets", False),
+    ],
+)  # fmt: skip
+def test_a_name_says_whether_its_value_is_a_secret(name: str, is_secret: bool) -> None:
+    assert looks_secret(name) == is_secret
+
+
+def test_what_only_names_secrets_in_manifests_is_no_finding() -> None:
+    text = """
+apiVersion: external-secrets.io/v1
+kind: ExternalSecret
+spec:
+  secretStoreRef: {kind: ClusterSecretStore, name: hub}
+  data:
+  - secretKey: chat365.DOKTOR365_SECRET
+    remoteRef: {key: hub/tenants/chat365, property: DOKTOR365_SECRET}
+---
+kind: SealedSecret
+spec: {encryptedData: {REDIS_PASSWORD: SEALED}}
+---
+kind: Pod
+spec:
+  containers:
+  - env:
+    - name: REDIS_PASSWORD
+      valueFrom: {secretKeyRef: {name: redis-environment, key: REDIS_PASSWORD}}
+    - {name: PGPASSFILE, value: /etc/database/pgpass}
+    - {name: DATABASE_URL, value: postgresql://$(USER):$(PASSWORD)@db/hub}
+""".replace("SEALED", "Ag" + "By7c+/" * 60)
+    assert scan(text, path="x.yaml") == []
+
+
+def test_an_object_says_the_path_of_the_field() -> None:
+    value = drawn(SEED, 3)[2].value
+    item = {"kind": "Pod", "spec": {"containers": [{"env": [{"name": "DB_PASSWORD", "value": value}]}]}}
+    assert [one.name for one in scan_object(item)] == ["spec.containers[0].env[0].value"]
+
+
+def test_a_long_hostile_line_is_read_in_time_that_grows_with_its_length() -> None:
+    for run in ("a", "ab1", "eyJ", "://a:", "password=", "AKIA", "user >", "-----BEGIN "):
+        scan(run * (200_000 // len(run)), path="x.yaml")
+
+
+def test_the_repository_holds_no_credential_and_raises_no_false_alarm() -> None:
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    alarms = []
+    for name in filter(None, listed.split("\0")):
+        try:
+            text = (ROOT / name).read_text("utf-8")
+        except (UnicodeDecodeError, FileNotFoundError):
+            continue
+        alarms += [f"{name}: {one.sentence}" for one in scan(text, path=name)]
+    assert alarms == []
