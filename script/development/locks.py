@@ -15,6 +15,7 @@ UV = ROOT / ".tools" / "bin" / "uv"
 EXPORTS: dict[str, tuple[str, ...]] = {
     "requirements.lock": ("--no-default-groups",),
     "requirements-development.lock": ("--all-extras", "--all-groups"),
+    "docker/hub/requirements.lock": ("--only-group", "hub"),
 }
 LOCKS = (*EXPORTS, "requirements-uv.lock")
 

@@ -16,6 +16,7 @@ PYPROJECT = '[project]\nname = "panel"\ndependencies = ["django~=5.2"]\n'
 def project(tmp_path: Path) -> Path:
     (tmp_path / "pyproject.toml").write_text(PYPROJECT)
     for name in locks.LOCKS:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(f"{locks.header(PYPROJECT)}\ndjango==5.2.1 --hash=sha256:00\n")
     return tmp_path
 

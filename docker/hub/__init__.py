@@ -1,0 +1,1 @@
+"""Stand-ins for the hub's own images: they answer its interface, in containers and as plain processes, and do nothing more."""

@@ -1,0 +1,1 @@
+"""Tests of docker/: the local stack, its stand-ins and the panel's image."""
