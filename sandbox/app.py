@@ -15,6 +15,7 @@ from sandbox import (
     project_routes,
     resource_routes,
     sandbox_routes,
+    secret_store_routes,
     session_routes,
     stream_routes,
 )
@@ -51,6 +52,7 @@ def create_app(settings: Settings, heartbeat: float = HEARTBEAT_SECONDS) -> Star
         stream_routes,
         kubernetes_routes,
         sandbox_routes,
+        secret_store_routes,
     )
     app = Server(
         routes=[route for module in modules for route in module.ROUTES],

@@ -42,6 +42,7 @@ CONTROLLER: dict[str, Document] = {
     "stuck-terminating": {"seconds": 600.0},
     "health-flap": {"seconds": 2.0, "status": "Degraded"},
     "unreachable-cluster": {},
+    "unreachable-store": {},
     "restart": {"seconds": 2.0},
     "clock-skew": {"seconds": 600.0},
 }

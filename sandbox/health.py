@@ -164,9 +164,9 @@ def _disruption_budget(manifest: Document) -> Health:
         "Progressing", "Waiting for status")  # fmt: skip
 
 
-def _ready_condition(waiting: str) -> Callable[[Document], Health]:
+def _ready_condition(waiting: str, kind: str = "Ready") -> Callable[[Document], Health]:
     def check(manifest: Document) -> Health:
-        found = _condition(manifest, "Ready")
+        found = _condition(manifest, kind)
         if not found:
             return health("Progressing", waiting)
         return health("Healthy" if found.get("status") == "True" else "Degraded", found.get("message", ""))
@@ -190,6 +190,7 @@ CHECKS: dict[tuple[str, str], Callable[[Document], Health]] = {
     ("external-secrets.io", "ExternalSecret"): _ready_condition("Waiting for ExternalSecret"),
     ("external-secrets.io", "SecretStore"): _ready_condition("Waiting for SecretStore"),
     ("external-secrets.io", "ClusterSecretStore"): _ready_condition("Waiting for ClusterSecretStore"),
+    ("bitnami.com", "SealedSecret"): _ready_condition("Waiting for Sealed Secret to be decrypted", "Synced"),
     ("cert-manager.io", "Certificate"): _ready_condition("Waiting for certificate"),
 }
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import base64
-import secrets
 from collections.abc import Callable
 from typing import Any
 
 from sandbox.cluster import PRIVATE, Cluster
-from sandbox.deployments import Deployments, template_hash
+from sandbox.deployments import Deployments
 from sandbox.documents import Document, look
-from sandbox.manifests import Key
+from sandbox.external_secrets import ExternalSecrets
+from sandbox.faults import Faults
 from sandbox.pods import Pods, is_alive
+from sandbox.sealed_secrets import SealedSecrets
+from sandbox.secret_stores import SecretStores
 from sandbox.workloads import DaemonSets, Jobs, StatefulSets
 
 ANSWER_SECONDS = 0.5
@@ -25,16 +26,6 @@ def _condition(kind: str, reason: str, message: str, now: str, status: str = "Tr
     return {"conditions": [found]}
 
 
-def _external_secret(manifest: Document, now: str) -> Document:
-    text = str(manifest.get("spec"))
-    if "does-not-exist" in text:
-        return _condition("Ready", "SecretSyncedError", "could not get secret data from provider", now, "False")
-    name = look(manifest, "spec", "target", "name", default=manifest["metadata"]["name"])
-    version = f"{manifest['metadata']['generation']}-{template_hash(manifest['spec'])}"
-    found = {"binding": {"name": name}, "refreshTime": now, "syncedResourceVersion": version}
-    return found | _condition("Ready", "SecretSynced", "secret synced", now)
-
-
 def _autoscaler(manifest: Document, now: str) -> Document:
     return _condition("AbleToScale", "ReadyForNewScale", "recommended size matches current size", now)
 
@@ -44,7 +35,6 @@ def _service(manifest: Document, now: str) -> Document:
 
 
 SIMPLE: dict[str, Callable[[Document, str], Document]] = {
-    "ExternalSecret": _external_secret,
     "SecretStore": lambda manifest, now: _condition("Ready", "Valid", "store validated", now),
     "ClusterSecretStore": lambda manifest, now: _condition("Ready", "Valid", "store validated", now),
     "Certificate": lambda manifest, now: _condition(
@@ -62,11 +52,12 @@ SIMPLE: dict[str, Callable[[Document, str], Document]] = {
 class Kubernetes:
     """Registers one step for all objects of the cluster."""
 
-    def __init__(self, cluster: Cluster) -> None:
+    def __init__(self, cluster: Cluster, stores: SecretStores, faults: Faults) -> None:
         self.cluster = cluster
+        self.external_secrets = ExternalSecrets(cluster, stores, faults)
         self._controllers: dict[str, Any] = {
             "Deployment": Deployments(cluster), "StatefulSet": StatefulSets(cluster), "DaemonSet": DaemonSets(cluster),
-            "Job": Jobs(cluster), "Pod": Pods(cluster),
+            "Job": Jobs(cluster), "Pod": Pods(cluster), "ExternalSecret": self.external_secrets, "SealedSecret": SealedSecrets(cluster),
         }  # fmt: skip
         cluster.scheduler.register("object", self._step)
 
@@ -95,19 +86,4 @@ class Kubernetes:
         del manifest[PRIVATE]["due"]
         manifest["status"] = simple(manifest, self.cluster.clock.stamp())
         self.cluster.put(manifest)
-        if manifest["kind"] == "ExternalSecret" and "binding" in manifest["status"]:
-            self._write_secret(manifest)
         return None
-
-    def _write_secret(self, manifest: Document) -> None:
-        """What the operator makes of a synced ExternalSecret: keys with a random value, in no Application's tree."""
-        name, namespace = manifest["status"]["binding"]["name"], manifest["metadata"]["namespace"]
-        keys = [item["secretKey"] for item in look(manifest, "spec", "data", default=[]) if "secretKey" in item]
-        values = {key: base64.b64encode(secrets.token_bytes(12)).decode() for key in keys}
-        live = self.cluster.get(Key("", "Secret", namespace, name))
-        if live is not None:
-            self.cluster.replace(live, live | {"data": {**live.get("data", {}), **values}})
-        elif look(manifest, "spec", "target", "creationPolicy", default="Owner") == "Owner":
-            metadata = {"name": name, "namespace": namespace}
-            secret = {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": "Opaque", "data": values}
-            self.cluster.create(secret, "")

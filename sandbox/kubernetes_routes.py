@@ -12,11 +12,12 @@ from starlette.routing import Route
 
 from sandbox.access import world_of
 from sandbox.cluster import ApplyError, public
-from sandbox.documents import Document, copied, look
+from sandbox.documents import Document, look
 from sandbox.envelope import ApiError
 from sandbox.kubernetes_kinds import KINDS, Kind, schema_problems
 from sandbox.kubernetes_rules import causes
 from sandbox.manifests import Key, Loader
+from sandbox.shared_secrets import metadata_with_hands
 
 ALWAYS_THERE = frozenset({"default", "kube-system", "argocd"})
 METADATA_ONLY = "PartialObjectMetadata"
@@ -121,7 +122,7 @@ def _kind(request: Request) -> Kind | None:
 
 def _shown(request: Request, kind: Kind, manifest: Document) -> Document:
     if METADATA_ONLY in request.headers.get("accept", ""):
-        return {"kind": METADATA_ONLY, "apiVersion": "meta.k8s.io/v1", "metadata": copied(manifest["metadata"])}
+        return {"kind": METADATA_ONLY, "apiVersion": "meta.k8s.io/v1", "metadata": metadata_with_hands(manifest)}
     if kind.kind == "Secret":
         raise Refused(403, "secrets are shown without their values only: ask for PartialObjectMetadata", "Forbidden",
                       {"kind": "secrets"})  # fmt: skip

@@ -10,7 +10,7 @@ from pathlib import Path
 from sandbox.documents import Document
 
 VERSION_GAP = 1000
-KINDS = ("setting", "project", "application", "object", "event")
+KINDS = ("setting", "project", "application", "object", "event", "secret-store", "tenant-hub")
 
 
 class Store:

@@ -20,6 +20,7 @@ from sandbox.manifests import Manifests
 from sandbox.projects import Projects
 from sandbox.repositories import Repositories
 from sandbox.scheduler import Scheduler
+from sandbox.secret_stores import SecretStores
 from sandbox.store import Store
 from sandbox.streams import Hub
 from sandbox.tokens import Tokens
@@ -61,12 +62,13 @@ class World:
         self.tokens = Tokens(self.store, self.clock)
         self.projects = Projects(self.store, self.clock, self.tokens)
         self.cluster = Cluster(self.store, self.scheduler)
-        self.kubernetes = Kubernetes(self.cluster)
+        self.faults = Faults(settings.state / "faults.jsonl")
+        self.secret_stores = SecretStores(self.store)
+        self.kubernetes = Kubernetes(self.cluster, self.secret_stores, self.faults)
         self.repositories = Repositories(settings.repository_cache)
         self.manifests = Manifests(self.repositories)
         self.applications = Applications(self.store, self.clock, self.hub)
         self.windows = Windows(self.projects, self.clock)
-        self.faults = Faults(settings.state / "faults.jsonl")
         self.controller = Controller(
             self.applications, self.cluster, self.manifests, self.scheduler, self.windows, self.faults
         )
