@@ -9,8 +9,18 @@ import os
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "controlpanel.settings")
 
+from celery.signals import heartbeat_sent
+
+from controlpanel.core.alive import alive
 from controlpanel.core.broker import app  # after the settings are named
 
 app.autodiscover_tasks(["deployments"])
+
+
+@heartbeat_sent.connect
+def say_alive(**_: object) -> None:
+    """Every two seconds, while the worker is connected to its broker."""
+    alive("worker")
+
 
 __all__ = ["app"]

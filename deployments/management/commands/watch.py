@@ -13,6 +13,7 @@ from django.db import Error as DatabaseError
 from django.db import connection
 
 from controlpanel.catalog.models import Environment
+from controlpanel.core.alive import alive
 from deployments.watching.reader import Reader
 from deployments.watching.reconciler import Reconciler
 
@@ -44,6 +45,7 @@ class Command(BaseCommand):
                 log.warning("database_away", error=str(error))
             finally:
                 connection.close()
+                alive("watch")
         reconciler.close()
         for reader in readers.values():
             reader.leadership.give_up()
