@@ -32,8 +32,9 @@ class Reference:
 
     @property
     def place(self) -> dict[str, str]:
-        """What a digest is made of: every field that says something."""
-        return {name: text for name, text in asdict(self).items() if text and name != "version"}
+        """What a digest is made of: every field that says something; an encrypted text by its own digest."""
+        said = {name: text for name, text in asdict(self).items() if text and name != "version"}
+        return said | ({"sealed_text": digest_of(self.sealed_text)} if self.sealed_text else {})
 
     @property
     def words(self) -> str:

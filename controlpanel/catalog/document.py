@@ -133,6 +133,19 @@ class VariableSpec:
 
 
 @dataclass(frozen=True)
+class ChecklistSpec:
+    """An item of the tenants' checklist that no variable stands for; in all environments unless some are named."""
+
+    key: str
+    type: str
+    title: str
+    owner: str
+    required: bool
+    environments: tuple[str, ...]
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class CatalogDocument:
     """The whole catalog; environments stand in the order of the pipeline, the rest as written."""
 
@@ -141,6 +154,7 @@ class CatalogDocument:
     components: tuple[ComponentSpec, ...]
     variables: tuple[VariableSpec, ...]
     raw: dict[str, Any]
+    checklist: tuple[ChecklistSpec, ...] = ()
 
     def environment(self, name: str) -> EnvironmentSpec:
         """The environment of that name; KeyError if there is none."""
@@ -177,6 +191,7 @@ def parse(text: str, *, filename: str) -> CatalogDocument:
         components=tuple(_component(name, spec) for name, spec in raw["components"].items()),
         variables=tuple(_variable(key, spec) for key, spec in raw.get("variables", {}).items()),
         raw=raw,
+        checklist=tuple(_checklist_entry(key, spec) for key, spec in raw.get("checklist", {}).items()),
     )
 
 
@@ -287,3 +302,10 @@ def _variable(key: str, spec: Mapping[str, Any]) -> VariableSpec:
     return VariableSpec(
         key, spec["scope"], spec.get("secret", False), spec.get("checklist", False), spec.get("default")
     )
+
+
+def _checklist_entry(key: str, spec: Mapping[str, Any]) -> ChecklistSpec:
+    return ChecklistSpec(
+        key, spec["type"], spec.get("title", key), spec.get("owner", "tenant owner"), spec.get("required", True),
+        tuple(spec.get("environments", ())), spec.get("parameters", {}),
+    )  # fmt: skip

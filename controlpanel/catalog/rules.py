@@ -52,6 +52,17 @@ def _after_has_no_circle(source: Source) -> Iterator[Problem]:
         )
 
 
+def _checklist_environments_exist(source: Source) -> Iterator[Problem]:
+    environments = source.data["environments"]
+    for key, spec in source.data.get("checklist", {}).items():
+        for index, name in enumerate(spec.get("environments", ())):
+            if name not in environments:
+                cause = f"The item “{key}” is asked for in “{name}”, which is not in the catalog."
+                yield source.problem(
+                    ("checklist", key, "environments", index), cause, nearest(name, list(environments))
+                )
+
+
 def _paths_are_apart(source: Source) -> Iterator[Problem]:
     seen: dict[str, str] = {}
     for name, spec in source.data["components"].items():
@@ -155,6 +166,7 @@ RULES: tuple[Rule, ...] = (
     _needs_have_no_circle,
     _after_exists,
     _after_has_no_circle,
+    _checklist_environments_exist,
     _paths_are_apart,
     _charts_have_what_they_need,
     _branches_are_apart,

@@ -10,6 +10,7 @@ from controlpanel.catalog.models import Environment
 from controlpanel.core.models import uuid7
 from tenants.choices import UNMET, ItemSource, ItemState
 from tenants.models.tenant import Tenant
+from tenants.parts import differences
 
 
 class ChecklistItem(models.Model):
@@ -17,8 +18,10 @@ class ChecklistItem(models.Model):
 
     `type` names a member of the registry `tenants.checklist`. `is_required`: the catalog or what is live needs it; an item
     of a release that is not live yet counts for that release alone. `is_retired`: nobody asks for it any more.
-    `subject` is the digest of what a sign-off of this item binds to, `sign_off` the newest that was not withdrawn.
-    A waiver holds until `waived_until` and lapses by itself.
+    `found` is what the type says by itself: open, met or failing; `state` takes sign-off and waiver into account.
+    `snapshot` is what a sign-off of this item binds to, `subject` its digest, `sign_off` the newest that was not withdrawn;
+    `unsignable` says why signing would be refused now, "" where it would not. A waiver holds until `waived_until` and lapses
+    by itself. `position` orders items as the catalog does.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7)
@@ -31,9 +34,14 @@ class ChecklistItem(models.Model):
     is_required = models.BooleanField(default=True)
     is_retired = models.BooleanField(default=False)
     owner_role = models.CharField(max_length=20)
+    position = models.IntegerField(default=0)
+    needs_sign_off = models.BooleanField(default=True)
+    found = models.CharField(max_length=8, choices=ItemState, default=ItemState.OPEN)
     state = models.CharField(max_length=8, choices=ItemState, default=ItemState.OPEN)
     evidence = models.TextField(blank=True)
     subject = models.CharField(max_length=64, blank=True)
+    snapshot = models.JSONField(default=dict)
+    unsignable = models.TextField(blank=True)
     sign_off = models.ForeignKey("SignOff", on_delete=models.PROTECT, null=True, related_name="+")
     waived_reason = models.TextField(blank=True)
     waived_by = models.CharField(max_length=150, blank=True)
@@ -41,7 +49,7 @@ class ChecklistItem(models.Model):
     updated_at = models.DateTimeField(db_default=Now())
 
     class Meta:
-        ordering = ["tenant", "environment", "key", "type"]
+        ordering = ["tenant", "environment", "position", "key", "type"]
         constraints = [
             models.UniqueConstraint(
                 fields=["tenant", "environment", "key", "type"], name="one_item_for_each_key_and_type"
@@ -62,6 +70,16 @@ class ChecklistItem(models.Model):
 
     def __str__(self) -> str:
         return f"{self.key} of {self.tenant} in {self.environment}"
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether what was signed for is not what is there now."""
+        return self.sign_off is not None and self.sign_off.subject != self.subject
+
+    @property
+    def changes_since(self) -> list[str]:
+        """What changed since the sign-off, in words; nothing for one that is not stale."""
+        return differences(self.sign_off.snapshot, self.snapshot) if self.sign_off and self.is_stale else []
 
 
 class ItemChange(models.Model):
@@ -147,3 +165,13 @@ class KeyNeed(models.Model):
 
     def __str__(self) -> str:
         return f"{self.release_version} needs {self.key} in {self.environment}"
+
+
+class ChecklistBasis(models.Model):
+    """What an environment's checklists were last computed from: catalog, needs of releases, live values, as one digest."""
+
+    environment = models.OneToOneField(Environment, on_delete=models.CASCADE, primary_key=True, related_name="+")
+    digest = models.CharField(max_length=64, blank=True)
+
+    def __str__(self) -> str:
+        return f"basis of {self.environment}"

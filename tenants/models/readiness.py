@@ -14,7 +14,8 @@ from tenants.models.tenant import Tenant
 class Readiness(models.Model):
     """Written by `services.readiness` alone, in the transactions that change what it follows from.
 
-    `slug` and `state` are the tenant's own. `met` counts waived items too. `recheck_at` is the earliest moment at which
+    `slug` and `state` are the tenant's own. `met` counts waived items too; `signed`, `stale` and `unsigned` count the items
+    that need a sign-off. `recheck_at` is the earliest moment at which
     time alone changes the answer (a waiver lapses, a verification grows too old); from then on the row counts as not ready
     until it was computed again.
     """
@@ -28,6 +29,7 @@ class Readiness(models.Model):
     waived = models.IntegerField(default=0)
     signed = models.IntegerField(default=0)
     stale = models.IntegerField(default=0)
+    unsigned = models.IntegerField(default=0)
     pending = models.IntegerField(default=0)
     is_ready = models.BooleanField(default=False)
     first_missing = models.CharField(max_length=100, blank=True)

@@ -100,14 +100,17 @@ class ReferenceVersion(models.Model):
     def __str__(self) -> str:
         return f"version {self.number}"
 
-    @property
-    def as_reference(self) -> Reference:
-        """The version as a value; `reference` must have been read with it."""
+    def as_reference(self, key: str) -> Reference:
+        """The version as a value; `key` is that of its reference."""
         return Reference(
-            key=self.reference.key, kind=self.kind, store=self.store, remote_key=self.remote_key, remote_property=self.remote_property,
+            key=key, kind=self.kind, store=self.store, remote_key=self.remote_key, remote_property=self.remote_property,
             sealed_name=self.sealed_name, sealed_key=self.sealed_key, sealed_text=self.sealed_text, value=self.value,
             target_key=self.target_key, version=self.pk,
         )  # fmt: skip
+
+    def place(self, key: str) -> dict[str, str]:
+        """What a sign-off binds to."""
+        return self.as_reference(key).place
 
 
 class Departure(models.Model):

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.db.models import Count, Q, QuerySet
+
 from controlpanel.accounts.actors import Actor
 from controlpanel.catalog.models import Environment
+from controlpanel.core.lease import StatementTime
+from controlpanel.core.permissions import Right
+from tenants.choices import UNMET, TenantState
+from tenants.models import ChecklistItem, KeyNeed, Readiness
+
+LAPSED = "Computed for a moment that has passed; it is looked at again within seconds."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,14 +56,91 @@ class Counts:
         return self.total - self.ready
 
 
-def not_ready(environment: Environment, release_version: str = "", actor: Actor | None = None) -> list[NotReady]:
+def not_ready(
+    environment: Environment,
+    release_version: str = "",
+    actor: Actor | None = None,
+    provided: Collection[str] = (),
+) -> list[NotReady]:
     """Active tenants that are not ready, by slug: by what the catalog and what is live ask for and, where given, by the keys
-    that this release needs besides. With an actor only what that one may see. Three queries, however many there are."""
-    raise NotImplementedError
+    that this release needs besides. With an actor only what that one may see. Three queries, however many there are.
+
+    `provided` are environment-scoped keys that the release itself sets: what is live lacking them does not block it.
+    """
+    rows = _seen(Readiness.objects.filter(environment=environment, state=TenantState.ACTIVE), environment, actor)
+    needed = _needed(environment, release_version)
+    items = _missing(environment, needed, provided)
+    blocked = rows.filter(_lapsed() | Q(tenant__in=items.values("tenant"))).select_related("tenant").order_by("slug")
+    found = list(blocked)
+    own: defaultdict[int, list[ChecklistItem]] = defaultdict(list)
+    for item in items.filter(tenant__in=[row.tenant_id for row in found]).order_by("position", "key"):
+        own[item.tenant_id].append(item)
+    return [_told(row, own[row.tenant_id]) for row in found]
 
 
 def readiness_counts(
-    environments: Sequence[Environment], release_version: str = "", actor: Actor | None = None
+    environments: Sequence[Environment],
+    release_version: str = "",
+    actor: Actor | None = None,
+    provided: Collection[str] = (),
 ) -> dict[str, Counts]:
-    """Environment's name → counts of active tenants; one query (one more with a release)."""
-    raise NotImplementedError
+    """Environment's name → counts of active tenants; two queries for each environment with a release, one for all without."""
+    if release_version or provided or actor is not None:
+        return {one.name: _counted(one, release_version, actor, provided) for one in environments}
+    rows = Readiness.objects.filter(environment__in=environments, state=TenantState.ACTIVE).order_by()
+    ready = Count("pk", filter=Q(is_ready=True) & ~_lapsed())
+    found = rows.values("environment__name").annotate(total=Count("pk"), ready=ready)
+    known = {row["environment__name"]: Counts(total=row["total"], ready=row["ready"]) for row in found}
+    return {one.name: known.get(one.name, Counts()) for one in environments}
+
+
+def readiness_of(tenants: Iterable[int], environments: Sequence[Environment]) -> dict[tuple[int, int], Readiness]:
+    """(tenant, environment) → readiness; one query."""
+    rows = Readiness.objects.filter(tenant__in=list(tenants), environment__in=environments)
+    return {(row.tenant_id, row.environment_id): row for row in rows}
+
+
+def _counted(environment: Environment, release_version: str, actor: Actor | None, provided: Collection[str]) -> Counts:
+    rows = _seen(Readiness.objects.filter(environment=environment, state=TenantState.ACTIVE), environment, actor)
+    items = _missing(environment, _needed(environment, release_version), provided)
+    total = rows.count()
+    return Counts(total=total, ready=total - rows.filter(_lapsed() | Q(tenant__in=items.values("tenant"))).count())
+
+
+def _seen(rows: QuerySet[Readiness], environment: Environment, actor: Actor | None) -> QuerySet[Readiness]:
+    slugs = None if actor is None else actor.tenants(Right.TENANT_VIEW, environment.name)
+    return rows if slugs is None else rows.filter(slug__in=slugs)
+
+
+def _needed(environment: Environment, release_version: str) -> list[str]:
+    if not release_version:
+        return []
+    return list(
+        KeyNeed.objects.filter(environment=environment, release_version=release_version).values_list("key", flat=True)
+    )
+
+
+def _missing(environment: Environment, needed: Collection[str], provided: Collection[str]) -> QuerySet[ChecklistItem]:
+    """Items that block: required ones, and those of keys that the release needs."""
+    asked = Q(is_required=True) | Q(key__in=needed) if needed else Q(is_required=True)
+    rows = ChecklistItem.objects.filter(asked, environment=environment, state__in=UNMET, is_retired=False)
+    return rows.exclude(type="variable_set", found="failing", key__in=provided) if provided else rows
+
+
+def _lapsed() -> Q:
+    return Q(recheck_at__lte=StatementTime())
+
+
+def _told(row: Readiness, items: Sequence[ChecklistItem]) -> NotReady:
+    owner = row.tenant.owner
+    told = tuple(
+        Blocking(
+            id=str(item.pk), key=item.key, type=item.type, state=item.state, evidence=item.evidence,
+            owner=owner if owner and item.owner_role == "tenant owner" else item.owner_role, release_version=item.release_version,
+        )
+        for item in items
+    )  # fmt: skip
+    lapsed = Blocking(id="", key="", type="", state="open", evidence=LAPSED, owner="panel")
+    return NotReady(
+        slug=row.slug, display_name=row.tenant.display_name, owner=owner, since=row.changed_at, items=told or (lapsed,)
+    )

@@ -2,18 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
+from django.db import transaction
+
 from controlpanel.catalog.models import Environment
+from controlpanel.core import audit, live
+from controlpanel.core.lease import StatementTime
+from tenants.checklist.asking import Basis, basis_of
+from tenants.checklist.judging import Judged, Own, judge
+from tenants.choices import ItemState
+from tenants.models import (
+    ChecklistBasis,
+    ChecklistItem,
+    CredentialReference,
+    ItemChange,
+    Observation,
+    Readiness,
+    Tenant,
+)
+
+BATCH = 500
+TOLD_BY_NAME = 50
+"""Tenants that browsers are told of one by one; of more than these only that some changed."""
+ITEM_COLUMNS = (
+    "source", "release_version", "is_required", "is_retired", "owner_role", "position", "needs_sign_off", "found", "state", "evidence",
+    "subject", "snapshot", "unsignable",
+)  # fmt: skip
+READINESS_COLUMNS = (
+    "slug", "state", "required", "met", "waived", "signed", "stale", "unsigned", "pending", "is_ready", "first_missing",
+    "first_reason", "signed_at", "part_digest", "recheck_at",
+)  # fmt: skip
 
 
 def readiness_lock(environment: Environment, tenants: Collection[Any] | None = None) -> None:
-    """Lock the readiness of these tenants (primary keys; None: all) until the transaction ends.
+    """Lock the readiness of these tenants (primary keys; None: all) until the transaction ends; rows are made where none is.
 
-    Called before an input is changed and before the first audit event: who waited here reads what the other wrote.
+    Called before an input is changed and before the first audit event: who waited here reads what the other wrote. Several
+    environments are locked in the order of their primary keys.
     """
-    raise NotImplementedError
+    chosen = Tenant.objects.all() if tenants is None else Tenant.objects.filter(pk__in=tenants)
+    missing = chosen.exclude(readiness__environment=environment).order_by("pk")
+    Readiness.objects.bulk_create(
+        (Readiness(tenant=one, environment=environment, slug=one.slug, state=one.state) for one in missing),
+        ignore_conflicts=True,  # somebody else makes the same right now
+    )
+    rows = Readiness.objects.filter(environment=environment, **({} if tenants is None else {"tenant__in": tenants}))
+    list(rows.order_by("pk").select_for_update().values_list("pk", flat=True))
 
 
 def readiness_recompute(
@@ -23,4 +60,149 @@ def readiness_recompute(
 
     Within a transaction that holds `readiness_lock`. Tells browsers; returns the slugs of those that changed.
     """
-    raise NotImplementedError
+    basis = basis_of(environment)
+    keys = sorted(Tenant.objects.values_list("pk", flat=True) if tenants is None else set(tenants))
+    changed = [slug for some in _in_batches(keys) for slug in _recompute(basis, some, by)]
+    _tell(environment, changed)
+    return changed
+
+
+def readiness_refresh(environment: Environment) -> list[str]:
+    """Compute all tenants of an environment anew, a batch in a transaction, so that nobody waits for long; safe to run again."""
+    changed: list[str] = []
+    digest = basis_of(environment).digest
+    for some in _in_batches(list(Tenant.objects.order_by("pk").values_list("pk", flat=True))):
+        with transaction.atomic():
+            readiness_lock(environment, some)
+            changed += readiness_recompute(environment, some)
+    ChecklistBasis.objects.update_or_create(environment=environment, defaults={"digest": digest})
+    return changed
+
+
+def readiness_tidy() -> int:
+    """Refresh environments whose catalog, live values or needs changed since; returns how many (`watch` calls it now and then)."""
+    known = dict(ChecklistBasis.objects.values_list("environment", "digest"))
+    due = [one for one in Environment.objects.filter(is_retired=False) if known.get(one.pk) != basis_of(one).digest]
+    for environment in due:
+        readiness_refresh(environment)
+    return len(due)
+
+
+def readiness_lapse() -> int:
+    """Compute anew where time alone changed something: a waiver lapsed, a look grew too old; returns for how many tenants."""
+    count = 0
+    for environment in Environment.objects.filter(readiness__recheck_at__lte=StatementTime()).distinct().order_by("pk"):
+        due = Readiness.objects.filter(environment=environment, recheck_at__lte=StatementTime()).order_by("pk")
+        tenants = list(due.values_list("tenant", flat=True)[:BATCH])
+        with transaction.atomic():
+            _lapse(environment, tenants)
+        count += len(tenants)
+    return count
+
+
+def _lapse(environment: Environment, tenants: Sequence[int]) -> None:
+    readiness_lock(environment, tenants)
+    lapsed = ChecklistItem.objects.filter(
+        environment=environment, tenant__in=tenants, state=ItemState.WAIVED, waived_until__lte=StatementTime()
+    )
+    told = list(lapsed.select_related("tenant"))
+    readiness_recompute(environment, tenants)
+    for item in told:
+        audit.record(
+            actor=audit.SYSTEM, action="tenant.waiver_lapsed", environment=environment.name, target=item.tenant.slug,
+            message=f"The waiver of {item.key} by {item.waived_by} has lapsed.",
+        )  # fmt: skip
+
+
+def _in_batches(keys: Sequence[int]) -> Iterator[Sequence[int]]:
+    return (keys[start : start + BATCH] for start in range(0, len(keys), BATCH))
+
+
+def _recompute(basis: Basis, keys: Sequence[int], by: str) -> list[str]:
+    """One batch: four reads, at most three writes."""
+    readiness = {row.tenant_id: row for row in Readiness.objects.filter(environment=basis.environment, tenant__in=keys)}
+    items: list[ChecklistItem] = []
+    changes: list[ItemChange] = []
+    rows: list[Readiness] = []
+    for own in _own_rows(basis.environment, keys):
+        before = {item.pk: _said(item, ITEM_COLUMNS) for item in own.items.values()}
+        states = {item.pk: item.state for item in own.items.values()}
+        judged = judge(own, basis)
+        differing = [item for item in judged.items if before.get(item.pk) != _said(item, ITEM_COLUMNS)]
+        items += differing
+        changes += [
+            _change(item, states.get(item.pk, ""), by) for item in differing if item.state != states.get(item.pk)
+        ]
+        row = readiness.get(own.tenant.pk) or Readiness(tenant=own.tenant, environment=basis.environment)
+        if _update(row, judged, basis) or differing:
+            rows.append(row)
+    _write(items, changes, rows)
+    return [row.slug for row in rows]
+
+
+def _own_rows(environment: Environment, keys: Sequence[int]) -> Iterator[Own]:
+    items = _by_tenant(
+        ChecklistItem.objects.filter(environment=environment, tenant__in=keys).select_related("sign_off")
+    )
+    references = _by_tenant(
+        CredentialReference.objects.filter(environment=environment, tenant__in=keys).select_related("newest")
+    )
+    observations = _by_tenant(Observation.objects.filter(environment=environment, tenant__in=keys))
+    for tenant in Tenant.objects.filter(pk__in=keys).order_by("pk"):
+        yield Own(
+            tenant=tenant,
+            items={(row.key, row.type): row for row in items[tenant.pk]},
+            references={row.key: row for row in references[tenant.pk]},
+            observations={(row.type, row.key): row for row in observations[tenant.pk]},
+        )
+
+
+def _by_tenant(rows: Iterable[Any]) -> defaultdict[int, list[Any]]:
+    found: defaultdict[int, list[Any]] = defaultdict(list)
+    for row in rows:
+        found[row.tenant_id].append(row)
+    return found
+
+
+def _said(row: Any, columns: Sequence[str]) -> list[Any]:
+    return [getattr(row, name) for name in columns]
+
+
+def _update(row: Readiness, judged: Judged, basis: Basis) -> bool:
+    """Bring the row up to date in memory; whether anything differs."""
+    before = _said(row, READINESS_COLUMNS)
+    was_ready = row.is_ready
+    for name, value in judged.readiness.items():
+        setattr(row, name, value)
+    if row.is_ready != was_ready:
+        row.changed_at = basis.now
+    return before != _said(row, READINESS_COLUMNS)
+
+
+def _change(item: ChecklistItem, was: str, by: str) -> ItemChange:
+    return ItemChange(item=item, was=was, becomes=item.state, evidence=item.evidence, by=by)
+
+
+def _write(items: list[ChecklistItem], changes: list[ItemChange], rows: list[Readiness]) -> None:
+    for item in items:
+        item.updated_at = StatementTime()
+    ChecklistItem.objects.bulk_create(
+        items, update_conflicts=True, unique_fields=["tenant", "environment", "key", "type"],
+        update_fields=[*ITEM_COLUMNS, "updated_at"],
+    )  # fmt: skip
+    ItemChange.objects.bulk_create(changes)
+    Readiness.objects.bulk_create(
+        rows,
+        update_conflicts=True,
+        unique_fields=["tenant", "environment"],
+        update_fields=[*READINESS_COLUMNS, "changed_at"],
+    )
+
+
+def _tell(environment: Environment, slugs: Sequence[str]) -> None:
+    if not slugs:
+        return
+    for slug in slugs[:TOLD_BY_NAME] if len(slugs) <= TOLD_BY_NAME else ():
+        live.publish(f"tenant.{slug}")
+    live.publish("tenant")
+    live.publish(f"environment.{environment.name}")
