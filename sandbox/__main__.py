@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import signal
 import socket
 import sys
@@ -34,14 +35,28 @@ class Server(uvicorn.Server):
 
 
 def _arguments() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m sandbox", description="An Argo CD and a Kubernetes for a laptop.")
+    parser = argparse.ArgumentParser(
+        prog="python -m sandbox", description="An Argo CD, a Kubernetes and hubs for a laptop."
+    )
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8080)
     parser.add_argument("--state", type=Path, required=True, help="directory that keeps everything")
     parser.add_argument("--repository-cache", type=Path, help="copies of Git repositories (default: below the state)")
     parser.add_argument("--speed", type=float, default=1.0, help="how many times faster than real time")
+    parser.add_argument("--hub", action="append", default=[], metavar="NAME=VARIABLE", type=_hub,
+                        help="play the hub of an environment (repeat it)")  # fmt: skip
     parser.add_argument("--admin-password-file", type=Path, help="holds admin's password; written if it is not there")
     return parser
+
+
+def _hub(text: str) -> tuple[str, str]:
+    """Name and address; the address may hold a password, which a command line would show to everybody."""
+    name, _, variable = text.partition("=")
+    if not name.replace("-", "").isalnum() or not os.environ.get(variable):
+        raise argparse.ArgumentTypeError(
+            "a hub is given as NAME=VARIABLE, the variable holding the address of its Redis"
+        )
+    return name, os.environ[variable]
 
 
 def _token_arguments() -> argparse.ArgumentParser:
@@ -103,7 +118,7 @@ def serve(arguments: list[str]) -> None:
     given = _arguments().parse_args(arguments)
     _log_to_stderr()
     cache = given.repository_cache or given.state / "repositories"
-    app = create_app(Settings(given.state, cache, given.speed, given.admin_password_file))
+    app = create_app(Settings(given.state, cache, given.speed, given.admin_password_file, dict(given.hub)))
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _leave)
     config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=GRACE_SECONDS)

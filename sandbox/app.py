@@ -18,6 +18,7 @@ from sandbox import (
     secret_store_routes,
     session_routes,
     stream_routes,
+    tenant_hub_routes,
 )
 from sandbox.envelope import (
     ApiError,
@@ -53,6 +54,7 @@ def create_app(settings: Settings, heartbeat: float = HEARTBEAT_SECONDS) -> Star
         kubernetes_routes,
         sandbox_routes,
         secret_store_routes,
+        tenant_hub_routes,
     )
     app = Server(
         routes=[route for module in modules for route in module.ROUTES],
@@ -65,6 +67,7 @@ def create_app(settings: Settings, heartbeat: float = HEARTBEAT_SECONDS) -> Star
             Exception: answer_panic,
             ApiError: answer_error,
             kubernetes_routes.Refused: kubernetes_routes.answer_refusal,
+            tenant_hub_routes.Answered: tenant_hub_routes.answer_at_once,
             404: answer_not_found,
             405: answer_wrong_method,
         },

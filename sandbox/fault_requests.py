@@ -84,7 +84,11 @@ class FaultyRequests:
         self.faults = faults
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if not self.faults.rules or scope["type"] != "http" or not scope["path"].startswith(("/api/", "/k8s/")):
+        if (
+            not self.faults.rules
+            or scope["type"] != "http"
+            or not scope["path"].startswith(("/api/", "/k8s/", "/hubs/"))
+        ):
             await self.app(scope, receive, send)
             return
         if self.faults.down_until > time.monotonic():

@@ -7,7 +7,8 @@ import contextlib
 import hashlib
 import secrets
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from sandbox.applications import Applications
@@ -23,6 +24,7 @@ from sandbox.scheduler import Scheduler
 from sandbox.secret_stores import SecretStores
 from sandbox.store import Store
 from sandbox.streams import Hub
+from sandbox.tenant_hub import TenantHubs
 from sandbox.tokens import Tokens
 from sandbox.windows import Windows
 
@@ -37,6 +39,8 @@ class Settings:
     repository_cache: Path
     speed: float = 1.0
     admin_password_file: Path | None = None
+    hubs: Mapping[str, str] = field(default_factory=dict)
+    """Name to the address of the Redis that this hub keeps its tenants' keys in."""
 
 
 def admin_password(settings: Settings) -> str:
@@ -72,6 +76,7 @@ class World:
         self.controller = Controller(
             self.applications, self.cluster, self.manifests, self.scheduler, self.windows, self.faults
         )
+        self.tenant_hubs = TenantHubs(settings.hubs, self.store, self.cluster, settings.state / "hub-events.jsonl")
         self.password_digest = hashlib.sha256(admin_password(settings).encode()).digest()
         self._loops: list[asyncio.Task[None]] = []
 
@@ -79,6 +84,7 @@ class World:
         """Take up what an earlier process left and let time run."""
         self.cluster.resume()
         self.controller.resume()
+        self.tenant_hubs.start()
         self._loops = [asyncio.create_task(self.scheduler.run()), asyncio.create_task(self._flush_often())]
 
     async def _flush_often(self) -> None:
@@ -89,6 +95,7 @@ class World:
     async def stop(self) -> None:
         """Stop time and write everything."""
         self.hub.close()
+        await self.tenant_hubs.stop()
         self.scheduler.stop()
         await self._loops[0]
         self._loops[1].cancel()

@@ -10,7 +10,7 @@ from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
-from script.development import postgres, probes
+from script.development import hubs, postgres, probes
 from script.development.environment import write_private
 from script.development.errors import CannotGoOn
 from script.development.paths import ROOT
@@ -56,10 +56,12 @@ def broker(directory: Path, port: int, password: str, environment: Environment) 
 
 
 def sandbox(run: Path, port: int, speed: float, environment: Environment) -> Program:
-    """The small Argo CD and Kubernetes."""
+    """The small Argo CD and Kubernetes, and the hub of each environment whose Redis is ours."""
+    played = {name: variable for name, variable in hubs.played().items() if variable in environment}
     command = python(
         "-m", "sandbox", "--host", "127.0.0.1", "--port", str(port), "--state", str(run / "sandbox"),
         "--repository-cache", str(run / "sandbox-git"), "--speed", f"{speed:g}",
+        *(part for name, variable in played.items() for part in ("--hub", f"{name}={variable}")),
     )  # fmt: skip
     return Program("sandbox", command, environment, ROOT, is_ready=partial(probes.answers_http, port, "/api/version"))
 

@@ -16,7 +16,7 @@ from collections.abc import Awaitable
 from pathlib import Path
 from typing import Any
 
-from script.development import environment, parts, postgres, probes, processes
+from script.development import environment, hubs, parts, postgres, probes, processes
 from script.development.environment import Credentials, Parts
 from script.development.errors import CannotGoOn
 from script.development.logbook import Logbook
@@ -54,7 +54,7 @@ class Server:
         port = self._web_port()
         self.credentials = Credentials.kept_in(self.run)
         self.variables = environment.general(self.run, port, self.credentials)
-        await _all(self._start_postgres(), self._start_valkey(), self._start_sandbox(), self._make_deploy_repository())
+        await _all(self._start_postgres(), self._start_outside(), self._make_deploy_repository())
         environment.write(self.run / "environment", self.variables)
         await self._prepare()
         surrounding = {**self.marker, **self.variables}
@@ -86,6 +86,11 @@ class Server:
         await asyncio.to_thread(postgres.create_database, cluster, DATABASE)
         self.variables["DATABASE_URL"] = cluster.url(DATABASE)
 
+    async def _start_outside(self) -> None:
+        """The sandbox, and before it the Valkey that its hubs keep their keys in."""
+        await self._start_valkey()
+        await self._start_sandbox()
+
     async def _start_valkey(self) -> None:
         if not self.parts.valkey:
             self.variables["CELERY_BROKER_URL"] = os.environ["CELERY_BROKER_URL"]
@@ -103,8 +108,12 @@ class Server:
         token = await self.supervisor.run(
             "token", [sys.executable, "-m", "sandbox", "token", "--state", state, "--account", "panel"], {}, ROOT
         )
-        await self.supervisor.start(parts.sandbox(self.run, port, self.options.speed, self.marker))
-        self.variables |= {"ARGOCD_SERVER": f"http://127.0.0.1:{port}", "ARGOCD_TOKEN": token.strip()}
+        address = f"http://127.0.0.1:{port}"
+        self.variables |= {"ARGOCD_SERVER": address, "ARGOCD_TOKEN": token.strip()}
+        if self.parts.valkey:
+            self.variables |= hubs.variables(address, self.variables["CELERY_BROKER_URL"])
+        surrounding = {**self.marker, **self.variables}
+        await self.supervisor.start(parts.sandbox(self.run, port, self.options.speed, surrounding))
         # A preflight against the sandbox must not ask the cluster that this account happens to be connected to.
         self.variables["KUBECONFIG"] = ""
 
