@@ -55,7 +55,7 @@ class ExternalSecrets:
     def wake(self, store: str) -> None:
         """Let every ExternalSecret of this store look again now."""
         for manifest in self.cluster.all():
-            if manifest["kind"] == "ExternalSecret" and look(manifest, "spec", "secretStoreRef", "name") == store:
+            if manifest["kind"] == "ExternalSecret" and store in _stores(manifest):
                 manifest[PRIVATE]["due"] = self.cluster.clock.epoch()
                 self.cluster.scheduler.wake("object", key_of(manifest).text)
 
@@ -74,21 +74,31 @@ class ExternalSecrets:
         return _seconds(look(manifest, "spec", "refreshInterval", default="1h"))
 
     def _values(self, manifest: Document) -> Iterator[tuple[str, str]]:
-        store = look(manifest, "spec", "secretStoreRef", "name", default="")
-        application = look(manifest, PRIVATE, "application", default="")
-        known = self.stores.is_known(store)
+        """Key and value of each reference; one that the store lacks is left out where the deletion policy allows it."""
+        keeps = look(manifest, "spec", "target", "deletionPolicy", default="Retain") == "Retain"
         for place, item in enumerate(look(manifest, "spec", "data", default=[])):
             key = look(item, "remoteRef", "key", default="")
-            if self.faults.standing("unreachable-store", application):
-                reason = f'Get "https://{store}.example.test/v1/{key}": dial tcp: i/o timeout'
-                raise ProviderError(_at(place, key, reason))
-            if not known and "does-not-exist" in f"{key} {store}":
-                raise ProviderError(_at(place, key, "Secret does not exist"))
             try:
-                name = look(item, "remoteRef", "property", default="")
-                yield item["secretKey"], self.stores.value(store, key, name) if known else secrets.token_urlsafe(9)
+                yield look(item, "secretKey", default=""), self._value(manifest, item)
             except SecretMissing as error:
+                if keeps:
+                    raise ProviderError(_at(place, key, str(error))) from error
+                message = f"secret does not exist at provider using .data[{place}] key={key}"
+                record_event(self.cluster, manifest, "Deleted", message, COMPONENT)
+            except ProviderError as error:
                 raise ProviderError(_at(place, key, str(error))) from error
+
+    def _value(self, manifest: Document, item: Document) -> str:
+        store, key = _store(manifest, item), look(item, "remoteRef", "key", default="")
+        is_filled = self.stores.is_known(store)
+        away = self.faults.standing("unreachable-store", look(manifest, PRIVATE, "application", default=""))
+        if away or (not is_filled and "unreachable" in key):
+            raise ProviderError(f'Get "https://{store}.example.test/v1/{key}": dial tcp: i/o timeout')
+        if is_filled:
+            return self.stores.value(store, key, look(item, "remoteRef", "property", default=""))
+        if "does-not-exist" in key:
+            raise SecretMissing("Secret does not exist")
+        return secrets.token_urlsafe(9)
 
     def _write(self, manifest: Document, values: dict[str, str]) -> bool:
         """Merge into the target; False where there is none and none may be made."""
@@ -106,7 +116,8 @@ class ExternalSecrets:
         return True
 
     def _is_filled(self, manifest: Document) -> bool:
-        return self.stores.is_known(look(manifest, "spec", "secretStoreRef", "name", default=""))
+        """Whether any value comes from a store and is not made up."""
+        return any(self.stores.is_known(_store(manifest, item)) for item in look(manifest, "spec", "data", default=[]))
 
     def _synced(self, manifest: Document) -> Document:
         version = f"{manifest['metadata']['generation']}-{template_hash(manifest['spec'])}"
@@ -129,6 +140,16 @@ class ExternalSecrets:
         manifest["status"] = {**before, **more, "conditions": [condition]}
         if not same or before.get("syncedResourceVersion") != manifest["status"].get("syncedResourceVersion"):
             self.cluster.put(manifest)
+
+
+def _store(manifest: Document, item: Document) -> str:
+    """The store of one reference: its own, or that of all."""
+    own = look(item, "sourceRef", "storeRef", "name", default="")
+    return str(own or look(manifest, "spec", "secretStoreRef", "name", default=""))
+
+
+def _stores(manifest: Document) -> set[str]:
+    return {_store(manifest, item) for item in look(manifest, "spec", "data", default=[])}
 
 
 def _at(place: int, key: str, reason: str) -> str:

@@ -84,7 +84,7 @@ def everything() -> list[Json]:
     secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "plain"}, "data": {"password": "cGxhaW4="}}
     target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "backend"}
     return [
-        *backend("v1", "info"), secret, external_secret("tenant-credentials"), external_secret("tenant-failing", "does-not-exist"),
+        *backend("v1", "info"), secret, external_secret("tenant-credentials"), external_secret("tenant-failing", "unreachable"),
         named("networking.k8s.io/v1", "NetworkPolicy", "backend", podSelector={"matchLabels": SELECTOR}),
         named("networking.k8s.io/v1", "Ingress", "backend", rules=[rule], tls=[{"hosts": ["hub.example.test"], "secretName": "hub-tls"}]),
         named("autoscaling/v2", "HorizontalPodAutoscaler", "backend", scaleTargetRef=target, minReplicas=2, maxReplicas=4),

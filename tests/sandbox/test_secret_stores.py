@@ -153,6 +153,32 @@ def test_the_keys_of_a_deleted_reference_stay(deployer: Argo, deploy: Callable[.
     assert sorted(keys(world)) == [f"chat365.{DOKTOR365}", f"chat365.{ONLYCHANNEL}"]
 
 
+def test_one_that_may_drop_what_is_missing_gives_its_keys_up_and_its_neighbours_keep_theirs(
+    deployer: Argo, deploy: Callable[..., str], world: World
+) -> None:
+    fill(deployer, "chat365", "nova-fertility")
+    deploy(of("chat365"), of("nova-fertility"))
+    wait(deployer, "chat365", "True")
+    leaving = external_secret("chat365", ("OFFBOARDED", "nobody/has-this", ""))
+    leaving["spec"]["target"]["deletionPolicy"] = "Merge"
+    deploy(leaving, of("nova-fertility"))
+    deployer.wait(
+        NAME, lambda _: sorted(keys(world)) == [f"nova-fertility.{DOKTOR365}", f"nova-fertility.{ONLYCHANNEL}"]
+    )
+    assert ready(deployer, "chat365")["message"] == "secret synced"
+
+
+def test_a_reference_may_have_a_store_of_its_own(deployer: Argo, deploy: Callable[..., str], world: World) -> None:
+    fill(deployer, "chat365")
+    fill(deployer, "elsewhere", store="vault-elsewhere")
+    wanted = of("chat365")
+    wanted["spec"]["data"][0]["sourceRef"] = {"storeRef": {"kind": "ClusterSecretStore", "name": "vault-elsewhere"}}
+    wanted["spec"]["data"][0]["remoteRef"]["key"] = "elsewhere/doktor365"
+    deploy(wanted)
+    wait(deployer, "chat365", "True")
+    assert len(keys(world)) == 2
+
+
 def test_without_its_shard_a_merge_waits_and_says_so(
     deployer: Argo, repository: DeployRepository, world: World
 ) -> None:
