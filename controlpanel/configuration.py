@@ -14,6 +14,9 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+COMMIT_URL = r"^(https?://[^\s{}]+\{commit\}[^\s{}]*)?$"
+"""The address of a commit on the pages of a Git server."""
+
 
 class ConfigurationError(SystemExit):
     """A variable is missing or wrong; the message is one sentence with the remedy."""
@@ -61,6 +64,7 @@ class Configuration(BaseSettings):
     platform_repo_ssh_key_file: str = ""
     platform_repo_known_hosts_file: str = ""
     platform_repo_ca_file: str = ""
+    platform_repo_commit_url: str = Field("", pattern=COMMIT_URL)
 
     deploy_repo_url: str = ""
     deploy_repo_username: str = ""
@@ -68,6 +72,7 @@ class Configuration(BaseSettings):
     deploy_repo_ssh_key_file: str = ""
     deploy_repo_known_hosts_file: str = ""
     deploy_repo_ca_file: str = ""
+    deploy_repo_commit_url: str = Field("", pattern=COMMIT_URL)
     argocd_deploy_repo_url: str = ""
 
     argocd_bootstrap_token: str = ""
@@ -81,6 +86,8 @@ REMEDIES: Mapping[str, str] = {
     "database_url": "Set it to postgresql://user:password@host:5432/name.",
     "django_secret_key": "Set it to at least 32 random characters.",
     "log_format": "Use json or console.",
+    "platform_repo_commit_url": "Set it to an address such as https://git.example.com/platform/commit/{commit}.",
+    "deploy_repo_commit_url": "Set it to an address such as https://git.example.com/deploy/commit/{commit}.",
     "public_url": "Set it to the address at which people open the panel, such as https://panel.example.com.",
 }
 EMAIL_REMEDY = "EMAIL_URL is not understood. Use smtp://user:password@host:587?tls=1, file:///directory or console:."

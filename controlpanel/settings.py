@@ -155,6 +155,7 @@ PANEL_HOOKS = {  # what the frame of every page asks of the apps above core; see
     "count.promotions": "deployments.selectors.frame.count_open_promotions",
     "warnings": "deployments.selectors.frame.warnings",
     "listen": "deployments.selectors.frame.may_listen",
+    "nearest": "deployments.selectors.nearest.nearest",
 }
 
 CELERY_BROKER_URL = CONFIGURATION.celery_broker_url

@@ -127,7 +127,7 @@ def pause(promotion: Promotion, *, actor: audit.Author, lease: Lease | None, iss
     """Pause for a person. `issue` has `cause`, `sentence`, `effect`, `advice` and perhaps `kind`, `namespace`, `name`."""
     move(
         promotion, State.PAUSED, actor=actor, lease=lease, message=issue["sentence"], due_in=PAUSE_SECONDS,
-        details={"cause": issue.get("cause", "")}, paused_from=promotion.state, issue=issue, claimed_by="", claimed_at=None,
+        details={"cause": issue.get("cause", ""), "application": issue.get("application", "")}, paused_from=promotion.state, issue=issue, claimed_by="", claimed_at=None,
     )  # fmt: skip
 
 

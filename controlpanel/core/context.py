@@ -2,7 +2,8 @@
 
 This package is a leaf, so what only other apps know is asked through `PANEL_HOOKS` of the settings, by dotted path:
 `title` () -> str, `actor` (request) -> an object with `may(right)`, `roles` (request) -> list of words, `warnings`
-(request) -> list of {"title", "text"} that stand above every page, and `count.<counter>` (request) -> int.
+(request) -> list of {"title", "text"} that stand above every page, `count.<counter>` (request) -> int, and `nearest`
+(request) -> an object with `name` and `url` of the page that was probably meant where there is none, or None.
 """
 
 from __future__ import annotations
@@ -66,6 +67,7 @@ def panel(request: HttpRequest) -> dict[str, Any]:
         "account_name": str(user) if signed_in else "",
         "account_roles": SimpleLazyObject(lambda: _asked("roles", request, default=[])) if signed_in else [],
         "warnings": SimpleLazyObject(lambda: _asked("warnings", request, default=[])) if signed_in else [],
+        "nearest": SimpleLazyObject(lambda: _asked("nearest", request, default=None)) if signed_in else None,
         "account_url": address("account") if signed_in else "",
         "live_url": address("events") if signed_in else "",
         "search_url": SimpleLazyObject(lambda: _search_url(request)) if signed_in else "",

@@ -7,11 +7,14 @@ from collections.abc import Sequence
 from statistics import median
 
 from controlpanel.core.models import AuditEvent
+from controlpanel.core.presentation.wording import duration
 from deployments.choices import Kind, State
 from deployments.models import Promotion, PromotionComponent
 from deployments.selectors.progress import seconds_of, spans_of
 
 LAST, FEWEST = 10, 3
+SPREAD = 5
+"""How many of the last successes say how much their times differ."""
 IDLE = "idle"
 """The key of all waves in which nothing changed."""
 
@@ -29,6 +32,19 @@ def usual_seconds(promotion: Promotion, rollouts: Sequence[PromotionComponent] =
         usual.pop(wave, None)
         usual |= {wave: idle} if idle is not None else {}
     return usual
+
+
+def expected_words(environment: int) -> str:
+    """ "about 4 m 10 s (last 5: 3 m 02 s to 6 m 40 s)", from start to end, in one query; under three "no estimate yet"."""
+    rows = Promotion.objects.filter(
+        environment=environment, state=State.SUCCEEDED, kind=Kind.RELEASE, started_at__isnull=False
+    )
+    last = rows.order_by("-number").values_list("started_at", "finished_at")[:LAST]
+    took = [(end - start).total_seconds() for start, end in last if start and end]
+    if len(took) < FEWEST:
+        return "no estimate yet"
+    newest = took[:SPREAD]
+    return f"about {duration(median(took))} (last {len(newest)}: {duration(min(newest))} to {duration(max(newest))})"
 
 
 def _seen(promotion: Promotion) -> dict[str, list[float]]:

@@ -10,7 +10,9 @@ from controlpanel.core.models import AuditEvent
 from controlpanel.core.presentation.wording import duration, short_digest
 from deployments.choices import RUNNING, WAITING, Rollout, State
 from deployments.models import Promotion, PromotionComponent
+from deployments.selectors.outside import deployed_commit_page
 
+COMMIT_TAB = "?tab=commit#evidence"
 Spans = dict[str, tuple[datetime | None, datetime | None]]
 """Start and end of each step by its key: gates, render, commit, wave-1 …, verify."""
 
@@ -28,6 +30,7 @@ class Step:
     started_at: datetime | None = None
     estimate: str = ""
     commit: str = ""
+    commit_url: str = ""
 
     @property
     def id(self) -> str:
@@ -150,7 +153,7 @@ def _step(
         started_at=start if is_running and key != "gates" else None,
         estimate=f"of {about}" if about and state == "running" else about,
         error=promotion.issue["cause"] if state == "failed" and promotion.issue else "",
-        commit=promotion.commit if key == "commit" else "",
+        commit=promotion.commit if key == "commit" else "", commit_url=deployed_commit_page(promotion.commit) or COMMIT_TAB,
     )  # fmt: skip
 
 

@@ -21,8 +21,9 @@ from controlpanel.core.presentation.wording import duration
 from deployments.choices import Rollout, State
 from deployments.models import Application, GateResult, Promotion, PromotionComponent
 from deployments.selectors.estimates import remaining_seconds, usual_seconds
+from deployments.selectors.outside import argocd_page
 from deployments.selectors.progress import Step, spans_of, steps_of, waves_of
-from deployments.selectors.rollouts import is_ready, newest_done, pods_ready, silent_since
+from deployments.selectors.rollouts import is_ready, pods_ready, silent_since
 
 FILES = """(SELECT sum(own.count) FROM deployments_renderedcomponent AS rendered,
   LATERAL (SELECT count(*) FROM jsonb_object_keys(rendered.files)) AS own
@@ -65,6 +66,11 @@ class Card:
         """Pods of the newest generation as they came; where a person has to look, those that are not ready first."""
         pods = sorted((pod for pod in self._pods if pod["is_new"]), key=_came)
         return [{**pod, "word": _pod_word(pod)} for pod in (sorted(pods, key=is_ready) if self.is_stuck else pods)]
+
+    @property
+    def argocd(self) -> str:
+        """Where Argo CD shows its Application."""
+        return argocd_page(self.rollout.promotion.environment, self.rollout.application)
 
     @property
     def old_pods(self) -> int:
@@ -195,17 +201,20 @@ def promotion_of_page(identifier: str, *, actor: Actor, with_files: bool = False
 
 
 def follow(promotion: Promotion) -> Followed:
-    """Read what the page of a promotion shows, in at most seven queries."""
-    rollouts = list(promotion.rollouts.all())
+    """Read what the page of a promotion shows, in at most six queries."""
+    annotated = list(promotion.rollouts.annotate(before=_before(promotion)))
+    rollouts: list[PromotionComponent] = [*annotated]
     for rollout in rollouts:
         rollout.promotion = promotion
     events = tuple(AuditEvent.objects.filter(promotion=promotion.pk).order_by("promotion_sequence"))
     gates = _newest(promotion.gates.all())
-    usual = {} if promotion.is_terminal else usual_seconds(promotion, rollouts)
+    before = {row.component: row.before or "" for row in annotated}
+    stands = promotion.is_terminal or promotion.state == State.PAUSED  # then nobody waits for a step
+    usual = {} if stands else usual_seconds(promotion, rollouts)
     passed = sum(gate.verdict in ("pass", "overridden") for gate in gates)
     steps = tuple(steps_of(promotion, rollouts, events, usual, passed))
     return Followed(
-        promotion=promotion, steps=steps, waves=_waves(promotion, rollouts, events), gates=gates, events=events,
+        promotion=promotion, steps=steps, waves=_waves(promotion, rollouts, events, before), gates=gates, events=events,
         planned=tuple(tuple(names) for names in waves_of(promotion, rollouts).values()), left=_left(steps, usual), has_estimates=bool(usual),
     )  # fmt: skip
 
@@ -215,16 +224,17 @@ def _newest(results: Sequence[GateResult] | QuerySet[GateResult]) -> tuple[GateR
     return tuple({row.gate: row for row in sorted(results, key=lambda row: row.asked == "start")}.values())
 
 
-def _waves(promotion: Promotion, rollouts: list[PromotionComponent], events: Sequence[AuditEvent]) -> tuple[Wave, ...]:
+def _waves(
+    promotion: Promotion, rollouts: list[PromotionComponent], events: Sequence[AuditEvent], before: Mapping[str, str]
+) -> tuple[Wave, ...]:
     if not rollouts:
         return ()
     applications = {row.name: row for row in Application.objects.filter(environment=promotion.environment_id)}
-    before = _before(promotion)
     spans = spans_of(events, rollouts)
     found = []
     for number in sorted({row.wave for row in rollouts}):
         cards = [
-            Card(rollout=row, application=applications.get(row.application), before=before.get(row.component, ""))
+            Card(rollout=row, application=applications.get(row.application), before=before[row.component])
             for row in rollouts
             if row.wave == number
         ]
@@ -234,10 +244,11 @@ def _waves(promotion: Promotion, rollouts: list[PromotionComponent], events: Seq
     return tuple(found)
 
 
-def _before(promotion: Promotion) -> dict[str, str]:
+def _before(promotion: Promotion) -> Subquery:
     """The release that each component ran before this promotion."""
-    rows = newest_done([promotion.environment_id]).filter(promotion__number__lt=promotion.number)
-    return dict(rows.values_list("component", "promotion__release__version"))
+    done = PromotionComponent.objects.filter(component=OuterRef("component"), state=Rollout.DONE)
+    here = done.filter(promotion__environment=promotion.environment_id, promotion__number__lt=promotion.number)
+    return Subquery(here.order_by("-promotion__number").values("promotion__release__version")[:1])
 
 
 def _left(steps: Sequence[Step], usual: dict[str, float]) -> str:

@@ -26,6 +26,7 @@ from deployments.selectors.rollbacks import ALWAYS
 from deployments.selectors.rollouts import rollouts_of
 from deployments.services.preflights import find_environment, preflight_request
 from deployments.services.promotions import promotion_request
+from deployments.views.curl import curl
 from deployments.views.outlook import MAY_NOT, lowered
 
 TEMPLATE, FRAGMENTS = "deployments/promote.html", ("preview", "decision")
@@ -106,7 +107,10 @@ def _show(
     query = {"release": preflight.release.version}
     missing = "" if actor.may(Right.PROMOTION_REQUEST, preflight.environment.name) else MAY_NOT
     context = decision(preflight, form, query=query, path=request.path, missing=missing)
-    return page(request, TEMPLATE, {**context, "banner": banner}, fragments=FRAGMENTS, status=status)
+    keep_reason(form, actor, context["here"])
+    wanted = {"release": preflight.release.version, "environment": preflight.environment.name}
+    context |= {"banner": banner, "command": command(preflight, form, "/api/v1/promotions", wanted)}
+    return page(request, TEMPLATE, context, fragments=FRAGMENTS, status=status)
 
 
 def decision(
@@ -136,6 +140,17 @@ def decision(
         "preview_url": f"{path}?{urlencode({**query, 'preflight': preflight.pk})}",
         "drifted": [one for one in facts.applications.get(environment.pk, ()) if one.known_sync == "OutOfSync"] if not holder else [],
     }  # fmt: skip
+
+
+def keep_reason(form: PromotionForm, actor: Actor, here: str) -> None:
+    """Have the browser keep an unsent reason for an hour (`comforts.js`): whose it is, and for which page."""
+    form.fields["reason"].widget.attrs["data-keep"] = f"{actor.name} {here}"
+
+
+def command(preflight: Preflight, form: PromotionForm, path: str, wanted: Mapping[str, object]) -> str:
+    """The same by the API; nothing before the diff is there."""
+    said = {"reason": form["reason"].value() or "…", "render_digest": preflight.render_digest}
+    return curl(path, {**wanted, **said}) if preflight.render_digest else ""
 
 
 def _from(versions: dict[tuple[int, str], str]) -> str:

@@ -19,13 +19,18 @@ from controlpanel.core.sharing import shared
 from controlpanel.core.views.answering import SeeOther, page
 from deployments.choices import RUNNING, WAITING, State
 from deployments.models import Promotion
+from deployments.selectors.outside import deployed_commit_page
 from deployments.selectors.promotions import Followed, follow, promotion_of_page
+from deployments.selectors.recurrences import recurrence_of
 from deployments.selectors.rollbacks import before
 from deployments.services import promotions as services
+from deployments.views.curl import commands
+from deployments.views.incident import issue_links, markdown
 from deployments.views.looks import look_of
+from deployments.views.promotion_log import LOG_EVERY, log_shown
 
 TEMPLATE = "deployments/promotion.html"
-TABS = ("events", "commit", "audit")
+TABS = ("events", "log", "commit", "audit")
 CAUSE = "cause"
 """The tab of a paused promotion that comes first."""
 NEEDS = "It needs the role operator or release manager here."
@@ -46,14 +51,19 @@ def promotion(request: HttpRequest, identifier: str) -> HttpResponse:
     if identifier != str(row.number):
         return SeeOther(reverse("promotion", args=[row.number]))
     followed = follow(row)
+    shown = log_shown(actor, followed) if tab == "log" else {}
+    badge, result = _badge(followed), _result(followed)
     context = {
-        "followed": followed, "promotion": row, "environment": row.environment, "tab": tab,
+        "followed": followed, "promotion": row, "environment": row.environment, "tab": tab, **shown,
         "tabs": [{"label": name.capitalize(), "href": f"?tab={name}", "current": name == tab} for name in tabs],
         "entries": _entries(row, followed.events), "choices": _choices(actor, row), "head_title": _title(followed),
-        "icon": _icon(row), "badge_word": _badge(followed), "now_words": _now(followed), "abort_reason": _abort_reason(actor, row),
+        "icon": _icon(row), "badge_word": badge, "now_words": _now(followed), "abort_reason": _abort_reason(actor, row),
         "is_mine": row.claimed_by == actor.name, "is_moving": row.state in (*WAITING, *RUNNING, State.CANCELING),
-        "trailers": _trailers(row), "result": _result(followed), "rollback_url": _way_back(actor, row),
-        "topics": f"promotion.{row.pk} environment.{row.environment.name}",
+        "trailers": _trailers(row), "result": result, "rollback_url": _way_back(actor, row),
+        "topics": " ".join([f"promotion.{row.pk}", f"environment.{row.environment.name}", *shown.get("topics", ())]),
+        "every": LOG_EVERY if shown else 0, "seen_before": recurrence_of(row) if tab == CAUSE else None,
+        "markdown": markdown(followed, state=badge, result=result), "commands": commands(row),
+        "commit_url": deployed_commit_page(row.commit), **issue_links(row),
         "claim_reason": "" if actor.may(Right.PROMOTION_CLAIM, row.environment.name) else NEEDS,
         "may_ignore": row.state == State.PAUSED and row.paused_from == State.ROLLING_OUT and actor.may(Right.PROMOTION_IGNORE, row.environment.name),
         "abort_label": "Abort after commit…" if row.commit else "Abort…",

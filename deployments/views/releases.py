@@ -20,6 +20,7 @@ from deployments import gates
 from deployments.forms import ReleaseForm
 from deployments.selectors import releases as reading
 from deployments.selectors.interface import environments_seen_by
+from deployments.selectors.outside import platform_commit_page
 from deployments.services.releases import release_create
 from deployments.views.outlook import offers
 
@@ -66,7 +67,7 @@ def release(request: HttpRequest, version: str) -> HttpResponse:
     facts = gates.facts_of(environments, [row])
     context = {
         "release": row, "images": [(key, image, image.partition("@")[0]) for key, image in sorted(row.images.items())],
-        "step": reading.step_to(row, before), "promotions": story.promotions,
+        "commit_url": platform_commit_page(row.commit), "step": reading.step_to(row, before), "promotions": story.promotions,
         "places": list(zip(
             reading.whereabouts(row, environments, story, facts.open),
             offers([(row, place) for place in environments], actor=actor, facts=facts), strict=True,

@@ -19,7 +19,7 @@ from deployments.selectors import preflights as reading
 from deployments.selectors.rollbacks import follows, keeps, taken_back
 from deployments.services.preflights import find_environment
 from deployments.services.rollbacks import promotion_rollback, rollback_preview, rollback_targets
-from deployments.views.promote import FRAGMENTS, TEMPLATE, decision
+from deployments.views.promote import FRAGMENTS, TEMPLATE, command, decision, keep_reason
 
 NOTHING = "deployments/rollback_nothing.html"
 MAY_NOT = "You may look but not roll back: ask an operator."
@@ -101,11 +101,13 @@ def _show(
 ) -> HttpResponse:
     preflight = _named(request, target) or rollback_preview(actor=actor, target=target)
     missing = "" if actor.may(Right.PROMOTION_ROLL_BACK, target.environment.name) else MAY_NOT
+    path = f"/api/v1/promotions/{target.number}/rollback"
     context = {
         **decision(preflight, form, query={"to": target.number}, path=request.path, missing=missing), "banner": banner,
         "target": target, "selects": _choices(target, targets), "taken_back": taken_back(target), "keeps": keeps(preflight),
-        "follows": follows(target),
+        "follows": follows(target), "command": command(preflight, form, path, {}),
     }  # fmt: skip
+    keep_reason(form, actor, context["here"])
     return page(request, TEMPLATE, context, fragments=(*FRAGMENTS, "stays"), status=status)
 
 

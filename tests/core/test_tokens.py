@@ -6,11 +6,16 @@ import gzip
 import re
 from pathlib import Path
 
+import django_htmx
 import pytest
 
 STATIC = Path(__file__).parents[2] / "controlpanel" / "core" / "static" / "panel"
 SHEETS = ("tokens.css", "base.css", "layout.css", "components.css", "pages.css")
+OURS = ("panel.js", "shortcuts.js", "comforts.js")
+SCRIPTS = ("morph.js", "live.js", *OURS)
 CSS_LIMIT, SCRIPT_LIMIT, SPRITE_LIMIT = 20_000, 8_000, 6_000
+ALL_SCRIPT_LIMIT = 45_000
+HTMX = Path(django_htmx.__file__).parent / "static" / "django_htmx" / "htmx-2.min.js"
 
 # The table of the design: light, dark.
 TABLE = {
@@ -138,11 +143,16 @@ def test_every_name_of_a_token_is_defined() -> None:
 
 @pytest.mark.parametrize(
     ("names", "limit"),
-    [(SHEETS, CSS_LIMIT), (("morph.js", "live.js", "panel.js"), SCRIPT_LIMIT)],
-    ids=["style", "script"],
+    [(SHEETS, CSS_LIMIT), (OURS, SCRIPT_LIMIT), ((*SCRIPTS, HTMX), ALL_SCRIPT_LIMIT)],
+    ids=["style", "script", "script with htmx, stream and morph"],
 )
-def test_assets_stay_small(names: tuple[str, ...], limit: int) -> None:
+def test_assets_stay_small(names: tuple[str | Path, ...], limit: int) -> None:
     assert sum(len(gzip.compress((STATIC / name).read_bytes())) for name in names) <= limit
+
+
+def test_every_script_and_sheet_that_pages_load_is_counted() -> None:
+    head = (Path(__file__).parents[2] / "templates" / "components" / "head.html").read_text()
+    assert set(re.findall(r"'panel/([a-z]+\.(?:js|css))'", head)) == {*SCRIPTS, *SHEETS}
 
 
 def test_the_sprite_stays_small() -> None:

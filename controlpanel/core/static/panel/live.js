@@ -145,7 +145,7 @@ function pause() {
 
 document.addEventListener("visibilitychange", () => {
   clearTimeout(hiddenTimer);
-  if (document.hidden) hiddenTimer = setTimeout(pause, HIDDEN);
+  if (document.hidden) hiddenTimer = setTimeout(() => document.querySelector("[data-notify][data-done]") || pause(), HIDDEN);
   else if (!source && topics && !over) { refreshAll(); open(); }
 });
 addEventListener("pagehide", pause);
