@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-COMMIT_URL = r"^(https?://[^\s{}]+\{commit\}[^\s{}]*)?$"
+COMMIT_URL = r"^(https?://[^\s{}@]+\{commit\}[^\s{}@]*)?$"
 """The address of a commit on the pages of a Git server."""
 
 

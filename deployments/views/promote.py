@@ -22,6 +22,7 @@ from deployments.forms import PromotionForm
 from deployments.gates import GateAnswer
 from deployments.models import Preflight
 from deployments.selectors import preflights as reading
+from deployments.selectors.estimates import expected_words
 from deployments.selectors.rollbacks import ALWAYS
 from deployments.selectors.rollouts import rollouts_of
 from deployments.services.preflights import find_environment, preflight_request
@@ -129,7 +130,7 @@ def decision(
         "environment": environment, "release": preflight.release, "preflight": preflight, "form": form,
         "is_ready": is_ready, "is_rendering": preflight.state == PreflightState.RENDERING, "expected": form.expected,
         "gates": sorted(answers, key=lambda answer: URGENCY.index(answer.verdict)), "gates_meta": _summary(answers),
-        "rows": reading.from_to(preflight, versions), "versions": versions, "holder": holder,
+        "rows": reading.from_to(preflight, versions), "versions": versions, "holder": holder, "takes": expected_words(environment.pk),
         "changed": reading.changed_resources(preflight), "unchanged": len(preflight.changes) - len(reading.changed_resources(preflight)),
         "missing": [one for one in preflight.variables if one["state"] == "missing"],
         "standing": [one for one in preflight.variables if one["state"] != "missing"],

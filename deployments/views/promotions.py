@@ -125,11 +125,10 @@ def _choices(actor: Actor, row: Promotion) -> list[dict[str, Any]]:
         return []
     where = row.environment.name
     rolling = row.paused_from == State.ROLLING_OUT
-    advice = str((row.issue or {}).get("advice", ""))
     return [
         {
             "id": "retry", "title": "Retry step", "icon": "retry", "label": "Retry step", "variant": "primary", "key": "r",
-            "text": f"Same commit, same digest. {advice}",
+            "text": "Same commit, same digest, a new try of this step only. What usually helps stands below.",
             "reason": "" if actor.may(Right.PROMOTION_RETRY, where) else NEEDS,
         },
         {

@@ -19,7 +19,8 @@ SECRET = "hunter2"
 WRONG = [
     ("DJANGO_SECRET_KEY", SECRET), ("LOG_FORMAT", "xml"), ("DEBUG", "maybe"), ("PUBLIC_URL", ""), ("PUBLIC_URL", "panel.example.com"),
     ("PUBLIC_URL", "http://["), ("PUBLIC_URL", f"https://ada:{SECRET}@panel.example.com"), ("PUBLIC_URL", "https://panel.example.com/path"),
-    ("PUBLIC_URL", "https://panel.example.com\n"),
+    ("PUBLIC_URL", "https://panel.example.com\n"), ("DEPLOY_REPO_COMMIT_URL", "https://git.example.com/deploy"),
+    ("PLATFORM_REPO_COMMIT_URL", "javascript:alert('{commit}')"), ("DEPLOY_REPO_COMMIT_URL", f"https://ada:{SECRET}@git.example.com/{{commit}}"),
 ]  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 // Focus, selection, scroll, typed text and what people folded open or shut are kept.
 
 const served = new WeakMap(); // details → the last `open` that the server said
-const LEFT_ALONE = new Set(["data-done", "data-held"]);
+const LEFT_ALONE = new Set(["data-done", "data-held", "data-whole"]);
 
 const keyOf = (node) => node.nodeType === 1 ? node.id || node.dataset?.key || "" : "";
 const alike = (old, fresh) => old.nodeType === fresh.nodeType && old.nodeName === fresh.nodeName && keyOf(old) === keyOf(fresh);
