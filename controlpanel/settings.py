@@ -80,6 +80,12 @@ TEMPLATES = [
 ]
 
 
+IDLE_TRANSACTION = "-c idle_in_transaction_session_timeout=15s"
+"""A process that stopped, or whose machine is gone, in the middle of a transaction would hold its locks for hours."""
+NOTICED = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 30_000}
+"""A server that is gone without a word is noticed within half a minute instead of hours."""
+
+
 def _database() -> dict[str, Any]:
     """Django's form of `DATABASE_URL`; whatever libpq understands beyond the usual names goes to OPTIONS."""
     try:
@@ -90,12 +96,13 @@ def _database() -> dict[str, Any]:
         ) from None
     names = {"NAME": "dbname", "USER": "user", "PASSWORD": "password", "HOST": "host", "PORT": "port"}
     database = {name: str(parts.pop(part, "") or "") for name, part in names.items()}
-    options = {**parts, "connect_timeout": 5, "pool": {"min_size": 1, "max_size": 16, "timeout": 10}}
+    own = f"{IDLE_TRANSACTION} {parts.pop('options', '')}".rstrip()  # what the address says comes last and counts
+    pool = {"min_size": 1, "max_size": 16, "timeout": 10}
+    options = {**NOTICED, **parts, "options": own, "connect_timeout": 5, "pool": pool}
     return {"ENGINE": "django.db.backends.postgresql", "CONN_MAX_AGE": 0, "OPTIONS": options, **database}
 
 
 DATABASES = {"default": _database()}
-DATABASE_DSN = CONFIGURATION.database_url
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_USER_MODEL = "accounts.User"

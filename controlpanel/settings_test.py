@@ -18,8 +18,9 @@ os.environ.setdefault("DJANGO_SECRET_KEY", "only-for-tests-" + "0" * 32)
 
 from controlpanel.settings import *  # noqa: F403
 
-# Tests open and drop whole databases; a pool would hold connections to them.
-DATABASES["default"]["OPTIONS"].pop("pool", None)  # noqa: F405
+# Tests open and drop whole databases; a pool would hold connections to them. A test may look away from its transaction.
+for _name in ("pool", "options"):
+    DATABASES["default"]["OPTIONS"].pop(_name)  # noqa: F405
 DATABASES["default"]["TEST"] = {"NAME": f"test_{DATABASES['default']['NAME']}"}  # noqa: F405
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"

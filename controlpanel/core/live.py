@@ -185,5 +185,5 @@ def connection_parameters() -> dict[str, Any]:
     known = ("dbname", "user", "password", "host", "port", "service", "passfile")
     wanted = connections["default"].get_connection_params()
     return {
-        name: value for name, value in wanted.items() if name in known or name.startswith(("ssl", "connect_", "keepalive", "target_"))
+        name: value for name, value in wanted.items() if name in known or name.startswith(("ssl", "connect_", "keepalive", "tcp_", "target_"))
     } | {"application_name": "control-panel live"}  # fmt: skip

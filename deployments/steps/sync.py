@@ -186,8 +186,8 @@ def _send(context: Context, argocd: ArgoCD, rollout: PromotionComponent, revisio
     context.guard()
     if not _intend(context, rollout):
         return wait(POLL_SECONDS, f"{MOST_IN_FLIGHT} syncs are on their way; {rollout.application} waits for its turn.")
-    context.guard()
     crashpoint("sync.before_send")
+    context.guard()
     try:
         application = argocd.sync(rollout.application, context.project, revision, context.marker)
     except Ambiguous as error:

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import signal
+import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
-from django.db import connection
-from django.utils import timezone
 
-from controlpanel.core import audit, lease
-from controlpanel.core.lease import Lease, LeaseLost
-from controlpanel.core.models import OutboxMessage
+from controlpanel.core.lease import StatementTime
 from deployments.choices import TERMINAL, State
-from deployments.models import Promotion, Release
+from deployments.models import Application, Promotion, Release
 from deployments.services.promotions import promotion_request
 from deployments.services.releases import release_create
 from tests.chaos import fleet
@@ -27,7 +27,7 @@ from tests.world import World, running_world, until
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory, committed_database: str) -> Iterator[World]:
     directory = tmp_path_factory.mktemp("guards")
-    with running_world(directory, committed_database, platform=fleet.platform(6)) as world:
+    with running_world(directory, committed_database, platform=fleet.platform(12)) as world:
         fleet.releases((world.directory / "platform/.git/refs/heads/main").read_text().strip())
         yield world
 
@@ -83,44 +83,105 @@ def test_only_a_fresh_comparison_ends_a_promotion(world: World, environment: str
     rules = [{"effect": "stale-status", "seconds": 2400, "shows": "early"}]  # a minute at this speed
     httpx.put(f"{world.server}/sandbox/faults", json=rules).raise_for_status()
     promotion = promotion_request(actor=fleet.CI, environment=environment, release=stuck.version)
+    assert has_succeeded(promotion, seconds=50 if ends else 15) is ends
+    world.end(runner)
+    httpx.delete(f"{world.server}/sandbox/faults").raise_for_status()
+
+
+LONG, SHORT = 60, 2
+"""Leases in seconds: one that outlives the quarantine, and the usual one of tests."""
+
+
+def frozen_at(world: World, point: str, ticket: Path, without: str, **variables: str) -> subprocess.Popen[bytes]:
+    """A process that stops at the point, as on a machine that swaps or is moved, until somebody lets it go on."""
+    ticket.touch()
+    elsewhere = {
+        "CACHE_DIRECTORY": f"{ticket}-cache"
+    }  # on one machine a stopped process keeps others from its copies of Git
+    at = {"CONTROL_PANEL_CRASH_AT": f"{point}={ticket}", "CHAOS_FREEZES": "1", **elsewhere, **variables}
+    return world.run("-m", "tests.chaos.without", without, "watch", **at)
+
+
+def thawed(process: subprocess.Popen[bytes]) -> None:
+    """Let it go on with what it was about to do, and end."""
+    os.killpg(process.pid, signal.SIGTERM)
+    os.killpg(process.pid, signal.SIGCONT)
+    process.wait(timeout=60)
+
+
+def run_with_a_freeze(world: World, environment: str, ticket: Path, without: str, lease_seconds: int) -> list[str]:
+    """A process stops with the sync on its lips, another one takes over if it may, the first goes on; the verdict."""
+    variables = {"CONTROL_PANEL_LEASE_SECONDS": str(lease_seconds)}
+    first = frozen_at(world, "sync.before_send", ticket, without, **variables)
+    promotion = promotion_request(actor=fleet.CI, environment=environment, release=fleet.VERSIONS[0])
+    until(lambda: not ticket.exists(), "it stops before it sends")
+    second = world.run("-m", "tests.chaos.without", without, "watch", **variables)
+
+    def has_ended() -> bool:
+        promotion.refresh_from_db()
+        return promotion.is_terminal
+
+    may_take_over = without == "lease" or lease_seconds < LONG
+    patience = time.monotonic() + (LONG / 2 if may_take_over else LONG / 6)
+    until(lambda: has_ended() or time.monotonic() > patience, "the other one had its time")
+    thawed(first)
+    until(has_ended, "it ends")
+    world.end(second)
+    assert promotion.state == State.SUCCEEDED
+    return of(world, promotion)
+
+
+def test_with_the_lease_one_works_at_a_time_and_without_it_two(world: World, tmp_path: Path) -> None:
+    assert run_with_a_freeze(world, "e06", tmp_path / "a", "nothing", LONG) == []
+    assert any(" times" in line for line in run_with_a_freeze(world, "e07", tmp_path / "b", "lease", LONG))
+
+
+def test_who_has_outlived_its_lease_calls_nobody_and_without_self_fencing_does(world: World, tmp_path: Path) -> None:
+    assert run_with_a_freeze(world, "e08", tmp_path / "a", "nothing", SHORT) == []
+    broken = run_with_a_freeze(world, "e09", tmp_path / "b", "self_fencing", SHORT)
+    assert any(" times" in line for line in broken)
+
+
+@pytest.mark.parametrize(("environment", "without", "ends"), [("e10", "nothing", False), ("e11", "fencing", True)])
+def test_with_fencing_a_stale_holder_writes_nothing_and_without_it_makes_a_false_end(
+    world: World, tmp_path: Path, environment: str, without: str, ends: bool
+) -> None:
+    """It saw alpha healthy and its machine is suspended before it writes that down: by its own clock no time has passed.
+    Alpha is not healthy any more when it goes on."""
+    at_once = {"CONTROL_PANEL_SETTLE_SECONDS": "0"}
+    ticket = tmp_path / "ticket"
+    first = frozen_at(world, "observe.after_read", ticket, without, CONTROL_PANEL_LEASE_SECONDS=str(LONG), **at_once)
+    promotion = promotion_request(actor=fleet.CI, environment=environment, release=fleet.VERSIONS[0])
+    until(lambda: not ticket.exists(), "it stops before it writes")
+    promotion.refresh_from_db()
+    Promotion.objects.filter(pk=promotion.pk).update(lease_until=StatementTime())  # by the database's clock it has
+    for_long = time.time() / 1.5  # one period: it says so in every other one
+    flap = {
+        "effect": "health-flap",
+        "application": f"alpha-{environment}",
+        "seconds": for_long,
+        "status": "Progressing",
+    }
+    httpx.put(f"{world.server}/sandbox/faults", json=[flap]).raise_for_status()
+    second = world.run("-m", "tests.chaos.without", without, "watch", **at_once)
+
+    def is_taken_over() -> bool:
+        taken = Promotion.objects.filter(pk=promotion.pk, fencing__gt=promotion.fencing).exists()
+        return taken and Application.objects.get(name=f"alpha-{environment}").health == "Progressing"
+
+    until(is_taken_over, "another one follows it")
+    thawed(first)
+    assert has_succeeded(promotion, seconds=50 if ends else 15) is ends
+    world.end(second)
+    httpx.delete(f"{world.server}/sandbox/faults").raise_for_status()
+
+
+def has_succeeded(promotion: Promotion, seconds: float) -> bool:
+    """Whether it succeeds within so long."""
     calm = threading.Event()
-    for _ in range(500 if ends else 150):
+    for _ in range(int(seconds * 10)):
         promotion.refresh_from_db()
         if promotion.is_terminal:
             break
         calm.wait(0.1)
-    world.end(runner)
-    httpx.delete(f"{world.server}/sandbox/faults").raise_for_status()
-    assert (promotion.state == State.SUCCEEDED) is ends
-
-
-def a_row() -> OutboxMessage:
-    event = audit.record(actor=audit.SYSTEM, action="test")
-    return OutboxMessage.objects.create(
-        kind="mail", destination="a", event=event, payload={}, next_run_at=timezone.now()
-    )
-
-
-def test_with_the_lease_one_works_at_a_time_and_without_it_two(world: World) -> None:
-    row = a_row()
-    assert lease.claim(OutboxMessage, row.pk) is not None
-    assert lease.claim(OutboxMessage, row.pk) is None
-    OutboxMessage.objects.filter(pk=row.pk).update(lease_until=None, next_run_at=timezone.now())  # the guard taken out
-    assert lease.claim(OutboxMessage, row.pk) is not None
-
-
-def test_with_fencing_a_stale_holder_writes_nothing_and_without_it_does(world: World) -> None:
-    row = a_row()
-    first = lease.claim(OutboxMessage, row.pk)
-    assert first is not None
-    OutboxMessage.objects.filter(pk=row.pk).update(lease_until=None, next_run_at=timezone.now())
-    second = lease.claim(OutboxMessage, row.pk)
-    assert second is not None
-    with pytest.raises(LeaseLost), lease.held(row, first[1]):
-        OutboxMessage.objects.filter(pk=row.pk).update(last_error="stale")
-    unfenced = Lease(fencing=second[1].fencing, ends_at=first[1].ends_at)  # the guard taken out
-    with lease.held(row, unfenced):
-        OutboxMessage.objects.filter(pk=row.pk).update(last_error="stale")
-    row.refresh_from_db()
-    assert row.last_error == "stale"
-    connection.close()
+    return promotion.state == State.SUCCEEDED

@@ -1,19 +1,68 @@
-"""`python -m tests.chaos.without GUARD COMMAND…` runs a management command with one guard taken out."""
+"""`python -m tests.chaos.without GUARD COMMAND…` runs a management command with one guard taken out, or with `nothing`.
+
+With CHAOS_FREEZES set, the process freezes at its crash point instead of ending there.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import sys
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import django
 from django.core.management import call_command
+from django.db.models import Q
 
 from controlpanel.clients.argocd import ArgoCD
 from controlpanel.clients.argocd_models import Application
 from controlpanel.clients.git import GitRepository
+from controlpanel.core import crashpoints
+
+
+def nothing() -> None:
+    """Every guard stays."""
+
+
+def lease() -> None:
+    """What somebody holds may be taken all the same."""
+    from controlpanel.core import lease
+
+    def due(model: Any) -> Any:
+        is_due = Q(lease_until__isnull=False) | Q(next_run_at__lte=lease.StatementTime())
+        return model._default_manager.filter(is_due).order_by("next_run_at")
+
+    lease.due = due
+
+
+def self_fencing() -> None:
+    """Nobody asks whether the lease still holds before calling out."""
+    from controlpanel.core.lease import Lease
+
+    Lease.guard = lambda self, seconds: None  # type: ignore[method-assign]
+
+
+def fencing() -> None:
+    """Whoever held the row once may write it: the newest number is taken for one's own."""
+    from controlpanel.core import lease
+    from deployments import lifecycle
+
+    held, locked = lease.held, lifecycle._lock_as_seen
+
+    def newest(row: Any, own: Any) -> Any:
+        return own and replace(own, fencing=type(row)._default_manager.values_list("fencing", flat=True).get(pk=row.pk))
+
+    @contextlib.contextmanager
+    def unfenced(row: Any, own: Any, **expected: Any) -> Iterator[None]:
+        with held(row, newest(row, own), **expected):
+            yield
+
+    lease.held = unfenced
+    lifecycle._lock_as_seen = lambda row, came_from, own: locked(row, came_from, newest(row, own))
 
 
 def claim() -> None:
@@ -40,10 +89,14 @@ def freshness() -> None:
     ArgoCD.get_application = lambda self, name, project, refresh=None: read(self, name, project)  # type: ignore[method-assign]
 
 
-GUARDS: dict[str, Callable[[], None]] = {"claim": claim, "marker": marker, "freshness": freshness}
+GUARDS: dict[str, Callable[[], None]] = {
+    guard.__name__: guard for guard in (nothing, lease, self_fencing, fencing, claim, marker, freshness)
+}
 
 if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "controlpanel.settings")
     django.setup()
     GUARDS[sys.argv[1]]()
+    if "CHAOS_FREEZES" in os.environ:
+        crashpoints.end = lambda: os.kill(os.getpid(), signal.SIGSTOP)
     call_command(*sys.argv[2:])
