@@ -174,6 +174,10 @@ class World:
         self.processes.append(process)
         return process
 
+    def log(self, process: subprocess.Popen[bytes]) -> str:
+        """What a process has written so far."""
+        return (self.directory / f"process-{self.processes.index(process)}.log").read_text(errors="replace")
+
     def logs(self) -> str:
         """The ends of all logs, for a failing test's message."""
         return "\n".join(

@@ -117,8 +117,8 @@ class OfficialTransport:
         self._discovered: dict[str, dict[str, tuple[str, bool]]] = {}
 
     def path_of(self, api_version: str, kind: str) -> tuple[str, bool] | None:
-        """Ask the API server which resources a version has, once for each version."""
-        if api_version not in self._discovered:
+        """Ask the API server which resources a version has; again where the kind is missing, for it may be installed by now."""
+        if kind not in self._discovered.get(api_version, {}):
             root = f"/api/{api_version}" if "/" not in api_version else f"/apis/{api_version}"
             status, text = self._send("GET", root, [], None)
             if status not in (200, 404):

@@ -24,7 +24,7 @@ from tests.chaos import database, fleet, foreign
 from tests.chaos.broker import Broker
 from tests.chaos.oracle import verdict
 from tests.chaos.plan import RUNNERS, Disturbance
-from tests.world import World
+from tests.world import PATIENCE_SECONDS, World
 
 CALM_SECONDS = 120.0
 
@@ -128,6 +128,10 @@ class Run:
         acts[disturbance.kind]()
 
     def _kill(self, name: str) -> None:
+        if name != "worker":  # on a busy machine it would else be killed before it has begun anything
+            until = time.monotonic() + PATIENCE_SECONDS
+            while "watch_started" not in self.world.log(self.runners[name]) and time.monotonic() < until:
+                self._meanwhile(0.1)
         self.world.end(self.runners[name])
         self.kills += 1
         self._start(name)

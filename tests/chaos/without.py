@@ -1,6 +1,6 @@
 """`python -m tests.chaos.without GUARD COMMAND…` runs a management command with one guard taken out, or with `nothing`.
 
-With CHAOS_FREEZES set, the process freezes at its crash point instead of ending there.
+The command `steps` does what is due, as a worker does. With CHAOS_FREEZES set, the process freezes at its crash point instead of ending there.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import contextlib
 import os
 import signal
 import sys
+import threading
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -93,10 +94,26 @@ GUARDS: dict[str, Callable[[], None]] = {
     guard.__name__: guard for guard in (nothing, lease, self_fencing, fencing, claim, marker, freshness)
 }
 
+
+def steps() -> None:
+    """What `watch` does where no worker is, without reading Argo CD; until SIGTERM."""
+    from django.db import connection
+
+    from deployments.watching.reconciler import Reconciler
+
+    stopping, reconciler = threading.Event(), Reconciler()
+    signal.signal(signal.SIGTERM, lambda *_: stopping.set())
+    while not stopping.wait(0.1):
+        reconciler.once()
+        connection.close()
+    reconciler.close()
+
+
 if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "controlpanel.settings")
     django.setup()
     GUARDS[sys.argv[1]]()
     if "CHAOS_FREEZES" in os.environ:
-        crashpoints.end = lambda: os.kill(os.getpid(), signal.SIGSTOP)
-    call_command(*sys.argv[2:])
+        # sent to the process, another thread may take it, and this one would go on meanwhile
+        crashpoints.end = lambda: signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)
+    steps() if sys.argv[2] == "steps" else call_command(*sys.argv[2:])

@@ -140,6 +140,18 @@ def test_a_kind_that_is_not_installed_is_named(kubernetes: Kubernetes) -> None:
     )
 
 
+def test_a_kind_that_was_installed_meanwhile_is_found(
+    cluster: Cluster, kubernetes: Kubernetes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manifest = {"apiVersion": "cert-manager.io/v1", "kind": "Certificate", "metadata": {"name": "x", "namespace": "a"}}
+    assert "no kind Certificate" in kubernetes.dry_run(manifest).problems[0]
+    installed = [{"name": "certificates", "kind": "Certificate", "namespaced": True}]
+    monkeypatch.setitem(RESOURCES, "/apis/cert-manager.io/v1", installed)
+    cluster.answer = (200, {})
+    assert kubernetes.dry_run(manifest).problems == ()
+    assert [path for path, *_ in cluster.seen] == ["/apis/cert-manager.io/v1/namespaces/a/certificates/x"]
+
+
 def test_a_refused_token_is_told_apart_from_a_problem_of_the_object(cluster: Cluster, kubernetes: Kubernetes) -> None:
     cluster.answer = (401, {"kind": "Status", "status": "Failure", "message": "Unauthorized", "code": 401})
     with pytest.raises(CredentialsRefused):

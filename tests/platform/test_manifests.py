@@ -245,6 +245,12 @@ def test_ingress_is_by_tls_only(environment: str) -> None:
     assert len(hosts) == 1
 
 
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_no_rollout_waits_for_an_address_that_many_controllers_never_write(environment: str) -> None:
+    for item in of_kind(environment, "Ingress"):
+        assert item["metadata"]["annotations"]["argocd.argoproj.io/ignore-healthcheck"] == "true"
+
+
 def test_environments_share_no_host_and_no_remote_secret() -> None:
     def names(environment: str) -> set[str]:
         found = {rule["host"] for item in of_kind(environment, "Ingress") for rule in item["spec"]["rules"]}
