@@ -22,10 +22,9 @@ def taken_back(target: Promotion) -> list[Promotion]:
     return list(rows.select_related("release").defer("plan").order_by("-number"))
 
 
-def follows(target: Promotion) -> list[Promotion]:
-    """Promotions that wait for the lane and start after a rollback to `target`."""
-    rows = Promotion.objects.filter(environment=target.environment_id, state__in=WAITING).exclude(kind=Kind.ROLLBACK)
-    return list(rows.select_related("release").defer("plan").order_by("number"))
+def follows(open_there: Iterable[Promotion]) -> list[Promotion]:
+    """Of the open promotions of an environment those that wait for the lane and start after a rollback."""
+    return [one for one in open_there if one.state in WAITING and one.kind != Kind.ROLLBACK]
 
 
 def before(promotion: Promotion) -> int | None:

@@ -9,7 +9,7 @@ from typing import Any
 import structlog
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Max, Q
+from django.db.models import Exists, OuterRef, Q
 
 from controlpanel.accounts.actors import Actor
 from controlpanel.catalog import connections
@@ -88,10 +88,9 @@ def preflight_render(pk: Any) -> bool:
 
 def _current(wanted: Wanted) -> Preflight | None:
     """The newest preflight of the same target that no later commit to the environment has overtaken."""
-    committed = Promotion.objects.filter(environment=wanted.environment).exclude(commit="")
-    committed_at = committed.aggregate(at=Max("committed_at"))["at"]
-    still_true = Q(state=PreflightState.RENDERING)
-    still_true |= Q(state=PreflightState.READY) & (Q(ready_at__gt=committed_at) if committed_at else Q())
+    later = Promotion.objects.filter(environment=wanted.environment, committed_at__gte=OuterRef("ready_at"))
+    overtaken = Exists(later.exclude(commit=""))
+    still_true = Q(state=PreflightState.RENDERING) | Q(state=PreflightState.READY) & ~Q(overtaken)
     still_true &= ~unanswered()
     rows = Preflight.objects.filter(still_true, **wanted.looked_up)
     return rows.select_related("release", "environment", "restores").order_by("-created_at").first()

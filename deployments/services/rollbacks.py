@@ -39,7 +39,9 @@ def rollback_targets(*, actor: Actor, environment: str) -> QuerySet[Promotion]:
 
 
 def _wanted(actor: Actor, target: Promotion, reason: str, digest: str) -> Wanted:
-    place = find_environment(target.environment.name, actor=actor)
+    place = target.environment
+    if place.is_retired or not actor.may(Right.VIEW, place.name):
+        place = find_environment(place.name, actor=actor)  # says so
     if target.state != State.SUCCEEDED or target.release is None or not target.commit:
         raise ConflictError(
             f"Promotion {target.number} is {target.get_state_display().lower()}: only what has succeeded can be gone back to.",

@@ -125,12 +125,13 @@ def decision(
     )
     versions, _ = rollouts_of([environment.pk], [])
     is_ready = preflight.state == PreflightState.READY
-    holder = next(iter(facts.open.get(environment.name, ())), None)
+    open_there = facts.open.get(environment.name, ())
+    holder = next(iter(open_there), None)
     return {
         "environment": environment, "release": preflight.release, "preflight": preflight, "form": form,
         "is_ready": is_ready, "is_rendering": preflight.state == PreflightState.RENDERING, "expected": form.expected,
         "gates": sorted(answers, key=lambda answer: URGENCY.index(answer.verdict)), "gates_meta": _summary(answers),
-        "rows": reading.from_to(preflight, versions), "versions": versions, "holder": holder, "takes": expected_words(environment.pk),
+        "rows": reading.from_to(preflight, versions), "versions": versions, "holder": holder, "open_there": open_there, "takes": expected_words(environment.pk),
         "changed": reading.changed_resources(preflight), "unchanged": len(preflight.changes) - len(reading.changed_resources(preflight)),
         "missing": [one for one in preflight.variables if one["state"] == "missing"],
         "standing": [one for one in preflight.variables if one["state"] != "missing"],

@@ -102,10 +102,11 @@ def _show(
     preflight = _named(request, target) or rollback_preview(actor=actor, target=target)
     missing = "" if actor.may(Right.PROMOTION_ROLL_BACK, target.environment.name) else MAY_NOT
     path = f"/api/v1/promotions/{target.number}/rollback"
+    known = decision(preflight, form, query={"to": target.number}, path=request.path, missing=missing)
     context = {
-        **decision(preflight, form, query={"to": target.number}, path=request.path, missing=missing), "banner": banner,
+        **known, "banner": banner,
         "target": target, "selects": _choices(target, targets), "taken_back": taken_back(target), "keeps": keeps(preflight),
-        "follows": follows(target), "command": command(preflight, form, path, {}),
+        "follows": follows(known["open_there"]), "command": command(preflight, form, path, {}),
     }  # fmt: skip
     keep_reason(form, actor, context["here"])
     return page(request, TEMPLATE, context, fragments=(*FRAGMENTS, "stays"), status=status)
