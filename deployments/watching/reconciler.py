@@ -20,6 +20,7 @@ from deployments.models import Inquiry, Instruction, Preflight, Promotion
 from deployments.services.inquiries import inquiries_forget, inquiry_answer
 from deployments.services.instructions import instruction_carry_out
 from deployments.services.preflights import preflight_render
+from tenants.services.readiness import readiness_lapse, readiness_tidy
 
 log = structlog.get_logger(__name__)
 BATCH = 200
@@ -28,6 +29,8 @@ STEPS_AT_ONCE = 20
 PATIENCE = timedelta(seconds=6)
 """A row that is due for longer than this was rung for and not run: the workers are away or busy."""
 FORGET_SECONDS = 60.0
+TIDY_SECONDS = 10.0
+"""How often checklists are compared with what they follow from: the catalog, live values, needs of releases."""
 
 DUTIES: tuple[tuple[type[Leased], str, Callable[[Any], bool]], ...] = (
     (Promotion, "advance_promotion", advance),
@@ -45,10 +48,16 @@ class Reconciler:
         self.pool = ThreadPoolExecutor(threads, thread_name_prefix="due")
         self.running: set[Any] = set()
         self._forgets_at = 0.0
+        self._tidies_at = 0.0
 
     def once(self) -> int:
-        """Look at every kind of due row once; returns how many were found. Now and then old answers are forgotten."""
+        """Look at every kind of due row once; returns how many were found. What time alone changes of tenants is computed anew;
+        now and then checklists are brought up to date, and old answers forgotten."""
         found = sum(self._look(model, task, run) for model, task, run in DUTIES)
+        self._here("lapse", readiness_lapse)
+        if time.monotonic() >= self._tidies_at:
+            self._tidies_at = time.monotonic() + TIDY_SECONDS
+            self._here("tidy", readiness_tidy)
         if time.monotonic() >= self._forgets_at:
             self._forgets_at = time.monotonic() + FORGET_SECONDS
             inquiries_forget()
@@ -66,6 +75,15 @@ class Reconciler:
             if unheard:
                 self._run_here(run, pk)
         return len(rows)
+
+    def _here(self, name: str, duty: Callable[[], int]) -> None:
+        """Run a duty beside the others, never twice at once."""
+
+        def once(_: Any) -> bool:
+            duty()
+            return False
+
+        self._run_here(once, name)
 
     def _run_here(self, run: Callable[[Any], bool], pk: Any) -> None:
         if pk in self.running:

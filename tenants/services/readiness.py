@@ -91,12 +91,15 @@ def readiness_tidy() -> int:
 def readiness_lapse() -> int:
     """Compute anew where time alone changed something: a waiver lapsed, a look grew too old; returns for how many tenants."""
     count = 0
-    for environment in Environment.objects.filter(readiness__recheck_at__lte=StatementTime()).distinct().order_by("pk"):
-        due = Readiness.objects.filter(environment=environment, recheck_at__lte=StatementTime()).order_by("pk")
-        tenants = list(due.values_list("tenant", flat=True)[:BATCH])
-        with transaction.atomic():
-            _lapse(environment, tenants)
-        count += len(tenants)
+    lapsed = Readiness.objects.filter(recheck_at__lte=StatementTime())
+    for environment in Environment.objects.filter(pk__in=set(lapsed.values_list("environment", flat=True))).order_by(
+        "pk"
+    ):
+        due = lapsed.filter(environment=environment).order_by("pk")
+        for tenants in _in_batches(list(due.values_list("tenant", flat=True))):
+            with transaction.atomic():
+                _lapse(environment, tenants)
+            count += len(tenants)
     return count
 
 
