@@ -1,5 +1,16 @@
 """The SQL that migrations install: guards of tenants, references and sign-offs."""
 
+SIGN_OFF_GUARD = """
+CREATE OR REPLACE FUNCTION tenants_guard_sign_off() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF OLD.withdrawn_at IS NOT NULL OR (NEW.item_id, NEW."by", NEW.at, NEW.note, NEW.subject, NEW.snapshot, NEW.part_digest)
+      IS DISTINCT FROM (OLD.item_id, OLD."by", OLD.at, OLD.note, OLD.subject, OLD.snapshot, OLD.part_digest) THEN
+    RAISE EXCEPTION 'sign-off %: it never changes, it is withdrawn once', OLD.id USING ERRCODE = 'check_violation';
+  END IF;
+  RETURN NEW;
+END $$;
+"""
+
 GUARDS = """
 CREATE FUNCTION tenants_guard_tenant() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -36,14 +47,6 @@ END $$;
 CREATE TRIGGER tenants_guard_reference BEFORE INSERT OR UPDATE ON tenants_credentialreference
   FOR EACH ROW EXECUTE FUNCTION tenants_guard_reference();
 
-CREATE FUNCTION tenants_guard_sign_off() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-  IF OLD.withdrawn_at IS NOT NULL OR (NEW.item_id, NEW.by, NEW.at, NEW.note, NEW.subject, NEW.snapshot, NEW.part_digest)
-      IS DISTINCT FROM (OLD.item_id, OLD.by, OLD.at, OLD.note, OLD.subject, OLD.snapshot, OLD.part_digest) THEN
-    RAISE EXCEPTION 'sign-off %: it never changes, it is withdrawn once', OLD.id USING ERRCODE = 'check_violation';
-  END IF;
-  RETURN NEW;
-END $$;
 CREATE TRIGGER tenants_guard_sign_off BEFORE UPDATE ON tenants_signoff FOR EACH ROW EXECUTE FUNCTION tenants_guard_sign_off();
 CREATE TRIGGER tenants_keep_sign_off BEFORE DELETE ON tenants_signoff FOR EACH ROW EXECUTE FUNCTION core_append_only();
 

@@ -7,7 +7,7 @@ from django.contrib.postgres.operations import TrigramExtension
 from django.db import migrations, models
 
 import controlpanel.core.models
-from tenants.sql import GUARDS
+from tenants.sql import GUARDS, SIGN_OFF_GUARD
 
 
 class Migration(migrations.Migration):
@@ -674,5 +674,5 @@ class Migration(migrations.Migration):
                 name="a_waiver_says_who_why_and_until_when",
             ),
         ),
-        migrations.RunSQL(GUARDS, migrations.RunSQL.noop),
+        migrations.RunSQL(SIGN_OFF_GUARD + GUARDS, migrations.RunSQL.noop),
     ]

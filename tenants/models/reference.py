@@ -50,7 +50,7 @@ class CredentialReference(models.Model):
         indexes = [
             models.Index(fields=["environment", "key"], name="reference_of_environment"),
             models.Index(
-                fields=["environment", "tenant"], condition=~Q(newest=F("promoted")) | Q(promoted=None), name="reference_pending"
+                fields=["environment", "tenant"], condition=Q(newest__isnull=False) & (Q(promoted=None) | ~Q(newest=F("promoted"))), name="reference_pending"
             ),
             models.Index("environment", F("checked_at").asc(nulls_first=True), name="reference_to_check"),
         ]  # fmt: skip

@@ -31,7 +31,7 @@ def parts(environment: Environment, which: Which = "newest") -> list[TenantPart]
         Departure.objects.filter(environment=environment, stage=Stage.KEYS).values_list("tenant__slug", flat=True)
     )
     return [
-        TenantPart(slug=slug, references=tuple(found[slug]), is_leaving=slug not in found)
+        TenantPart(slug=slug, references=tuple(found.get(slug, ())), is_leaving=slug not in found)
         for slug in sorted(found.keys() | leaving)
     ]
 
@@ -44,7 +44,8 @@ def versions(environment: Environment, which: Which = "newest") -> dict[str, int
 
 def pending(environment: Environment) -> QuerySet[CredentialReference]:
     """References whose newest version Git does not hold, by tenant and key, with both versions read."""
-    rows = CredentialReference.objects.filter(~Q(newest=F("promoted")) | Q(promoted=None), environment=environment)
+    differs = Q(promoted=None) | ~Q(newest=F("promoted"))
+    rows = CredentialReference.objects.filter(differs, newest__isnull=False, environment=environment)
     return rows.select_related("tenant", "newest", "promoted").order_by("tenant__slug", "key")
 
 
