@@ -90,5 +90,7 @@ IN_COMMAND: Final = Shape(
     "password in a command", "-u --user --proxy-user", re.compile(r"""(?:^|\s)(?:-u|--user|--proxy-user)[\s=]+["']?[\w.@-]{1,80}:([^\s"']{1,200})""")
 )  # fmt: skip
 IN_ACL: Final = Shape(
-    "password in an access list", "user", re.compile(r"(?m)^\s*user\s+\S{1,80}\s(?:[^\n>]{0,400}\s)?>(\S{1,200})")
+    "password in an access list",
+    "user",
+    re.compile(r"(?m)^\s*user\s+\S{1,80}\s(?:[^\n>]{0,400}\s)?>(\{\{.{0,80}?\}\}(?:\"\s*\}\})?|\S{1,200})"),
 )

@@ -65,7 +65,7 @@ def is_reference(value: str, name: str = "") -> bool:
     bare = value.strip().strip("\"'`").strip()
     if _NUMBER.fullmatch(bare):
         return len(bare) < 4 or "pass" not in name.lower()
-    return bool(_REFERENCE.fullmatch(bare) or _PLACEHOLDER.fullmatch(bare) or is_place(bare))
+    return bool(_REFERENCE.fullmatch(bare) or _PLACEHOLDER.fullmatch(bare.strip("[]")) or is_place(bare))
 
 
 def is_place(value: str) -> bool:
@@ -172,6 +172,6 @@ _PLACEHOLDER = re.compile(
     r"(?i)<.*>|(?:[\w.-]{1,40}=)?<[^<>]*>(?:;.*)?|\[.*\]|\(.*\)|[.…*x•_-]+|none|null|nil|undefined|true|false|yes|no|required|optional|optional,.*"
     r"|(?:(?:change|replace|your|insert|put|set|example|placeholder|dummy|fake|redacted|hidden|todo|secret|password|token"
     r"|value|here|me|this|it|the|key|not|a|an|no|real|used|only|for|tests?|in|my|user|pass|goes|with|generated|wrong|bad"
-    r"|other|old|new|stale|good|sandbox|local|development|admin|login|is|never|unset|empty|invalid|read|write|rotated|first|second|word)\d{0,2}[-_. ]?)+\d{0,2}",
+    r"|other|old|new|stale|good|sandbox|local|development|admin|login|is|never|unset|empty|invalid|read|write|rotated|first|second|word|any)\d{0,2}[-_. ]?)+\d{0,2}",
     re.DOTALL,
 )

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from script.development import charts
 from script.development.paths import ROOT
 
 BIN = Path(sys.executable).parent
@@ -59,6 +60,8 @@ def checks() -> Iterator[Check]:
     yield Check(
         "argo", python("-m", "controlpanel.catalog.argo", "--check"), ".venv/bin/python -m controlpanel.catalog.argo"
     )
+    yield Check("charts", python("-m", "script.development.charts", "--check"), charts.COMMAND)
+    yield Check("schemas", python("-m", "script.development.schemas"))
     yield Check("secrets", python("-m", "script.development.literal_secrets"))
     yield Check("style", (tool("ruff"), "check", "--output-format", "concise"), ".venv/bin/ruff check --fix")
     yield Check("format", (tool("ruff"), "format", "--check", "--output-format", "concise"), ".venv/bin/ruff format")

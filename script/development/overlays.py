@@ -35,13 +35,25 @@ def requests(root: Path) -> Iterator[RenderRequest]:
             yield RenderRequest(component, place.name, root, images, namespace_of(component, place), version)
 
 
-def problem(overlay: Path) -> str | None:
-    """Return what kubectl says against an overlay, or None when it builds to at least one object."""
+class NotBuilt(Exception):
+    """kubectl's own words against an overlay."""
+
+
+def built(overlay: Path) -> str:
+    """What `kubectl kustomize` makes of an overlay; raises NotBuilt."""
     command = [str(kubectl_path()), "kustomize", str(overlay)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     if done.returncode:
-        return f"{overlay}: {done.stderr.strip()}"
-    return None if done.stdout.strip() else f"{overlay}: builds to nothing"
+        raise NotBuilt(f"{overlay}: {done.stderr.strip()}")
+    return done.stdout
+
+
+def problem(overlay: Path) -> str | None:
+    """Return what kubectl says against an overlay, or None when it builds to at least one object."""
+    try:
+        return None if built(overlay).strip() else f"{overlay}: builds to nothing"
+    except NotBuilt as error:
+        return str(error)
 
 
 def not_rendered(request: RenderRequest) -> str | None:
@@ -56,7 +68,11 @@ def not_rendered(request: RenderRequest) -> str | None:
 def main() -> int:
     """Print what does not build and return 1 when something does not."""
     asked = list(requests(ROOT))
-    own = {ROOT / request.component.path / "overlays" / request.environment for request in asked}
+    own = {
+        ROOT / request.component.path / "overlays" / request.environment
+        for request in asked
+        if request.component.renderer == "kustomize"
+    }
     others = [overlay for overlay in overlays(ROOT) if overlay not in own]
     checks: list[Callable[[], str | None]] = [lambda one=one: not_rendered(one) for one in asked]  # type: ignore[misc]
     checks += [lambda one=one: problem(one) for one in others]  # type: ignore[misc]
