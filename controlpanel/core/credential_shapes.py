@@ -87,7 +87,7 @@ IN_HEADER: Final = Shape(
     re.compile(r"""(?i:\bauthorization["']?\s*[:=,]\s*["']?\s*(?:basic|bearer|token|apikey)\s+|\bbearer\s+|\bbasic\s+)([\w.~+/-]{12,4000}=*)"""),
 )  # fmt: skip
 IN_COMMAND: Final = Shape(
-    "password in a command", "-u --user --proxy-user", re.compile(r"""(?:^|\s)(?:-u|--user|--proxy-user)[\s=]+["']?[\w.@-]{1,80}:([^\s"']{1,200})""")
+    "password in a command", "-u --user --proxy-user", re.compile(r"""(?:^|\s)(?:-u|--user|--proxy-user)[\s=]+["']?[\w.@-]{1,80}:(?!\d+(?:\s|\Z))([^\s"']{1,200})""")
 )  # fmt: skip
 IN_ACL: Final = Shape(
     "password in an access list",

@@ -253,7 +253,7 @@ def test_a_sealed_secret_patches_a_secret_that_allows_it(
     deployer: Argo, repository: DeployRepository, world: World
 ) -> None:
     shard = {**SHARD, "metadata": {**SHARD["metadata"], "annotations": {"sealedsecrets.bitnami.com/patch": "true"}}}
-    objects = (shard, sealed("tenant-credentials-03", **{"chat365.DOKTOR365_SECRET": "AgBy3i4OJSWK"}))
+    objects = (shard, sealed("tenant-credentials-03", **{"chat365.DOKTOR365_SECRET": "AgSealedText"}))
     commit = repository.commit("sealed", *objects)
     assert deployer.post("/api/v1/applications", manifest(NAME, repository)).status_code == 200
     deployer.sync(NAME, commit)
@@ -263,7 +263,7 @@ def test_a_sealed_secret_patches_a_secret_that_allows_it(
 
 @pytest.mark.parametrize(
     ("text", "words"),
-    [("plain", "no key could decrypt secret (chat365.KEY)"), ("AgBy3i4OJSWK", "is not managed by SealedSecret")],
+    [("plain", "no key could decrypt secret (chat365.KEY)"), ("AgSealedText", "is not managed by SealedSecret")],
 )
 def test_what_cannot_be_unsealed_is_degraded_and_says_why(
     deployer: Argo, repository: DeployRepository, world: World, text: str, words: str
