@@ -37,6 +37,6 @@ def _send(message: OutboxMessage, held: Lease) -> float | None:
             rows.update(dead_at=StatementTime(), last_error=str(error))
             return None
         rows.update(last_error=str(error))
-        return float(min(2**message.attempts, 600))
+        return float(min(2**message.attempts, 600)) if error.again_in is None else error.again_in
     rows.update(delivered_at=StatementTime(), last_error="")
     return None

@@ -13,10 +13,10 @@ from typing import Any
 
 from django.db import transaction
 
-from controlpanel.core import audit, doorbell, live, outbox
+from controlpanel.core import audit, doorbell, live
 from controlpanel.core.errors import ConflictError
 from controlpanel.core.lease import Lease, LeaseLost, StatementTime, wake
-from controlpanel.core.models import AuditEvent
+from deployments.announcing import announce
 from deployments.choices import IN_LANE, RUNNING, TERMINAL, Confidence, State
 from deployments.models import GateResult, Promotion
 
@@ -36,8 +36,6 @@ MOVES: dict[State, frozenset[State]] = {
 }
 
 
-ANNOUNCED = (*TERMINAL, State.PAUSED)
-"""States whose reaching is told to the requester."""
 PAUSE_SECONDS = 7 * 24 * 3600.0
 """A pause that lasts longer ends by itself."""
 
@@ -72,7 +70,7 @@ def move(
             target=f"promotion {promotion.number}", promotion=promotion.pk,
             details={"from": came_from.value, "to": to.value, **(details or {})},
         )  # fmt: skip
-        _announce(promotion, event)
+        announce(promotion, event)
         if lease is None:
             _schedule(promotion, None if to in TERMINAL else due_in)
         publish(promotion)
@@ -192,12 +190,3 @@ def _wake_queue(environment_id: int) -> None:
     """Outside of any transaction, row by row: whoever holds one of these rows may be waiting for the audit's head."""
     for pk in Promotion.objects.filter(environment=environment_id, state=State.QUEUED).values_list("pk", flat=True):
         wake(Promotion.objects.filter(pk=pk))
-
-
-def _announce(promotion: Promotion, event: AuditEvent) -> None:
-    """Tell the requester by mail what ended or waits for a person."""
-    person = promotion.requester
-    if promotion.state in ANNOUNCED and person is not None and person.email:
-        subject = f"{promotion.release or promotion.kind} to {promotion.environment.name}: {State(promotion.state).label.lower()}"
-        payload = {"subject": subject, "text": event.message, "path": f"/promotions/{promotion.pk}"}
-        outbox.queue(event, kind="mail", destination=person.email, payload=payload)

@@ -11,6 +11,8 @@ from deployments.delivery import deliver
 from deployments.services.inquiries import inquiry_answer
 from deployments.services.instructions import instruction_carry_out
 from deployments.services.preflights import preflight_render
+from tenants.services.hub_events import hub_event_post
+from tenants.services.rounds import round_look
 
 
 @shared_task(name="panel.advance_promotion")
@@ -41,3 +43,15 @@ def read_for_page(identifier: str, **_: Any) -> None:
 def carry_out(identifier: str, **_: Any) -> None:
     """Have Argo CD do what a person asked for."""
     instruction_carry_out(identifier)
+
+
+@shared_task(name="panel.look_round")
+def look_round(identifier: str, **_: Any) -> None:
+    """Look at tenants' references, or at what the hub knows of them."""
+    round_look(int(identifier))
+
+
+@shared_task(name="panel.post_hub_event")
+def post_hub_event(identifier: str, **_: Any) -> None:
+    """Hand a test event over to the hub."""
+    hub_event_post(identifier)

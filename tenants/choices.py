@@ -74,3 +74,19 @@ class Stage(models.TextChoices):
 
     KEYS = "keys"
     OBJECT = "object"
+
+
+class RoundKind(models.TextChoices):
+    """What workers look at again and again."""
+
+    REFERENCES = "references"
+    HUB = "hub"
+
+
+class Sending(models.TextChoices):
+    """What became of a test event; unsure: it may have been taken, and nobody can tell."""
+
+    ASKED = "asked"
+    TAKEN = "taken"
+    REFUSED = "refused"
+    UNSURE = "unsure"

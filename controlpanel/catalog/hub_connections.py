@@ -35,10 +35,23 @@ def redis_for(environment: Environment) -> Redis:
     return _redis(_address("redis", environment, spec.redis_url_from if spec else None))
 
 
+def is_named(environment: Environment) -> bool:
+    """Whether the catalog names a hub for the environment. The web process may not know its address: it never asks."""
+    spec = _spec(environment)
+    return bool(spec and spec.hub_url_from)
+
+
 def has_hub(environment: Environment) -> bool:
     """Whether the catalog names a hub for the environment and this process knows its address."""
     spec = _spec(environment)
     return bool(spec and spec.hub_url_from and named_variable(spec.hub_url_from))
+
+
+def is_watched(environment: Environment) -> bool:
+    """Whether anything tells how tenants fare there: Redis, Prometheus or the hub itself."""
+    spec = _spec(environment)
+    names = (spec.hub_url_from, spec.prometheus_url_from, spec.redis_url_from) if spec else ()
+    return any(name and named_variable(name) for name in names)
 
 
 def _spec(environment: Environment) -> EnvironmentSpec | None:

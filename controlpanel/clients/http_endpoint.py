@@ -52,6 +52,10 @@ class Endpoint:
         """The whole body of a successful answer to a JSON object."""
         return self._sent(what, "POST", path, json=body, headers=dict(headers or {}))
 
+    def ask(self, what: str, path: str, form: Mapping[str, str]) -> bytes:
+        """The whole body of a successful answer to a form, for questions too long for an address."""
+        return self._sent(what, "POST", path, data=dict(form))
+
     def _sent(self, what: str, method: str, path: str, **options: Any) -> bytes:
         deadline = time.monotonic() + READ_SECONDS
         try:

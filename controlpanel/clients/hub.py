@@ -71,6 +71,10 @@ class Hub:
         headers = as_tenant(tenant) if tenant else {}
         self._endpoint.get(f"say how it is{f' to {tenant}' if tenant else ''}", "/api/health", headers=headers)
 
+    def answers(self, path: str, tenant: str) -> None:
+        """Return if an address of the hub answers this tenant with a success; raises `ClientError`."""
+        self._endpoint.get(f"answer {path} to {tenant}", path, headers=as_tenant(tenant))
+
     def tenants(self) -> tuple[str, ...]:
         """The slugs of the tenants that the hub knows, sorted."""
         what = "list its tenants"

@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from controlpanel.clients.argocd_json import mappings, message, storable
+from controlpanel.clients.argocd_json import Json, mapping, mappings, message, storable
 from controlpanel.clients.argocd_json import text as said
 from controlpanel.clients.credentials_in_text import without_credentials
 from controlpanel.clients.errors import Ambiguous, ClientError, CredentialsRefused, NotSent, PermissionRefused
 
 FIELD_MANAGER = "control-panel"
 QUERY = [("dryRun", "All"), ("fieldManager", FIELD_MANAGER), ("force", "true"), ("fieldValidation", "Strict")]
+METADATA_ONLY = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 TIMEOUT_SECONDS = (3.0, 10.0)
 
 
@@ -42,6 +43,9 @@ class Transport(Protocol):
     def patch(self, path: str, query: list[tuple[str, str]], body: Mapping[str, Any]) -> tuple[int, str]:
         """PATCH as `application/apply-patch+yaml`. Raises ClientError where nothing answered."""
 
+    def metadata(self, path: str) -> tuple[int, str]:
+        """GET the metadata of one object and nothing else of it. Raises ClientError where nothing answered."""
+
 
 class Kubernetes:
     """One cluster."""
@@ -64,6 +68,29 @@ class Kubernetes:
         path = f"{place[0].format(namespace=metadata.get('namespace', 'default'))}/{metadata['name']}"
         status, text = self._transport.patch(path, QUERY, manifest)
         return _read(status, text)
+
+    def secret_keys(self, namespace: str, name: str) -> frozenset[str] | None:
+        """Names of the keys of a Secret, out of who manages what in its metadata; None where it is not there or nobody says.
+
+        Only metadata is asked for: no value ever leaves the cluster. Raises ClientError.
+        """
+        status, text = self._transport.metadata(f"/api/v1/namespaces/{namespace}/secrets/{name}")
+        if status == 404:
+            return None
+        if status != 200:
+            _read(status, text)
+            raise Ambiguous(f"The cluster answered {status} to a read of metadata.", "It is asked again.")
+        entries = mappings(mapping(_status(text), "metadata"), "managedFields")
+        found = [part for entry in entries for field in ("f:data", "f:stringData") if (part := _fields(entry, field))]
+        return (
+            frozenset(key.removeprefix("f:") for part in found for key in part if key.startswith("f:"))
+            if found
+            else None
+        )
+
+
+def _fields(entry: Json, field: str) -> Json:
+    return mapping(mapping(entry, "fieldsV1"), field)
 
 
 def _read(status: int, text: str) -> DryRun:
@@ -140,10 +167,19 @@ class OfficialTransport:
         """Send one server-side apply."""
         return self._send("PATCH", path, query, body)
 
+    def metadata(self, path: str) -> tuple[int, str]:
+        """Ask for a PartialObjectMetadata."""
+        return self._send("GET", path, [], None, METADATA_ONLY)
+
     def _send(
-        self, method: str, path: str, query: list[tuple[str, str]], body: Mapping[str, Any] | None
+        self,
+        method: str,
+        path: str,
+        query: list[tuple[str, str]],
+        body: Mapping[str, Any] | None,
+        accept: str = "application/json",
     ) -> tuple[int, str]:
-        headers = {"Accept": "application/json"} | ({"Content-Type": "application/apply-patch+yaml"} if body else {})
+        headers = {"Accept": accept} | ({"Content-Type": "application/apply-patch+yaml"} if body else {})
         request = self._client.param_serialize(
             method, path, query_params=list(query), header_params=headers, body=body, auth_settings=["BearerToken"]
         )

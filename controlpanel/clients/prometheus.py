@@ -16,6 +16,7 @@ from controlpanel.clients.argocd_json import Json, mapping, mappings, message, t
 from controlpanel.clients.http_endpoint import Endpoint
 
 SYSTEM = "Prometheus"
+LONGEST_IN_ADDRESS = 1500
 REMEDY = "Try the query on Prometheus' own page."
 
 
@@ -46,8 +47,12 @@ class Prometheus:
 
         Raises `Invalid` with Prometheus' own words where the expression is wrong, `Ambiguous` where it cannot answer.
         """
+        asked = {"query": expression}
         try:
-            received = self._endpoint.get(what, "/api/v1/query", query={"query": expression})
+            if len(expression) <= LONGEST_IN_ADDRESS:
+                received = self._endpoint.get(what, "/api/v1/query", query=asked)
+            else:
+                received = self._endpoint.ask(what, "/api/v1/query", asked)
         except errors.Rejected as error:
             raise _in_its_words(error, what) from None
         return tuple(_samples(_data(received, what)))

@@ -88,6 +88,10 @@ class Redis:
             found |= self._batch(slugs[start : start + BATCH])
         return found
 
+    def present(self, keys: Sequence[str]) -> list[bool]:
+        """For each of these keys whether it is there; whoever asks has checked the names."""
+        return [bool(answer) for answer in self._asked([("EXISTS", key) for key in keys], "look for keys")]
+
     def has_event(self, slug: str, event: str, *, most: int = 1000) -> bool:
         """Whether an event with this id is among the newest of the tenant's stream."""
         as_tenant(slug)
@@ -255,7 +259,7 @@ def _failure(error: redis.RedisError, what: str) -> errors.ClientError:
     if isinstance(error, redis.exceptions.NoPermissionError):
         return errors.PermissionRefused(
             f"{SYSTEM} does not let the panel {what}: {said}.",
-            "Allow TYPE, TTL, XLEN, XREVRANGE, MEMORY USAGE, LLEN, SCARD, ZCARD, HLEN and GETRANGE on these keys.", status=403,
+            "Allow EXISTS, TYPE, TTL, XLEN, XREVRANGE, MEMORY USAGE, LLEN, SCARD, ZCARD, HLEN and GETRANGE on these keys.", status=403,
         )  # fmt: skip
     if isinstance(error, redis.exceptions.ConnectionError):
         return errors.NotSent(f"{SYSTEM} cannot be reached to {what}: {said}.", "Check its address and that it runs.")

@@ -16,6 +16,8 @@ QUEUES = {
     "deliver_message": "notify",
     "read_for_page": "wake",
     "carry_out": "wake",
+    "look_round": "wake",
+    "post_hub_event": "notify",
 }
 
 

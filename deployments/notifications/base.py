@@ -12,8 +12,10 @@ channels: Registry[Send] = Registry("notification channel")
 
 
 class NotDelivered(Exception):
-    """The message did not get through; `permanent` says that trying again is of no use."""
+    """The message did not get through; `permanent` says that trying again is of no use, `again_in` (seconds) when it is,
+    where that is known: part of it did get through."""
 
-    def __init__(self, sentence: str, *, permanent: bool = False) -> None:
+    def __init__(self, sentence: str, *, permanent: bool = False, again_in: float | None = None) -> None:
         super().__init__(sentence)
         self.permanent = permanent
+        self.again_in = again_in

@@ -4,6 +4,7 @@ from tenants.models.checklist import ChecklistBasis, ChecklistItem, ItemChange, 
 from tenants.models.observation import EnvironmentValue, HubState, Observation
 from tenants.models.readiness import Readiness
 from tenants.models.reference import CredentialReference, Departure, ReferenceVersion
+from tenants.models.rounds import HubEvent, Round
 from tenants.models.tenant import Tenant
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "CredentialReference",
     "Departure",
     "EnvironmentValue",
+    "HubEvent",
     "HubState",
     "ItemChange",
     "KeyNeed",
@@ -19,6 +21,7 @@ __all__ = [
     "Readiness",
     "ReferenceVersion",
     "ReviewRequest",
+    "Round",
     "SignOff",
     "Tenant",
 ]
