@@ -18,6 +18,10 @@ UNION ALL SELECT 'due', 'inquiry', extract(epoch FROM max(clock_timestamp() - ne
   WHERE next_run_at < clock_timestamp() AND lease_until IS NULL
 UNION ALL SELECT 'due', 'instruction', extract(epoch FROM max(clock_timestamp() - next_run_at)) FROM deployments_instruction
   WHERE next_run_at < clock_timestamp() AND lease_until IS NULL
+UNION ALL SELECT 'due', 'round', extract(epoch FROM max(clock_timestamp() - next_run_at)) FROM tenants_round
+  WHERE next_run_at < clock_timestamp() AND lease_until IS NULL
+UNION ALL SELECT 'due', 'test-event', extract(epoch FROM max(clock_timestamp() - next_run_at)) FROM tenants_hubevent
+  WHERE next_run_at < clock_timestamp() AND lease_until IS NULL
 UNION ALL SELECT 'silence', server_from, extract(epoch FROM clock_timestamp() - heard_at) FROM deployments_observer
 UNION ALL SELECT 'stream', server_from, stream_is_open::int FROM deployments_observer
 UNION ALL SELECT 'outbox', CASE WHEN dead_at IS NULL THEN 'waiting' ELSE 'dead' END, count(*) FROM core_outboxmessage
@@ -32,7 +36,10 @@ ABOUT = {
     "outbox": ("control_panel_outbox_messages", "Messages that are not delivered", "state"),
     "audit": ("control_panel_audit_events", "Events in the audit", ""),
 }
-ALWAYS = {"due": ("promotion", "preflight", "message", "inquiry", "instruction"), "outbox": ("waiting", "dead")}
+ALWAYS = {
+    "due": ("promotion", "preflight", "message", "inquiry", "instruction", "round", "test-event"),
+    "outbox": ("waiting", "dead"),
+}
 
 
 def measures() -> list[Gauge]:

@@ -23,6 +23,8 @@ KINDS = {
     "message": "Messages",
     "inquiry": "Questions of pages",
     "instruction": "Instructions",
+    "round": "Looks at tenants",
+    "test-event": "Test events",
 }
 
 

@@ -20,7 +20,10 @@ from deployments.models import Inquiry, Instruction, Preflight, Promotion
 from deployments.services.inquiries import inquiries_forget, inquiry_answer
 from deployments.services.instructions import instruction_carry_out
 from deployments.services.preflights import preflight_render
+from tenants.models import HubEvent, Round
+from tenants.services.hub_events import hub_event_post
 from tenants.services.readiness import readiness_lapse, readiness_tidy
+from tenants.services.rounds import round_look, rounds_tidy
 
 log = structlog.get_logger(__name__)
 BATCH = 200
@@ -38,6 +41,8 @@ DUTIES: tuple[tuple[type[Leased], str, Callable[[Any], bool]], ...] = (
     (OutboxMessage, "deliver_message", deliver),
     (Inquiry, "read_for_page", inquiry_answer),
     (Instruction, "carry_out", instruction_carry_out),
+    (Round, "look_round", round_look),
+    (HubEvent, "post_hub_event", hub_event_post),
 )
 
 
@@ -58,6 +63,7 @@ class Reconciler:
         if time.monotonic() >= self._tidies_at:
             self._tidies_at = time.monotonic() + TIDY_SECONDS
             self._here("tidy", readiness_tidy)
+            self._here("rounds", rounds_tidy)
         if time.monotonic() >= self._forgets_at:
             self._forgets_at = time.monotonic() + FORGET_SECONDS
             inquiries_forget()

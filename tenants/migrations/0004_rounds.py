@@ -10,7 +10,7 @@ import controlpanel.core.models
 class Migration(migrations.Migration):
     dependencies = [
         ("catalog", "0001_initial"),
-        ("tenants", "0002_checklist_columns"),
+        ("tenants", "0003_pending_index"),
     ]
 
     operations = [
