@@ -21,7 +21,7 @@ from controlpanel.core.errors import UserError
 from controlpanel.core.lease import wake
 from deployments.advance import advance
 from deployments.choices import RUNNING, WAITING, PreflightState, State
-from deployments.models import Promotion, Release
+from deployments.models import Preflight, Promotion, Release
 from deployments.services.preflights import preflight_render, preflight_request
 from deployments.services.promotions import promotion_request
 from deployments.services.releases import release_create
@@ -77,8 +77,7 @@ class Command(BaseCommand):
     def _promote(self, actor: Actor, version: str, environment: Environment) -> None:
         _observe(environment)
         preflight = preflight_request(actor=actor, release=version, environment=environment.name)
-        preflight_render(preflight.pk)
-        preflight.refresh_from_db()
+        _render(preflight)
         if preflight.state != PreflightState.READY:
             raise CommandError(
                 f"{version} does not render for {environment.name}. {preflight.error} {preflight.remedy}"
@@ -141,6 +140,15 @@ def _observe(environment: Environment) -> None:
     directory = Directory(environment.server_from)
     observations.observe(directory, connections.argocd_for(environment).list_applications(environment.project))
     observations.heard(environment.server_from)
+
+
+def _render(preflight: Preflight) -> None:
+    """Render it here, or wait for the process that was quicker."""
+    tick = threading.Event()
+    started = timezone.now()
+    while preflight.state == PreflightState.RENDERING and (timezone.now() - started).total_seconds() < PATIENCE_SECONDS:
+        preflight_render(preflight.pk) or tick.wait(0.1)
+        preflight.refresh_from_db()
 
 
 def _drive(promotion: Promotion, environment: Environment) -> Promotion:
