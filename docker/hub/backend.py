@@ -30,7 +30,7 @@ class Backend:
     """One running backend."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
-        directory = Path(environment.get("TENANT_CREDENTIALS_DIRECTORY", "/etc/hub/tenants"))
+        directory = Path(environment.get("HUB_TENANTS_DIRECTORY", "/etc/hub/tenants"))
         self.credentials = Credentials(directory, environment)
         self.store = Store(environment.get("REDIS_URL", "redis://redis:6379"))
         self.orchestrator = environment.get("AI_ORCHESTRATOR_URL", "http://orchestrator:8080")

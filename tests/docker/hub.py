@@ -61,7 +61,7 @@ def running_hub(directory: Path) -> Iterator[Hub]:
     ports = {name: free_port() for name in ("backend", "orchestrator", "frontend")}
     addresses = {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
     environment = {**os.environ, **ENVIRONMENT, "HOST": "127.0.0.1", "REDIS_URL": broker.url,
-                   "AI_ORCHESTRATOR_URL": addresses["orchestrator"], "TENANT_CREDENTIALS_DIRECTORY": str(credentials)}  # fmt: skip
+                   "AI_ORCHESTRATOR_URL": addresses["orchestrator"], "HUB_TENANTS_DIRECTORY": str(credentials)}  # fmt: skip
     paths = {"backend": "/api/health", "orchestrator": "/health", "frontend": "/"}
     with contextlib.ExitStack() as stack:
         stack.callback(broker.kill)

