@@ -1,0 +1,104 @@
+"""The workflows are what they promise: pinned, with few rights, and without a way in for the text of others."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.platform.workflows import EXPRESSION, FOLDER, names, workflow
+
+PINNED = re.compile(r"uses: [\w.-]+/[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$")
+LOCAL = re.compile(r"uses: \./\.github/workflows/[\w-]+\.yml( #.*)?$")
+DEPLOYING = ("deploy-staging.yml", "deploy-production.yml")
+
+
+def jobs(name: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    yield from workflow(name)["jobs"].items()
+
+
+def test_the_four_workflows_of_the_platform_are_there() -> None:
+    assert set(names()) == {"ci.yml", "deploy-production.yml", "deploy-staging.yml", "tenant-validation.yml"}
+
+
+@pytest.mark.parametrize("name", names())
+def test_every_action_is_pinned_by_commit_and_says_its_version(name: str) -> None:
+    used = [line.strip().removeprefix("- ") for line in (FOLDER / name).read_text().splitlines() if "uses:" in line]
+    assert used
+    assert [line for line in used if not PINNED.match(line) and not LOCAL.match(line)] == []
+
+
+@pytest.mark.parametrize("name", names())
+def test_one_action_has_one_commit_everywhere(name: str) -> None:
+    everything = "\n".join((FOLDER / other).read_text() for other in names())
+    for action, _ in re.findall(r"uses: ([\w.-]+/[\w./-]+)@(\w+)", (FOLDER / name).read_text()):
+        assert len(set(re.findall(rf"uses: {action}@(\w+ # \S+)", everything))) == 1, action
+
+
+@pytest.mark.parametrize("name", names())
+def test_rights_are_given_to_jobs_and_are_few(name: str) -> None:
+    assert workflow(name)["permissions"] == {}
+    for job, told in jobs(name):
+        rights = told["permissions"]
+        assert "contents" not in rights or rights["contents"] == "read", job
+        wide = {right for right, level in rights.items() if level == "write"}
+        assert wide <= {"packages", "id-token", "attestations"}, job
+        assert not wide or name in DEPLOYING, job
+
+
+@pytest.mark.parametrize("name", names())
+def test_jobs_end_and_leave_no_credentials_in_the_checkout(name: str) -> None:
+    for job, told in jobs(name):
+        if "uses" in told:
+            continue
+        assert told["timeout-minutes"] <= 150, job
+        assert told["runs-on"] == "ubuntu-24.04", job
+        for step in told["steps"]:
+            if step.get("uses", "").startswith("actions/checkout@"):
+                assert step["with"]["persist-credentials"] is False, job
+
+
+@pytest.mark.parametrize("name", names())
+def test_no_expression_is_pasted_into_a_shell(name: str) -> None:
+    """What others write (a branch, a title, an input) reaches a shell as a variable only."""
+    for job, told in jobs(name):
+        for step in told.get("steps", ()):
+            assert not EXPRESSION.search(step.get("run", "")), job
+
+
+def test_the_only_secret_is_the_panels_token_and_only_its_environment_has_it() -> None:
+    for name in names():
+        text = (FOLDER / name).read_text()
+        assert set(re.findall(r"secrets\.(\w+)", text)) <= {"PANEL_TOKEN"}
+        assert not re.search(r"password(?!: \$\{\{ github\.token \}\})[:=]", text, re.IGNORECASE)
+        for job, told in jobs(name):
+            if "secrets." in str(told):
+                assert told["environment"] in ("staging", "production"), (name, job)
+
+
+@pytest.mark.parametrize("name", DEPLOYING)
+def test_a_tenant_is_validated_before_anything_is_published(name: str) -> None:
+    found = dict(jobs(name))
+    assert found["validate"]["uses"] == "./.github/workflows/tenant-validation.yml"
+    needed, job = [], "deploy"
+    while job != "validate":
+        job = found[job]["needs"]
+        needed.append(job)
+    assert needed[-1] == "validate"
+
+
+@pytest.mark.parametrize("name", DEPLOYING)
+def test_two_deployments_do_not_overtake_each_other(name: str) -> None:
+    assert workflow(name)["concurrency"]["cancel-in-progress"] is False
+
+
+def test_images_are_named_by_digest_and_carry_their_provenance() -> None:
+    steps = dict(jobs("deploy-staging.yml"))["images"]["steps"]
+    build = next(step for step in steps if step.get("id") == "build")
+    assert build["with"]["provenance"] == "mode=max"
+    assert build["with"]["sbom"] is True
+    assert any("attest-build-provenance" in step.get("uses", "") for step in steps)
+    given = dict(jobs("deploy-staging.yml"))["deploy"]["steps"][-1]["run"]
+    assert given.count("--image") == 3
