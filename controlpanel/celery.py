@@ -17,10 +17,11 @@ from controlpanel.core.broker import app  # after the settings are named
 app.autodiscover_tasks(["deployments"])
 
 
-@heartbeat_sent.connect
 def say_alive(**_: object) -> None:
     """Every two seconds, while the worker is connected to its broker."""
     alive("worker")
 
+
+heartbeat_sent.connect(say_alive)
 
 __all__ = ["app"]
