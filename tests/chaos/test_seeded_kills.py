@@ -18,7 +18,7 @@ KILLS = int(os.environ.get("CHAOS_KILLS", "40"))
 ENVIRONMENTS = 20
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(2700)
 def test_random_kills_lose_and_double_nothing(
     tmp_path: Path, committed_database: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
