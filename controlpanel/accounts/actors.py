@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Literal
 
 from django.http import HttpRequest
 
@@ -37,8 +38,9 @@ class Actor:
         if self.user is None:
             return self.token is not None
         return right == Right.SIGNED_IN or any(
-            _covers(binding.environment, environment) and _covers(binding.tenant, tenant)
-            for binding in self._giving(right)
+            _covers(binding.tenant, one)
+            for binding in self._giving(right, environment)
+            for one in self._asked("tenants", tenant)
         )
 
     def require(self, right: Right, environment: str | None = None, tenant: str | None = None) -> None:
@@ -59,7 +61,7 @@ class Actor:
         of_token = frozenset(self.token.tenants) if self.token is not None and self.token.tenants else None
         if self.user is None:
             return of_token
-        bound = {binding.tenant for binding in self._giving(right) if _covers(binding.environment, environment)}
+        bound = {binding.tenant for binding in self._giving(right, environment)}
         if "" in bound:
             return of_token
         return frozenset(bound) if of_token is None else of_token & bound
@@ -73,9 +75,21 @@ class Actor:
         roles = [Role(row.role) for row in self.bindings if _covers(row.environment, environment) and not row.tenant]
         return max(roles, key=lambda role: len(RIGHTS[role])).value if roles else ""
 
-    def _giving(self, right: Right) -> list[RoleBinding]:
-        """The person's roles that have the right."""
-        return [one for one in self.bindings if right in RIGHTS[Role(one.role)] and _reaches(one.tenant, right)]
+    def _giving(self, right: Right, environment: str | None) -> list[RoleBinding]:
+        """The person's roles that have the right in the environment."""
+        asked = self._asked("environments", environment)
+        return [
+            one
+            for one in self.bindings
+            if right in RIGHTS[Role(one.role)]
+            and _reaches(one.tenant, right)
+            and any(_covers(one.environment, place) for place in asked)
+        ]
+
+    def _asked(self, narrowed: Literal["environments", "tenants"], asked: str | None) -> Sequence[str | None]:
+        """ "Anywhere" of a token that was narrowed to some is one of these, where a role has to hold as well."""
+        own: list[str] = getattr(self.token, narrowed) if self.token is not None else []
+        return own if asked is None and own else [asked]
 
     def _token_may(self, token: ApiToken, right: Right, environment: str | None, tenant: str | None) -> bool:
         if right == Right.SIGNED_IN:

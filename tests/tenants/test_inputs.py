@@ -7,6 +7,7 @@ import json
 import secrets
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.apps import apps
@@ -14,7 +15,7 @@ from django.core import serializers
 from django.utils import timezone
 
 from controlpanel.core.errors import InvalidError, PanelError
-from tenants.choices import Standing
+from tenants.choices import Standing, TenantState
 from tenants.models import CredentialReference, Tenant
 from tenants.services import inputs
 from tenants.services.importing import tenants_import
@@ -59,55 +60,55 @@ def fields(world: World, nova: Tenant) -> dict[str, Callable[[str], object]]:
     signed = make.item(nova, world.staging, "TEMPO_ENDPOINT")
     item_sign_off(actor=world.ada, item=signed)
     soon = timezone.now() + timedelta(days=1)
-    by = {"actor": world.ada, "tenant": nova}
+    by: dict[str, Any] = {"actor": world.ada, "tenant": nova}
 
     def place(field: str) -> Callable[[str], object]:
         return lambda text: reference_put(
             **by, environment=world.staging, key=key, place=make.external("nova", key, **{field: text})
-        )  # type: ignore[arg-type]
+        )
 
     return {
         "slug": lambda text: tenant_create(actor=world.ada, slug=text),
-        "display name": lambda text: tenant_edit(**by, display_name=f"Nova {text}"),  # type: ignore[arg-type]
-        "owner": lambda text: tenant_edit(**by, owner=text),  # type: ignore[arg-type]
-        "contact's name": lambda text: tenant_edit(**by, contacts=[{"name": text}]),  # type: ignore[arg-type]
-        "contact's role": lambda text: tenant_edit(**by, contacts=[{"name": "Selin", "role": text}]),  # type: ignore[arg-type]
-        "label": lambda text: tenant_edit(**by, labels={"note": text}),  # type: ignore[arg-type]
-        "label's name": lambda text: tenant_edit(**by, labels={text: "x"}),  # type: ignore[arg-type]
+        "display name": lambda text: tenant_edit(**by, display_name=f"Nova {text}"),
+        "owner": lambda text: tenant_edit(**by, owner=text),
+        "contact's name": lambda text: tenant_edit(**by, contacts=[{"name": text}]),
+        "contact's role": lambda text: tenant_edit(**by, contacts=[{"name": "Selin", "role": text}]),
+        "label": lambda text: tenant_edit(**by, labels={"note": text}),
+        "label's name": lambda text: tenant_edit(**by, labels={text: "x"}),
         "store": place("store"),
         "remote key": place("remoteKey"),
         "remote key's last part": lambda text: place("remoteKey")(f"nova/{text}"),
         "property": place("property"),
         "value of a secret": lambda text: reference_put(
             **by, environment=world.staging, key=key, place={"value": text}
-        ),  # type: ignore[arg-type]
+        ),
         "value": lambda text: reference_put(
             **by, environment=world.staging, key="DOKTOR365_BASE_URL", place={"value": f"https://d.example.com/{text}"}
-        ),  # type: ignore[arg-type]
+        ),
         "name of a SealedSecret": lambda text: reference_put(
             **by, environment=world.staging, key=key, place={"kind": "SealedSecret", "key": "k", "name": text}
-        ),  # type: ignore[arg-type]
+        ),
         "key of a SealedSecret": lambda text: reference_put(
             **by, environment=world.staging, key=key, place={"kind": "SealedSecret", "key": text}
-        ),  # type: ignore[arg-type]
+        ),
         "encrypted text": lambda text: reference_put(
             **by, environment=world.staging, key=key, place={"kind": "SealedSecret", "key": "k", "encrypted": text}
-        ),  # type: ignore[arg-type]
+        ),
         "an unknown field": lambda text: reference_put(
             **by, environment=world.staging, key=key, place=make.external("nova", key, **{text: "x"})
-        ),  # type: ignore[arg-type]
+        ),
         "kind": place("kind"),
         "catalog key": lambda text: reference_put(
             **by, environment=world.staging, key=text, place=make.external("nova", key)
-        ),  # type: ignore[arg-type]
+        ),
         "note": lambda text: item_sign_off(actor=world.ada, item=item, note=text),
         "reason to withdraw": lambda text: item_sign_off_withdraw(actor=world.ada, item=signed, reason=text),
         "reason of a waiver": lambda text: item_waive(
             actor=world.ada, item=item, reason=f"we wait for {text}", until=soon
         ),
-        "reason to suspend": lambda text: tenant_move(**by, state="suspended", reason=text),  # type: ignore[arg-type]
-        "reason to offboard": lambda text: tenant_offboard(**by, reason=f"they left {text}"),  # type: ignore[arg-type]
-        "note of a review": lambda text: review_request(**by, environment=world.staging, note=text),  # type: ignore[arg-type]
+        "reason to suspend": lambda text: tenant_move(**by, state=TenantState.SUSPENDED, reason=text),
+        "reason to offboard": lambda text: tenant_offboard(**by, reason=f"they left {text}"),
+        "note of a review": lambda text: review_request(**by, environment=world.staging, note=text),
         "CSV": lambda text: csv(world, f"slug,displayName\nmira,{json.dumps(text)}\n"),
         "place in CSV": lambda text: csv(world, f"slug,staging.DOKTOR365_SECRET\nmira,{json.dumps(text)}\n"),
         "YAML": lambda text: problems(
