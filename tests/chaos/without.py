@@ -54,16 +54,17 @@ def fencing() -> None:
 
     held, locked = lease.held, lifecycle._lock_as_seen
 
-    def newest(row: Any, own: Any) -> Any:
-        return own and replace(own, fencing=type(row)._default_manager.values_list("fencing", flat=True).get(pk=row.pk))
+    def newest(row: Any, lease: Any) -> Any:
+        numbers = type(row)._default_manager.values_list("fencing", flat=True)
+        return lease and replace(lease, fencing=numbers.get(pk=row.pk))
 
     @contextlib.contextmanager
-    def unfenced(row: Any, own: Any, **expected: Any) -> Iterator[None]:
-        with held(row, newest(row, own), **expected):
+    def unfenced(row: Any, lease: Any, **expected: Any) -> Iterator[None]:
+        with held(row, newest(row, lease), **expected):
             yield
 
     lease.held = unfenced
-    lifecycle._lock_as_seen = lambda row, came_from, own: locked(row, came_from, newest(row, own))
+    lifecycle._lock_as_seen = lambda promotion, came_from, lease: locked(promotion, came_from, newest(promotion, lease))
 
 
 def claim() -> None:

@@ -8,7 +8,6 @@ from django.conf import settings
 from django.db import connections
 
 from controlpanel import settings as real
-from controlpanel.configuration import Configuration
 
 
 def options(monkeypatch: pytest.MonkeyPatch, **more: str) -> dict[str, object]:
@@ -17,8 +16,7 @@ def options(monkeypatch: pytest.MonkeyPatch, **more: str) -> dict[str, object]:
     url = psycopg.conninfo.make_conninfo(
         host=database["HOST"], port=database["PORT"] or None, user=database["USER"], dbname="postgres", **more
     )
-    configuration = Configuration(database_url=url, django_secret_key="0" * 32)
-    monkeypatch.setattr(real, "CONFIGURATION", configuration)
+    monkeypatch.setattr(real, "CONFIGURATION", real.CONFIGURATION.model_copy(update={"database_url": url}))
     return dict(real._database()["OPTIONS"])
 
 
