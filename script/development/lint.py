@@ -61,6 +61,7 @@ def checks() -> Iterator[Check]:
         "argo", python("-m", "controlpanel.catalog.argo", "--check"), ".venv/bin/python -m controlpanel.catalog.argo"
     )
     yield Check("charts", python("-m", "script.development.charts", "--check"), charts.COMMAND)
+    yield Check("diagram", python("-m", "script.development.diagram", "--check"), "script/diagram")
     yield Check("schemas", python("-m", "script.development.schemas"))
     yield Check("secrets", python("-m", "script.development.literal_secrets"))
     yield Check("style", (tool("ruff"), "check", "--output-format", "concise"), ".venv/bin/ruff check --fix")

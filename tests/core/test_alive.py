@@ -39,7 +39,7 @@ def test_a_worker_says_so_while_it_hears_its_broker_and_watch_by_itself(tmp_path
             file = tmp_path / f"control-panel-{name}"
             until(file.exists, f"{name} says that it lives\n{world.logs()}")
             os.utime(file, (0, 0))
-            until(lambda file=file: file.stat().st_mtime > 0, f"{name} says so again\n{world.logs()}")  # type: ignore[misc]
+            until(lambda file=file: file.stat().st_mtime > 0, f"{name} says so again\n{world.logs()}")
     finally:
         world.stop()
         broker.kill()
