@@ -85,7 +85,7 @@ def begin(promotion: Promotion, *, actor: audit.Author) -> None:
         promotion,
         actor=actor,
         action="requested",
-        message=f"{promotion.release} to {promotion.environment.name} asked for.{reason}",
+        message=f"{promotion.title} to {promotion.environment.name} asked for.{reason}",
     )
     doorbell.ring("advance_promotion", promotion.pk)
 

@@ -22,6 +22,7 @@ from controlpanel.catalog.document import (
 )
 from controlpanel.catalog.errors import CatalogError
 from controlpanel.catalog.models import Environment
+from controlpanel.catalog.shards import COMPONENT
 from controlpanel.clients.errors import GitRefNotFound, GitUnsafe
 from controlpanel.clients.git import GitRepository
 from controlpanel.core.crashpoints import crashpoint
@@ -42,19 +43,32 @@ class NotRenderable(InvalidError):
 
 @dataclass(frozen=True, kw_only=True)
 class Rendering:
-    """What a release gives in an environment: `files` are paths in the deploy repository with their content, `parts` the
-    input digest of each component, `deadlines` seconds that each may take to roll out.
+    """What a promotion gives in an environment: `files` are paths in the deploy repository with their content, `parts` the
+    input digest of each component (or directory of one), `deadlines` seconds that each component may take to roll out.
+    `versions` (`<slug>.<KEY>` to a version's key) are what the tenants' part was made from, None where it stays as it is.
     """
 
     parts: dict[str, str]
     files: dict[str, bytes]
     waves: tuple[tuple[str, ...], ...]
     deadlines: dict[str, int]
+    versions: dict[str, int] | None = None
 
     @property
     def digest(self) -> str:
         """The `render_digest`: hexadecimal SHA-256 over all files."""
         return render_digest(self.files)
+
+    @property
+    def components_files(self) -> dict[str, bytes]:
+        """All files but those of tenants' references."""
+        return {path: content for path, content in self.files.items() if not path.startswith(f"{COMPONENT}/")}
+
+    @property
+    def digests(self) -> dict[str, str]:
+        """That of each part which it has: "components" and "tenants"."""
+        found = {"components": self.components_files, "tenants": self.of(COMPONENT)}
+        return {part: render_digest(files) for part, files in found.items() if files}
 
     @property
     def components(self) -> tuple[str, ...]:

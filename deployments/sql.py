@@ -76,3 +76,19 @@ CREATE TRIGGER deployments_guard_restores BEFORE INSERT ON deployments_promotion
 CREATE TRIGGER deployments_keep_restores BEFORE UPDATE ON deployments_promotion
   FOR EACH ROW WHEN (NEW.restores_id IS DISTINCT FROM OLD.restores_id) EXECUTE FUNCTION deployments_guard_restores();
 """
+
+RESTORES_ANY = """
+CREATE OR REPLACE FUNCTION deployments_guard_restores() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF TG_OP = 'UPDATE' THEN
+    RAISE EXCEPTION 'promotion %: what it restores never changes', OLD.number USING ERRCODE = 'check_violation';
+  END IF;
+  -- A change of the tenants' configuration has no release of its own: a rollback to it names the one that was live.
+  IF NOT EXISTS (SELECT FROM deployments_promotion WHERE id = NEW.restores_id AND environment_id = NEW.environment_id
+                 AND (release_id = NEW.release_id OR release_id IS NULL) AND state = 'succeeded') THEN
+    RAISE EXCEPTION 'promotion %: it restores no success of its environment and release', NEW.number
+      USING ERRCODE = 'check_violation';
+  END IF;
+  RETURN NEW;
+END $$;
+"""

@@ -1,6 +1,7 @@
-"""Argo CD's objects as they follow from the catalog: one AppProject, one Application for each component x environment.
+"""Argo CD's objects as they follow from the catalog: one AppProject, one Application for each component x environment,
+and one for each shard of tenants' references.
 
-`python -m controlpanel.catalog.argo` writes them under `argo/`; with `--check` it says what is stale instead.
+`python -m controlpanel.catalog.argo` writes them under `argo/`, and the volume that mounts the shards; with `--check` it says what is stale instead.
 """
 
 from __future__ import annotations
@@ -18,12 +19,21 @@ from controlpanel.catalog.document import (
     namespace_of,
     parse,
 )
+from controlpanel.catalog.shards import (
+    COMPONENT,
+    TenantCredentialsSpec,
+    directory_of,
+    shard_application,
+    shard_names,
+    volume_patch,
+)
 from controlpanel.catalog.yaml_text import canonical
 
 API_VERSION = "argoproj.io/v1alpha1"
 MANAGED_BY = {"app.kubernetes.io/managed-by": "control-panel"}
 ENVIRONMENT_LABEL = "control-panel/environment"
 COMPONENT_LABEL = "control-panel/component"
+SHARD_LABEL = "control-panel/shard"
 EXAMPLE_REPO_URL = "https://git.example.com/deploy.git"
 ROLE = "control-panel"
 RETRY = {"limit": 2, "backoff": {"duration": "5s", "factor": 2, "maxDuration": "1m"}}
@@ -34,6 +44,7 @@ _RIGHTS = ("applications, get", "applications, create", "applications, update", 
 _GENERATED = (
     b"# Generated from platform.yaml by `python -m controlpanel.catalog.argo`; bootstrap puts the real address in.\n"
 )
+_GENERATED_VOLUME = "# Generated from tenantCredentials of platform.yaml by `python -m controlpanel.catalog.argo`: every shard, each optional.\n"
 
 
 def app_project(document: CatalogDocument, environment: EnvironmentSpec, repo_url: str) -> dict[str, Any]:
@@ -60,73 +71,105 @@ def app_project(document: CatalogDocument, environment: EnvironmentSpec, repo_ur
 
 
 def applications(document: CatalogDocument, environment: EnvironmentSpec, repo_url: str) -> list[dict[str, Any]]:
-    """The Applications of an environment, in the order of the catalog's components."""
-    return [application(document, environment, component, repo_url) for component in document.components]
+    """The Applications of an environment: the catalog's components in their order, then the shards of tenants."""
+    own = [application(document, environment, component, repo_url) for component in document.components]
+    return own + shard_applications(document, environment, repo_url)
 
 
 def application(
     document: CatalogDocument, environment: EnvironmentSpec, component: ComponentSpec, repo_url: str
 ) -> dict[str, Any]:
     """One component's Application: it follows the environment's branch and is synced by the panel alone."""
+    name = application_name(component.name, environment.name)
+    labels = {COMPONENT_LABEL: component.name}
+    made = _application(document, environment, name, labels, component.name, namespace_of(component, environment))
+    made["spec"]["source"]["repoURL"] = repo_url
+    # An autoscaler writes replicas through this manager; a person's own `kubectl scale` still shows as drift.
+    made["spec"]["ignoreDifferences"] = [
+        {"group": "apps", "kind": "Deployment", "managedFieldsManagers": ["kube-controller-manager"]}
+    ]
+    return made
+
+
+def shard_applications(document: CatalogDocument, environment: EnvironmentSpec, repo_url: str) -> list[dict[str, Any]]:
+    """One Application for each shard of the tenants' references; one for all would outgrow what Kubernetes can store."""
+    spec = document.tenant_credentials
+    return [] if spec is None else [_shard(document, environment, spec, s, repo_url) for s in shard_names(spec.shards)]
+
+
+def _shard(
+    document: CatalogDocument, environment: EnvironmentSpec, spec: TenantCredentialsSpec, shard: str, repo_url: str
+) -> dict[str, Any]:
+    name, labels = shard_application(shard, environment.name), {COMPONENT_LABEL: COMPONENT, SHARD_LABEL: shard}
+    made = _application(document, environment, name, labels, directory_of(shard), namespace_of(spec, environment))
+    made["spec"]["source"]["repoURL"] = repo_url
+    return made  # what operators put into the Secret is no difference: Git says nothing of its data
+
+
+def _application(
+    document: CatalogDocument,
+    environment: EnvironmentSpec,
+    name: str,
+    labels: dict[str, str],
+    path: str,
+    namespace: str,
+) -> dict[str, Any]:
     return {
         "apiVersion": API_VERSION,
         "kind": "Application",
         "metadata": {
-            "name": application_name(component.name, environment.name),
+            "name": name,
             "labels": {
                 **MANAGED_BY,
                 "app.kubernetes.io/part-of": document.platform.name,
                 ENVIRONMENT_LABEL: environment.name,
-                COMPONENT_LABEL: component.name,
+                **labels,
             },
             "finalizers": ["resources-finalizer.argocd.argoproj.io"],
         },
         "spec": {
             "project": environment.argocd.project,
-            "source": {
-                "repoURL": repo_url,
-                "path": component.name,
-                "targetRevision": environment.branch,
-                "directory": {"recurse": True},
-            },
-            "destination": {
-                "server": environment.destination.server,
-                "namespace": namespace_of(component, environment),
-            },
+            "source": {"path": path, "targetRevision": environment.branch, "directory": {"recurse": True}},
+            "destination": {"server": environment.destination.server, "namespace": namespace},
             "syncPolicy": {
                 "syncOptions": ["CreateNamespace=true", "PruneLast=true", "RespectIgnoreDifferences=true"],
                 "retry": RETRY,
             },
-            # An autoscaler writes replicas through this manager; a person's own `kubectl scale` still shows as drift.
-            "ignoreDifferences": [
-                {"group": "apps", "kind": "Deployment", "managedFieldsManagers": ["kube-controller-manager"]}
-            ],
             "revisionHistoryLimit": 10,
         },
     }
 
 
 def render_overlays(document: CatalogDocument, repo_url: str = EXAMPLE_REPO_URL) -> dict[str, str]:
-    """Path below the repository -> text of every generated file under `argo/overlays/`."""
-    files: dict[str, str] = {}
+    """Path below the repository -> text of every generated file: `argo/overlays/`, and the volume with every shard."""
+    files = _volume(document.tenant_credentials)
     for environment in document.environments:
-        objects = {"project": app_project(document, environment, repo_url)}
-        objects |= {item["spec"]["source"]["path"]: item for item in applications(document, environment, repo_url)}
+        objects: dict[str, Any] = {"project": [app_project(document, environment, repo_url)]}
+        for item in applications(document, environment, repo_url):
+            objects.setdefault(item["metadata"]["labels"][COMPONENT_LABEL], []).append(item)
         kustomization = {
             "apiVersion": "kustomize.config.k8s.io/v1beta1",
             "kind": "Kustomization",
             "namespace": "argocd",
             "resources": [f"{name}.yaml" for name in objects],
         }
-        for name, item in {**objects, "kustomization": kustomization}.items():
-            files[f"argo/overlays/{environment.name}/{name}.yaml"] = (_GENERATED + canonical(item)).decode("utf-8")
+        for name, items in {**objects, "kustomization": [kustomization]}.items():
+            text = b"---\n".join(map(canonical, items))
+            files[f"argo/overlays/{environment.name}/{name}.yaml"] = (_GENERATED + text).decode("utf-8")
     return files
 
 
+def _volume(spec: TenantCredentialsSpec | None) -> dict[str, str]:
+    if spec is None or not spec.volume:
+        return {}
+    return {spec.volume: _GENERATED_VOLUME + canonical(volume_patch(spec.shards)).decode("utf-8")}
+
+
 def stale_files(document: CatalogDocument, root: Path) -> list[str]:
-    """Paths below `argo/overlays/` that are missing, different or no longer generated, sorted."""
+    """Generated paths that are missing or different, and those below `argo/overlays/` that no longer are, sorted."""
     wanted = render_overlays(document)
-    present = {str(path.relative_to(root)): path for path in (root / "argo/overlays").glob("*/*") if path.is_file()}
+    places = [*(root / "argo/overlays").glob("*/*"), *(root / path for path in wanted if not path.startswith("argo/"))]
+    present = {str(path.relative_to(root)): path for path in places if path.is_file()}
     different = {
         path for path, text in wanted.items() if path not in present or present[path].read_text("utf-8") != text
     }
@@ -151,7 +194,7 @@ def _destinations(document: CatalogDocument, environment: EnvironmentSpec) -> li
         for other in document.environments
         if (other.argocd.server_from, other.argocd.project)
         == (environment.argocd.server_from, environment.argocd.project)
-        for component in document.components
+        for component in (*document.components, *filter(None, [document.tenant_credentials]))
     }
     return [{"server": server, "namespace": namespace} for server, namespace in sorted(pairs)]
 

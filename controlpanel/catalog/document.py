@@ -9,6 +9,7 @@ from typing import Any, Literal
 from controlpanel.catalog.errors import CatalogError, Problem
 from controlpanel.catalog.rules import rule_problems
 from controlpanel.catalog.schema import schema_problems
+from controlpanel.catalog.shards import TenantCredentialsSpec
 from controlpanel.catalog.yaml_source import read
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "HelmSpec",
     "PlatformSpec",
     "Problem",
+    "TenantCredentialsSpec",
     "VariableSpec",
     "application_name",
     "namespace_of",
@@ -155,6 +157,7 @@ class CatalogDocument:
     variables: tuple[VariableSpec, ...]
     raw: dict[str, Any]
     checklist: tuple[ChecklistSpec, ...] = ()
+    tenant_credentials: TenantCredentialsSpec | None = None
 
     def environment(self, name: str) -> EnvironmentSpec:
         """The environment of that name; KeyError if there is none."""
@@ -192,6 +195,7 @@ def parse(text: str, *, filename: str) -> CatalogDocument:
         variables=tuple(_variable(key, spec) for key, spec in raw.get("variables", {}).items()),
         raw=raw,
         checklist=tuple(_checklist_entry(key, spec) for key, spec in raw.get("checklist", {}).items()),
+        tenant_credentials=_tenant_credentials(raw.get("tenantCredentials")),
     )
 
 
@@ -224,7 +228,7 @@ def application_name(component: str, environment: str) -> str:
     return f"{component}-{environment}"
 
 
-def namespace_of(component: ComponentSpec, environment: EnvironmentSpec) -> str:
+def namespace_of(component: ComponentSpec | TenantCredentialsSpec, environment: EnvironmentSpec) -> str:
     """The namespace of a component in an environment: the environment's, with the component's own part behind it."""
     return "-".join(part for part in (environment.destination.namespace, component.namespace) if part)
 
@@ -296,6 +300,18 @@ def _component(name: str, spec: Mapping[str, Any]) -> ComponentSpec:
 
 def _helm(spec: Mapping[str, Any]) -> HelmSpec:
     return HelmSpec(spec.get("releaseName", ""), tuple(spec.get("values", HelmSpec.values)))
+
+
+def _tenant_credentials(spec: Mapping[str, Any] | None) -> TenantCredentialsSpec | None:
+    if spec is None:
+        return None
+    known = TenantCredentialsSpec()
+    return TenantCredentialsSpec(
+        shards=spec.get("shards", known.shards),
+        namespace=spec.get("namespace", known.namespace),
+        volume=spec.get("volume", known.volume),
+        deadline_seconds=spec.get("deadlineSeconds", known.deadline_seconds),
+    )
 
 
 def _variable(key: str, spec: Mapping[str, Any]) -> VariableSpec:

@@ -86,7 +86,9 @@ def _write_environments(parsed: CatalogDocument) -> None:
     # All leave first, so that two environments may swap their branches.
     Environment.objects.select_for_update().order_by("pk").update(is_retired=True)
     for spec in parsed.environments:
-        Environment.objects.update_or_create(name=spec.name, defaults=_environment(spec))
+        shards = parsed.tenant_credentials.shards if parsed.tenant_credentials else 0
+        values = {**_environment(spec), "tenant_shards": shards}
+        Environment.objects.update_or_create(name=spec.name, defaults=values)
 
 
 def _write_components(parsed: CatalogDocument) -> None:

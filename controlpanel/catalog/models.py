@@ -28,7 +28,10 @@ class CatalogVersion(models.Model):
 
 
 class Environment(models.Model):
-    """A place in the pipeline; promotions lock this row to ask for the lane."""
+    """A place in the pipeline; promotions lock this row to ask for the lane.
+
+    `tenant_shards` is over how many Applications tenants' references are spread; 0 where the catalog has none.
+    """
 
     name = models.SlugField(max_length=63, unique=True)
     title = models.CharField(max_length=100)
@@ -40,6 +43,7 @@ class Environment(models.Model):
     server_from = models.CharField(max_length=100)
     token_from = models.CharField(max_length=100)
     gates = models.JSONField(default=list)
+    tenant_shards = models.IntegerField(default=0)
     is_retired = models.BooleanField(default=False)
 
     class Meta:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from controlpanel.catalog.errors import Problem
 from controlpanel.catalog.schema import nearest
+from controlpanel.catalog.shards import COMPONENT, shard_names
 from controlpanel.catalog.yaml_source import Source
 
 Rule = Callable[[Source], Iterator[Problem]]
@@ -132,11 +133,23 @@ def _application_names_are_apart(source: Source) -> Iterator[Problem]:
     """`a-b` in `c` and `a` in `b-c` would be one Application."""
     seen: dict[str, tuple[str, str]] = {}
     for environment in source.data["environments"]:
-        for component in source.data["components"]:
+        for component in (*source.data["components"], *_shards(source)):
             other = seen.setdefault(f"{component}-{environment}", (component, environment))
             if other != (component, environment):
                 cause = f"“{component}” in “{environment}” and “{other[0]}” in “{other[1]}” give one Application name."
                 yield source.problem(("environments", environment), cause, "Rename one component or environment.")
+
+
+def _shards(source: Source) -> list[str]:
+    """What the shards' Applications are named by, as if each were a component."""
+    spec = source.data.get("tenantCredentials")
+    return [] if spec is None else [f"{COMPONENT}-{shard}" for shard in shard_names(spec.get("shards", 16))]
+
+
+def _the_tenants_component_is_no_other(source: Source) -> Iterator[Problem]:
+    if COMPONENT in source.data["components"]:
+        cause = f"The name “{COMPONENT}” is that of the component which holds tenants' references."
+        yield source.problem(("components", COMPONENT), cause, "Rename this component.")
 
 
 def _circle(edges: Mapping[str, tuple[str, ...]]) -> list[str]:
@@ -174,4 +187,5 @@ RULES: tuple[Rule, ...] = (
     _gates_stand_once,
     _secrets_have_no_password,
     _application_names_are_apart,
+    _the_tenants_component_is_no_other,
 )

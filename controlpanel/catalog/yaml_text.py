@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Any
 
 import yaml
@@ -35,6 +36,16 @@ def _text(dumper: _CanonicalDumper, value: str) -> yaml.ScalarNode:
 
 
 _CanonicalDumper.add_representer(str, _text)
+
+
+@lru_cache(maxsize=4096)
+def scalar(value: str) -> str:
+    """The same text of one line as `canonical` writes it, for who builds many equal objects and cannot wait for a dumper."""
+    if not (value.isascii() and value.isprintable()):
+        text: str = yaml.dump([value], Dumper=_CanonicalDumper, allow_unicode=True, width=_WITHOUT_LIMIT)
+        return text.removeprefix("- ").rstrip("\n")
+    bare = _BARE.match(value) and value.lower() not in _OTHER_TYPES
+    return value if bare else "'" + value.replace("'", "''") + "'"
 
 
 def canonical(value: Any) -> bytes:

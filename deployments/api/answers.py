@@ -52,13 +52,18 @@ class TenantsOut(Schema):
 class PreflightOut(Schema):
     id: UUID
     state: str
-    release: str
+    kind: str
+    release: str | None
     environment: str
     render_digest: str
+    digests: dict[str, str] = Field(
+        description='That of the "components" and that of the "tenants" part, where it has them.'
+    )
     changes: list[ChangeOut]
     gates: list[GateOut]
     variables: list[dict[str, Any]]
     tenants: TenantsOut
+    losses: list[dict[str, Any]] = Field(description="What a rollback would take from tenants: slug and keys.")
     waves: list[list[str]]
     error: str
     remedy: str
@@ -143,6 +148,7 @@ class PromotionOut(Schema):
     events: list[EventOut]
     url: str
     issue: IssueOut | None
+    findings: list[dict[str, str]] = Field(description="Objects that fail and yet stopped nothing: tenants' secrets.")
     note: str
     claimed_by: str
     live: LiveOut

@@ -23,7 +23,8 @@ from deployments.api.answers import PreflightOut
 from deployments.api.requests import PreflightIn
 from deployments.choices import PreflightState
 from deployments.models import Preflight
-from deployments.services.preflights import gates_of, preflight_request
+from deployments.selectors.tenants import tenants_of
+from deployments.services.preflights import gates_of, named_release, preflight_request
 
 router = Router(tags=["preflight"])
 PATIENCE_SECONDS = 10.0
@@ -57,7 +58,10 @@ def preflight_read(request: HttpRequest, identifier: uuid.UUID) -> Any:
 
 def _ask(actor: Actor, body: PreflightIn) -> Preflight:
     return preflight_request(
-        actor=actor, release=body.release, environment=body.environment, components=body.components
+        actor=actor,
+        release=named_release(body.kind, body.release),
+        environment=body.environment,
+        components=body.components,
     )
 
 
@@ -79,4 +83,5 @@ def _answer(actor: Actor, pk: uuid.UUID) -> dict[str, Any]:
         raise AbsentError(
             f"There is no preflight {pk}, or it is not yours to see.", "Ask for one: POST /api/v1/preflight."
         )
-    return shapes.preflight(row, gates_of(row, actor=actor))
+    found = tenants_of(row.environment, row.release, actor) if row.release else None
+    return shapes.preflight(row, gates_of(row, actor=actor), found)

@@ -26,6 +26,7 @@ from deployments.models import Promotion
 from deployments.selectors.interface import promotions_seen_by, told
 from deployments.services import promotions as services
 from deployments.services import rollbacks
+from deployments.services.overriding import Override
 
 router = Router(tags=["promotions"])
 Act = Callable[[Actor, Promotion], object]
@@ -145,7 +146,7 @@ def promotion_rollback(
     def work(actor: Actor) -> dict[str, Any]:
         target = services.find_promotion(identifier, actor=actor)
         asked = rollbacks.promotion_rollback(
-            actor=actor, target=target, reason=body.reason, render_digest=body.render_digest
+            actor=actor, target=target, reason=body.reason, render_digest=body.render_digest, tenants=body.tenants
         )
         return _shape(services.find_promotion(str(asked.pk), actor=actor))
 
@@ -161,7 +162,7 @@ def _request(actor: Actor, body: PromotionIn) -> Promotion:
         render_digest=body.render_digest,
         components=body.components,
         kind=body.kind,
-        overrides=[override.model_dump() for override in body.override],
+        overrides=[Override(one.gate, one.reason, one.until) for one in body.override],
     )
     return services.find_promotion(str(asked.pk), actor=actor)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
 from controlpanel.core.words import Body, Text, Word
 
@@ -28,18 +28,20 @@ class ReleaseIn(Body):
 
 
 class PreflightIn(Body):
-    """Which release to look at where."""
+    """Which release to look at where; `tenant_config` names none."""
 
-    release: Word
+    release: Word | None = None
+    kind: Literal["release", "tenant_config"] = "release"
     environment: Word
     components: list[Word] = Field(default_factory=list, max_length=200)
 
 
 class OverrideIn(Body):
-    """A gate to pass over, and why."""
+    """A gate to pass over, and why; `until` is a day from now unless given."""
 
     gate: Word
     reason: Text
+    until: AwareDatetime | None = None
 
 
 class PromotionIn(Body):
@@ -59,6 +61,9 @@ class RollbackIn(Body):
 
     reason: Text = ""
     render_digest: Word = ""
+    tenants: Literal["", "keep", "restore"] = Field(
+        "", description="Today's tenants' part or that of then; has to be said where tenants would lose references."
+    )
 
 
 class ActIn(Body):

@@ -13,6 +13,7 @@ from deployments.choices import Rollout
 from deployments.gates import GateAnswer
 from deployments.models import Application, GateResult, Preflight, Promotion, PromotionComponent, Release
 from deployments.selectors.interface import Place, Told
+from deployments.selectors.tenants import Tenants
 
 GATE_MEMBERS = ("gate", "title", "verdict", "reason", "owner", "remedy", "opens_at")
 
@@ -30,18 +31,21 @@ def release(row: Release) -> dict[str, Any]:
     }
 
 
-def preflight(row: Preflight, gates: Iterable[GateAnswer]) -> dict[str, Any]:
-    """A preflight with the gates as they stand now."""
+def preflight(row: Preflight, gates: Iterable[GateAnswer], tenants: Tenants | None) -> dict[str, Any]:
+    """A preflight with the gates and the tenants as they stand now; tenants' configuration blocks no tenant."""
     return {
         "id": row.pk,
         "state": row.state,
-        "release": row.release.version,
+        "kind": row.kind.value,
+        "release": row.release.version if row.release else None,
         "environment": row.environment.name,
         "render_digest": row.render_digest,
+        "digests": row.digests,
         "changes": [change_of(one) for one in row.changes],
         "gates": [gate(answer) for answer in gates],
         "variables": row.variables,
-        "tenants": {"total": 0, "ready": 0, "blocked": []},
+        "tenants": tenants.facts() if tenants else {"total": 0, "ready": 0, "blocked": []},
+        "losses": row.losses,
         "waves": row.waves,
         "error": row.error,
         "remedy": row.remedy,
@@ -70,6 +74,7 @@ def promotion(told: Told) -> dict[str, Any]:
         "gates": [gate(result) for result in _newest(row.gates.all())],
         "events": [event(one) for one in told.events],
         "issue": _issue(row.issue),
+        "findings": row.findings,
         "live": {"revision": row.live_revision, "git_revision": row.git_revision, "confidence": row.confidence},
         "url": f"{settings.PUBLIC_URL}/promotions/{row.number}",
     }
@@ -151,7 +156,7 @@ def _waves(row: Promotion) -> list[dict[str, Any]]:
         by_number.setdefault(rollout.wave, []).append(rollout)
     if by_number:
         return [
-            _wave(place, [one.component for one in rollouts], _state(rollouts), row.commit)
+            _wave(place, list(dict.fromkeys(one.component for one in rollouts)), _state(rollouts), row.commit)
             for place, (_, rollouts) in enumerate(sorted(by_number.items()), start=1)
         ]
     planned = row.plan["waves"] if row.plan else row.preflight.waves if row.preflight else []

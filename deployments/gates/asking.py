@@ -13,13 +13,16 @@ from django.db.models import Count, Max, Min, OuterRef, Subquery
 from django.utils import timezone
 
 from controlpanel.catalog.models import Component, Environment
-from deployments.choices import OPEN, Kind, PreflightState, State
+from deployments.choices import OPEN, Kind, PreflightState, State, Verdict
 from deployments.gates.base import Gate, GateAnswer, Situation, gates
 from deployments.models import Application, Observer, Preflight, Promotion, Release
 from deployments.selectors.rollouts import in_catalog_order
+from tenants.selectors.readiness import Counts, readiness_counts
 
 ALWAYS = ("lane-free", "digest-current")
 """Asked in every environment, whatever the catalog names: the engine relies on them."""
+
+TENANTS_READY = "tenants-ready"
 
 Target = tuple[Release | None, Environment]
 
@@ -32,10 +35,12 @@ class Facts:
     open: Mapping[str, tuple[Promotion, ...]]
     succeeded: Mapping[tuple[str, int], datetime]
     places: Mapping[int, Mapping[str, Any]]
+    tenants: Mapping[str, Counts]
 
 
 def facts_of(environments: Iterable[Environment], releases: Iterable[Release | None]) -> Facts:
-    """Read what the gates need of these environments and releases, in four queries."""
+    """Read what the gates need of these environments and releases, in four queries, five where tenants have to be ready."""
+    environments = list(environments)
     keys = {environment.pk for environment in environments}
     applications = in_catalog_order(Application.objects.filter(environment__in=keys))
     open_promotions = Promotion.objects.filter(state__in=OPEN).select_related("environment", "release", "requester")
@@ -44,6 +49,7 @@ def facts_of(environments: Iterable[Environment], releases: Iterable[Release | N
         open=_grouped(open_promotions.order_by("number"), "environment.name"),
         succeeded=_succeeded(releases),
         places=_places(keys),
+        tenants=_tenants([one for one in environments if _names(one, TENANTS_READY)]),
     )
 
 
@@ -56,12 +62,19 @@ def for_target(
     kind: Kind = Kind.RELEASE,
     asked: str = "request",
     facts: Facts | None = None,
+    overrides: Sequence[Mapping[str, str]] = (),
 ) -> list[GateAnswer]:
     """Every answer for one release in one environment, in the order of the catalog."""
     known = facts or facts_of([environment], [release])
     situation = _situations([(release, environment)], kind, asked, known)[0]
     return evaluate(
-        dataclasses.replace(situation, preflight=preflight, promotion=promotion, changed=_changed(preflight, promotion))
+        dataclasses.replace(
+            situation,
+            preflight=preflight,
+            promotion=promotion,
+            changed=_changed(preflight, promotion),
+            overrides=promotion.overrides if promotion else overrides,
+        )
     )
 
 
@@ -74,16 +87,35 @@ def for_targets(targets: Sequence[Target], *, facts: Facts | None = None) -> lis
 def evaluate(situation: Situation) -> list[GateAnswer]:
     """Ask the gates that the environment names (and the two that always hold) for this kind and moment."""
     return [
-        gate.evaluate(dataclasses.replace(situation, parameters=parameters))
+        _overridden(gate, gate.evaluate(dataclasses.replace(situation, parameters=parameters)), situation)
         for gate, parameters in _named(situation.environment)
         if situation.kind in gate.kinds and situation.asked in gate.asked
     ]
+
+
+def _overridden(gate: Gate, answer: GateAnswer, situation: Situation) -> GateAnswer:
+    """What refuses passes where it may be overridden, was, and the override still holds."""
+    found = next((one for one in situation.overrides if one["gate"] == gate.name), None)
+    if found is None or not answer.blocks or not gate.is_overridable:
+        return answer
+    if datetime.fromisoformat(found["until"]) <= situation.now:
+        return dataclasses.replace(answer, reason=f"{answer.reason} Its override by {found['by']} has expired.")
+    reason = f"Overridden by {found['by']}: {found['reason']} ({answer.reason})"
+    return dataclasses.replace(answer, verdict=Verdict.OVERRIDDEN, reason=reason)
 
 
 def asked_later(environment: Environment, kind: Kind = Kind.RELEASE) -> int:
     """How many gates the board cannot ask yet, because nothing is rendered."""
     rest = (gate for gate, _ in _named(environment) if kind in gate.kinds and "board" not in gate.asked)
     return sum("request" in gate.asked for gate in rest)
+
+
+def _tenants(environments: Sequence[Environment]) -> Mapping[str, Counts]:
+    return readiness_counts(environments) if environments else {}
+
+
+def _names(environment: Environment, gate: str) -> bool:
+    return any(entry["name"] == gate for entry in environment.gates)
 
 
 def _named(environment: Environment) -> list[tuple[Gate, dict[str, Any]]]:
@@ -106,34 +138,49 @@ def _situations(targets: Sequence[Target], kind: Kind, asked: str, facts: Facts)
     return [
         Situation(
             asked=asked, kind=kind, release=release, environment=environment, open=facts.open, succeeded=facts.succeeded, now=now,
-            applications=tuple(one for one in facts.applications[environment.pk] if not one.is_missing),
-            silence_seconds=settings.TIMINGS.silence_seconds, **facts.places[environment.pk],
+            tenants=facts.tenants,
+            applications=tuple(one for one in facts.applications[environment.pk] if not (one.is_missing or one.shard)),
+            silence_seconds=settings.TIMINGS.silence_seconds, **_place_for(facts.places[environment.pk], kind),
         )
         for release, environment in targets
     ]  # fmt: skip
 
 
+def _place_for(place: Mapping[str, Any], kind: Kind) -> dict[str, Any]:
+    """When the environment last changed in what this kind of promotion changes: neither a release nor tenants' configuration
+    makes the other's preview untrue."""
+    rest = {name: value for name, value in place.items() if name != "committed"}
+    ends = [
+        at for other, at in place["committed"].items() if at and {kind, other} != {Kind.RELEASE, Kind.TENANT_CONFIG}
+    ]
+    return rest | {"committed_at": max(ends, default=None)}
+
+
 def _places(environments: Collection[int]) -> dict[int, dict[str, Any]]:
     """When each environment last changed, when its Argo CD was last heard, and how many components there are."""
-    committed = Promotion.objects.filter(environment=OuterRef("pk")).exclude(commit="").order_by().values("environment")
     heard = Observer.objects.filter(server_from=OuterRef("server_from")).values("heard_at")
     count = (
         Component.objects.filter(is_retired=False).order_by().values("is_retired").annotate(n=Count("pk")).values("n")
     )
     rows = Environment.objects.filter(pk__in=environments).values(
         "pk",
-        committed_at=Subquery(committed.annotate(at=Max("committed_at")).values("at")),
+        **{f"committed_{kind.value}": Subquery(_last_commit(kind)) for kind in Kind},
         heard_at=Subquery(heard),
         component_count=Subquery(count),
     )
     return {
         row["pk"]: {
-            "committed_at": row["committed_at"],
+            "committed": {kind: row[f"committed_{kind.value}"] for kind in Kind},
             "heard_at": row["heard_at"],
             "component_count": row["component_count"] or 0,
         }
         for row in rows
     }
+
+
+def _last_commit(kind: Kind) -> Any:
+    rows = Promotion.objects.filter(environment=OuterRef("pk"), kind=kind).exclude(commit="").order_by()
+    return rows.values("environment").annotate(at=Max("committed_at")).values("at")
 
 
 def _succeeded(releases: Iterable[Release | None]) -> dict[tuple[str, int], Any]:

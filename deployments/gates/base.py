@@ -6,7 +6,7 @@ To add one: a file in this folder with one function and `@gate(...)`, an import 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -15,11 +15,15 @@ from controlpanel.catalog.models import Environment
 from controlpanel.core.registry import Registry
 from deployments.choices import Kind, Verdict
 from deployments.models import Application, Preflight, Promotion, Release
+from tenants.selectors.readiness import Counts
 
 
 @dataclass(frozen=True, kw_only=True)
 class GateAnswer:
-    """One gate's answer. `owner` is who can change it, `remedy` what to do, `opens_at` when it opens by itself."""
+    """One gate's answer. `owner` is who can change it, `remedy` what to do, `opens_at` when it opens by itself.
+
+    `extra` is what a refusal tells programs besides, by name.
+    """
 
     gate: str
     title: str
@@ -28,6 +32,7 @@ class GateAnswer:
     owner: str = "panel"
     remedy: str = ""
     opens_at: datetime | None = None
+    extra: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def blocks(self) -> bool:
@@ -41,6 +46,8 @@ class Situation:
 
     `succeeded` maps (environment, release) to when it first succeeded there; `open` are open promotions by environment.
     `asked` is board, request or start. `changed` are the components that the release changes, None where not rendered.
+    `tenants` counts active tenants and the ready ones among them by environment. `overrides` are what was asked to be let
+    through.
     """
 
     asked: str
@@ -58,21 +65,35 @@ class Situation:
     preflight: Preflight | None = None
     promotion: Promotion | None = None
     changed: frozenset[str] | None = None
+    tenants: Mapping[str, Counts] = field(default_factory=dict)
+    overrides: Sequence[Mapping[str, str]] = ()
     parameters: Mapping[str, Any] = field(default_factory=dict)
 
 
 Evaluate = Callable[[Situation], GateAnswer]
+Check = Callable[[Mapping[str, Any]], list[str]]
+
+
+def nothing_asked(parameters: Mapping[str, Any]) -> list[str]:
+    """Of a gate that takes no parameters."""
+    return [f"It takes no parameter {name}." for name in parameters]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Gate:
-    """A registered rule, the kinds of promotion and the moments that it is asked for."""
+    """A registered rule, the kinds of promotion and the moments that it is asked for.
+
+    `is_overridable`: a named role may let it pass, with a reason and until a moment. `check` finds what is wrong with the
+    parameters in the catalog, in one sentence each.
+    """
 
     name: str
     title: str
     kinds: frozenset[Kind]
     asked: frozenset[str]
     evaluate: Evaluate
+    is_overridable: bool = False
+    check: Check = nothing_asked
 
 
 gates: Registry[Gate] = Registry("gate")
@@ -80,12 +101,27 @@ EVERYWHERE = frozenset({"board", "request", "start"})
 
 
 def gate(
-    name: str, *, title: str, kinds: frozenset[Kind] = frozenset(Kind), asked: frozenset[str] = EVERYWHERE
+    name: str,
+    *,
+    title: str,
+    kinds: frozenset[Kind] = frozenset(Kind),
+    asked: frozenset[str] = EVERYWHERE,
+    is_overridable: bool = False,
+    check: Check = nothing_asked,
 ) -> Callable[[Evaluate], Evaluate]:
     """Register a rule under the name that `platform.yaml` uses."""
 
     def add(evaluate: Evaluate) -> Evaluate:
-        gates.register(name)(Gate(name=name, title=title, kinds=kinds, asked=asked, evaluate=evaluate))
+        made = Gate(
+            name=name,
+            title=title,
+            kinds=kinds,
+            asked=asked,
+            evaluate=evaluate,
+            is_overridable=is_overridable,
+            check=check,
+        )
+        gates.register(name)(made)
         return evaluate
 
     return add

@@ -1,4 +1,4 @@
-"""The catalog may name only gates that exist."""
+"""The catalog may name only gates that exist, with parameters that they know."""
 
 from __future__ import annotations
 
@@ -18,6 +18,10 @@ def unknown_gates(document: CatalogDocument) -> Iterator[Problem]:
             if gate.name not in gates:
                 cause = f"The environment “{environment.name}” asks for the gate “{gate.name}”, which does not exist."
                 yield Problem(FILENAME, gate.line, cause, _remedy(gate.name))
+                continue
+            for wrong in gates[gate.name].check(gate.parameters):
+                cause = f"The gate “{gate.name}” of “{environment.name}” cannot be asked so. {wrong}"
+                yield Problem(FILENAME, gate.line, cause, "Correct its parameters; docs/guide.md lists them.")
 
 
 def _remedy(name: str) -> str:

@@ -14,6 +14,7 @@ from controlpanel.catalog.models import Environment
 class Application(models.Model):
     """Argo CD's Application as last observed. Upserted by `watch`, older `resource_version`s fall out.
 
+    `shard` is "" but for the tenants' references, whose component has one Application for each shard.
     `differing` names the resources that differ from Git as {"group", "kind", "namespace", "name", "is_extra"};
     `differs_since` is when that was first seen.
     """
@@ -21,6 +22,7 @@ class Application(models.Model):
     name = models.CharField(max_length=253, unique=True)
     environment = models.ForeignKey(Environment, on_delete=models.PROTECT, related_name="applications")
     component = models.CharField(max_length=63)
+    shard = models.CharField(max_length=2, blank=True)
     resource_version = models.BigIntegerField(default=0)
     sync = models.CharField(max_length=20, blank=True)
     health = models.CharField(max_length=20, blank=True)
@@ -47,7 +49,9 @@ class Application(models.Model):
     class Meta:
         ordering = ["environment__position", "name"]
         constraints = [
-            models.UniqueConstraint(fields=["environment", "component"], name="one_application_for_each_component")
+            models.UniqueConstraint(
+                fields=["environment", "component", "shard"], name="one_application_for_each_component"
+            )
         ]
 
     def __str__(self) -> str:

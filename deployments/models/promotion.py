@@ -16,7 +16,10 @@ class Promotion(Leased):
     """Moved by `lifecycle` alone; PostgreSQL refuses illegal moves, a second one in the lane and changed identities.
 
     `number` comes from a sequence. `plan` is what rendering found: {"base", "parts", "changed", "unchanged", "waves"}.
-    A rollback `restores` the files that an earlier promotion of the same environment committed; its release is that one's.
+    A rollback `restores` the files that an earlier promotion of the same environment committed; its release is what was
+    live with that one. `keeps_tenants`: but not the tenants' part. `overrides` are {"gate", "reason", "by", "until"};
+    `findings` are objects that do not do what they should and yet failed no rollout: {"tenant", "kind", "namespace",
+    "name", "message"}.
     `claim` numbers the claim ref `refs/panel/promotions/<id>/<n>`. `issue` is why it is paused, as a dictionary.
     `outages` counts the tries in a row that met an outside system that did not answer.
     """
@@ -29,6 +32,7 @@ class Promotion(Leased):
     environment = models.ForeignKey(Environment, on_delete=models.PROTECT, related_name="promotions")
     release = models.ForeignKey(Release, on_delete=models.PROTECT, null=True, related_name="promotions")
     restores = models.ForeignKey("self", on_delete=models.PROTECT, null=True, related_name="rollbacks")
+    keeps_tenants = models.BooleanField(default=False)
     preflight = models.ForeignKey(Preflight, on_delete=models.PROTECT, null=True, related_name="promotions")
     components = models.JSONField(default=list)
     state = models.CharField(max_length=20, choices=State, default=State.REQUESTED)
@@ -38,6 +42,8 @@ class Promotion(Leased):
     reason = models.TextField(blank=True)
     render_digest = models.CharField(max_length=64, blank=True)
     plan = models.JSONField(null=True)
+    overrides = models.JSONField(default=list)
+    findings = models.JSONField(default=list)
     wave = models.IntegerField(default=0)
     note = models.TextField(blank=True)
     paused_from = models.CharField(max_length=20, blank=True)
@@ -74,11 +80,17 @@ class Promotion(Leased):
             models.CheckConstraint(condition=~models.Q(state__in=TERMINAL) | ~models.Q(confidence=""), name="an_end_says_how_sure"),
             models.CheckConstraint(condition=~models.Q(state="paused") | ~models.Q(paused_from=""), name="a_pause_knows_its_step"),
             models.CheckConstraint(condition=~models.Q(kind="release") | models.Q(release__isnull=False), name="a_release_is_named"),
+            models.CheckConstraint(condition=~models.Q(kind="tenant_config") | models.Q(release__isnull=True), name="configuration_names_no_release"),
             models.CheckConstraint(condition=models.Q(kind="rollback") ^ models.Q(restores__isnull=True), name="a_rollback_restores"),
         ]  # fmt: skip
 
     def __str__(self) -> str:
         return f"promotion {self.number}"
+
+    @property
+    def title(self) -> str:
+        """What it brings, in words: the release, or tenants' configuration."""
+        return str(self.release) if self.release else "Tenants' configuration"
 
     @property
     def is_terminal(self) -> bool:
@@ -92,7 +104,8 @@ class Promotion(Leased):
 
 
 class PromotionComponent(models.Model):
-    """One component's way through a promotion: what was intended, sent and seen.
+    """One component's way through a promotion: what was intended, sent and seen. Tenants' references have one for each
+    `shard` that changes; `waits_for` are the objects there whose operator has to answer, as "<Kind>/<name>".
 
     `accepted_operation` and `spent_operation` are when an operation with our marker began, as Argo CD says it: the one
     that counts, and the one before it that a person chose to repeat. `late_operation` is one that is neither: a request
@@ -101,6 +114,8 @@ class PromotionComponent(models.Model):
 
     promotion = models.ForeignKey(Promotion, on_delete=models.CASCADE, related_name="rollouts")
     component = models.CharField(max_length=63)
+    shard = models.CharField(max_length=2, blank=True)
+    waits_for = models.JSONField(default=list)
     application = models.CharField(max_length=253)
     wave = models.IntegerField()
     is_changed = models.BooleanField()
@@ -129,11 +144,21 @@ class PromotionComponent(models.Model):
     class Meta:
         ordering = ["wave", "pk"]  # in a wave, the order of the catalog
         constraints = [
-            models.UniqueConstraint(fields=["promotion", "component"], name="one_rollout_for_each_component")
+            models.UniqueConstraint(fields=["promotion", "component", "shard"], name="one_rollout_for_each_component")
         ]
 
     def __str__(self) -> str:
-        return f"{self.component} of {self.promotion}"
+        return f"{self.title} of {self.promotion}"
+
+    @property
+    def title(self) -> str:
+        """The component, with the shard where it has some."""
+        return f"{self.component} {self.shard}".rstrip()
+
+    @property
+    def directory(self) -> str:
+        """Where its files are in the deploy repository."""
+        return f"{self.component}/{self.shard}".rstrip("/")
 
 
 class GateResult(models.Model):

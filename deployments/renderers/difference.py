@@ -20,14 +20,19 @@ MAXIMUM_LENGTH = 2_000
 MAXIMUM_TOGETHER = 1_000_000
 """Characters of all diffs that one answer to a page holds."""
 
-_FILE = re.compile(r"(?P<component>[^/]+)/(?P<namespace>[^/]+)/(?P<kind>[A-Z][A-Za-z0-9]*)-(?P<name>[^/]+)\.yaml\Z")
+_FILE = re.compile(
+    r"(?P<component>[^/]+)/(?:(?P<shard>[0-9]{2})/)?(?P<namespace>[^/]+)/(?P<kind>[A-Z][A-Za-z0-9]*)-(?P<name>[^/]+)\.yaml\Z"
+)
 _GENERATED_NAME = re.compile(r"(?P<stem>.+)-[bcdfghkmt2456789]{10}\Z")
 _REWRITTEN = "(The values are equal; only the way in which they are written differs.)"
 
 
 @dataclass(frozen=True)
 class Change:
-    """One object; `namespace` is "" for cluster-wide ones, `added` and `removed` count lines, `diff` starts at `@@`."""
+    """One object; `namespace` is "" for cluster-wide ones, `added` and `removed` count lines, `diff` starts at `@@`.
+
+    `shard` is "" but for tenants' references.
+    """
 
     component: str
     kind: str
@@ -37,15 +42,17 @@ class Change:
     added: int
     removed: int
     diff: str
+    shard: str = ""
 
 
 def path_of(change: Change) -> str:
     """Where the object is in the deploy repository; "" for what is no object."""
-    return f"{change.component}/{change.namespace or CLUSTER}/{change.kind}-{change.name}.yaml"
+    shard = f"{change.shard}/" if change.shard else ""
+    return f"{change.component}/{shard}{change.namespace or CLUSTER}/{change.kind}-{change.name}.yaml"
 
 
 def changes(before: Mapping[str, bytes], after: Mapping[str, bytes]) -> list[Change]:
-    """Every object of either side in the order of its path; both map `<component>/<namespace>/<Kind>-<name>.yaml`.
+    """Every object of either side in the order of its path; both map `<component>/[<shard>/]<namespace>/<Kind>-<name>.yaml`.
 
     A ConfigMap whose generated name changed with its content is one changed object under its new name.
     """
@@ -99,13 +106,14 @@ def _change(path: str, before: bytes | None, after: bytes | None) -> Change:
     component, _, rest = path.partition("/")
     kind, namespace, name = (place["kind"], place["namespace"], place["name"]) if place else ("File", "", rest)
     namespace = "" if namespace == CLUSTER else namespace
+    shard = (place["shard"] or "") if place else ""
     if before == after:
-        return Change(component, kind, namespace, name, "unchanged", 0, 0, "")
+        return Change(component, kind, namespace, name, "unchanged", 0, 0, "", shard)
     added, removed, diff = compared(before, after)
     change: Literal["new", "changed", "removed"] = (
         "new" if before is None else "removed" if after is None else "changed"
     )
-    return Change(component, kind, namespace, name, change, added, removed, diff)
+    return Change(component, kind, namespace, name, change, added, removed, diff, shard)
 
 
 def _compare(before: str, after: str) -> tuple[int, int, str]:

@@ -36,13 +36,34 @@ def standing(files: Mapping[str, bytes]) -> dict[str, Standing]:
     return found
 
 
+def values(files: Mapping[str, bytes]) -> dict[str, str]:
+    """Key → the plain value that the same manifests give, without those that a reference alone gives."""
+    found: dict[str, str] = {}
+    for path in sorted(files):
+        for manifest in _manifests(files[path]):
+            for key, value in _plain(manifest):
+                found.setdefault(key, value)
+    return found
+
+
+def _plain(manifest: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    if manifest.get("kind") == "ConfigMap":
+        yield from ((key, str(value)) for key, value in _mapping(manifest.get("data")).items() if value)
+    for entry in _env_entries(manifest):
+        if entry.get("value"):
+            yield str(entry.get("name")), str(entry["value"])
+
+
 def _in_file(content: bytes) -> Iterator[tuple[str, str]]:
-    try:
-        manifests = objects_of(content)
-    except ObjectRefused:
-        return
-    for manifest in manifests:
+    for manifest in _manifests(content):
         yield from _in_object(manifest)
+
+
+def _manifests(content: bytes) -> list[dict[str, Any]]:
+    try:
+        return objects_of(content)
+    except ObjectRefused:
+        return []
 
 
 def _in_object(manifest: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -56,20 +77,20 @@ def _in_object(manifest: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield from ((key, REFERENCED) for key in _mapping(template.get("data")))
     elif kind == "SealedSecret":
         yield from ((key, REFERENCED) for key in _mapping(_mapping(spec).get("encryptedData")))
-    yield from _in_containers(manifest)
+    yield from filter(None, map(_variable, _env_entries(manifest)))
 
 
-def _in_containers(node: Any) -> Iterator[tuple[str, str]]:
-    """Every `env` list below the object, wherever its pod template is."""
+def _env_entries(node: Any) -> Iterator[Mapping[str, Any]]:
+    """The entries of every `env` list below the object, wherever its pod template is."""
     if isinstance(node, dict):
         for key, value in node.items():
             if key == "env" and isinstance(value, list):
-                yield from filter(None, map(_variable, _entries(value)))
+                yield from _entries(value)
             else:
-                yield from _in_containers(value)
+                yield from _env_entries(value)
     elif isinstance(node, list):
         for value in node:
-            yield from _in_containers(value)
+            yield from _env_entries(value)
 
 
 def _variable(entry: Mapping[str, Any]) -> tuple[str, str] | None:

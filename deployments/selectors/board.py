@@ -10,7 +10,7 @@ from django.db.models import Q
 
 from controlpanel.catalog.models import Environment
 from controlpanel.core.presentation.vocabulary import status_of
-from deployments.choices import IN_LANE, TERMINAL, State
+from deployments.choices import IN_LANE, TERMINAL, Kind, State
 from deployments.models import Application, Promotion, Release
 from deployments.selectors.progress import Step, sentence_of, steps_of
 from deployments.selectors.rollouts import ComponentRow, component_rows, rollouts_of, silent_since
@@ -50,19 +50,24 @@ class Lane:
 
     @property
     def drifted(self) -> tuple[ComponentRow, ...]:
-        """Components that differ from Git although nothing is in flight."""
-        return () if self.active else tuple(row for row in self.rows if row.sync == "OutOfSync")
+        """Components of releases that differ from Git although nothing is in flight."""
+        return () if self.active else tuple(row for row in self.of_releases if row.sync == "OutOfSync")
+
+    @property
+    def of_releases(self) -> tuple[ComponentRow, ...]:
+        """The rows without tenants' references, which no release brings."""
+        return tuple(row for row in self.rows if not row.shards)
 
     @property
     def silent_since(self) -> datetime | None:
         """When its Argo CD was last heard, where that is too long ago to believe what was read."""
-        return silent_since(row.application for row in self.rows)
+        return silent_since(row.application for row in self.of_releases)
 
     @property
     def is_as_git(self) -> bool:
         """Nothing is in flight or in doubt, and each component was seen to be what Git holds."""
         calm = not (self.active or self.unproved or self.waiting)
-        return calm and bool(self.rows) and all(row.sync == "Synced" for row in self.rows)
+        return calm and bool(self.rows) and all(row.sync == "Synced" for row in self.of_releases)
 
     @property
     def progress(self) -> str:
@@ -95,7 +100,8 @@ class Placed:
 
 @dataclass(frozen=True, kw_only=True)
 class Ends:
-    """How promotions ended: the live, the last committed and the last one by environment, the newest by (environment, release)."""
+    """How promotions of releases ended: the live, the last committed and the last one by environment, the newest by (environment,
+    release). Changes of the tenants' configuration leave the live release what it is, and are not among them."""
 
     live: Mapping[int, Promotion]
     committed: Mapping[int, Promotion]
@@ -111,7 +117,7 @@ def newest_releases() -> list[Release]:
 def ends_of(environments: Iterable[Environment], releases: Iterable[Release]) -> Ends:
     """Read in one query how promotions to these environments ended."""
     keys = [environment.pk for environment in environments]
-    ended = Promotion.objects.filter(environment__in=keys, state__in=TERMINAL)
+    ended = Promotion.objects.filter(environment__in=keys, state__in=TERMINAL).exclude(kind=Kind.TENANT_CONFIG)
     here = ended.order_by("environment_id", "-finished_at").distinct("environment_id")
     each = ended.filter(release__in=[release.pk for release in releases])
     pairs = each.order_by("environment_id", "release_id", "-finished_at").distinct("environment_id", "release_id")

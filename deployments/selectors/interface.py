@@ -13,7 +13,7 @@ from controlpanel.accounts.actors import Actor
 from controlpanel.catalog.models import Environment
 from controlpanel.core.models import AuditEvent
 from controlpanel.core.permissions import Right
-from deployments.choices import IN_LANE, State
+from deployments.choices import IN_LANE, Kind, State
 from deployments.models import Application, GateResult, Promotion
 
 
@@ -85,9 +85,8 @@ def events_after(promotion: uuid.UUID, sequence: int) -> tuple[list[AuditEvent],
 def places(environments: Collection[Environment]) -> list[Place]:
     """The environments, in their order, with what is live and in flight there."""
     keys = [one.pk for one in environments]
-    newest = Promotion.objects.filter(environment=OuterRef("environment"), state=State.SUCCEEDED).order_by(
-        "-finished_at"
-    )
+    here = Promotion.objects.filter(environment=OuterRef("environment"), state=State.SUCCEEDED)
+    newest = here.exclude(kind=Kind.TENANT_CONFIG).order_by("-finished_at")  # the release stays what it is
     live = Promotion.objects.filter(environment__in=keys, pk=Subquery(newest.values("pk")[:1])).select_related(
         "release"
     )
@@ -99,16 +98,19 @@ def places(environments: Collection[Environment]) -> list[Place]:
             environment=one,
             last=last_of.get(one.pk),
             active=active_of.get(one.pk),
-            applications=tuple(applications[one.pk]),
+            applications=tuple(row for row in applications[one.pk] if not row.shard),
         )
         for one in environments
     ]
 
 
 def _of_promotion(promotion: Promotion, applications: list[Application]) -> tuple[Application, ...]:
-    """Those that it rolls out; before that is known, those that it was asked for (none named: all)."""
-    names = {rollout.component for rollout in promotion.rollouts.all()} or set(promotion.components)
-    return tuple(one for one in applications if not names or one.component in names)
+    """Those that it rolls out; before that is known, those of the components that it was asked for (none named: all)."""
+    if names := {rollout.application for rollout in promotion.rollouts.all()}:
+        return tuple(one for one in applications if one.name in names)
+    chosen, is_of_tenants = set(promotion.components), promotion.kind == Kind.TENANT_CONFIG
+    possible = (one for one in applications if bool(one.shard) == is_of_tenants)
+    return tuple(one for one in possible if not chosen or one.component in chosen)
 
 
 def _events(promotions: Iterable[uuid.UUID]) -> Mapping[uuid.UUID, list[AuditEvent]]:

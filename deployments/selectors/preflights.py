@@ -6,17 +6,16 @@ import uuid
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
-from django.db.models import Max, OuterRef, Q, QuerySet, Subquery, Value
-from django.db.models.functions import Coalesce
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from controlpanel.catalog.models import Component
+from controlpanel.catalog.models import Component, Environment
 from controlpanel.core.lease import StatementTime
-from deployments.choices import PreflightState
+from deployments.choices import Kind, PreflightState
 from deployments.models import Preflight, Promotion
+from tenants.models import ReferenceVersion
 
-NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 ASK_AGAIN_AFTER = timedelta(seconds=15)
 """A page that is loaded again and again during an outage renders no faster than this."""
 
@@ -35,12 +34,23 @@ class FromTo:
 
 def current(version: str, environment: str) -> Preflight | None:
     """The newest preflight of all components that is rendering, or ready and not overtaken by a later commit."""
-    committed = Promotion.objects.filter(environment=OuterRef("environment")).exclude(commit="").order_by()
-    newest = committed.values("environment").annotate(at=Max("committed_at")).values("at")
     rows = _rows().filter(release__version=version, environment__name=environment, environment__is_retired=False)
-    fresh = Q(state=PreflightState.READY, ready_at__gt=Coalesce(Subquery(newest), Value(NEVER)))
+    fresh = Q(state=PreflightState.READY) & ~Q(Exists(overtaking(Kind.RELEASE, OuterRef("environment"))))
     standing = fresh | Q(state=PreflightState.RENDERING)
     return rows.filter(standing, ~unanswered(), components=[], restores=None).order_by("-created_at").first()
+
+
+def overtaking(kind: Kind, environment: Environment | OuterRef) -> QuerySet[Promotion]:
+    """Promotions whose commit makes a preview of this kind (the outer row) untrue: a release and tenants' configuration leave
+    each other alone."""
+    later = Promotion.objects.filter(environment=environment, committed_at__gte=OuterRef("ready_at")).exclude(commit="")
+    other = {Kind.RELEASE: Kind.TENANT_CONFIG, Kind.TENANT_CONFIG: Kind.RELEASE}.get(kind)
+    return later.exclude(kind=other) if other else later
+
+
+def edited(environment: Environment) -> QuerySet[ReferenceVersion]:
+    """References that were put or taken away there since a preview (the outer row) was made."""
+    return ReferenceVersion.objects.filter(reference__environment=environment, created_at__gte=OuterRef("ready_at"))
 
 
 def unanswered() -> Q:
@@ -62,11 +72,12 @@ def from_to(preflight: Preflight, versions: Mapping[tuple[int, str], str]) -> li
     is there; until then all of the current catalog, with no change said. One query."""
     components = Component.objects.filter(is_retired=False)
     is_ready = preflight.state == PreflightState.READY
+    images = preflight.release.images if preflight.release else {}
     changed = Counter(change["component"] for change in changed_resources(preflight))
     return [
         FromTo(
-            component=one.name, now=versions.get((preflight.environment_id, one.name), ""), after=preflight.release.version,
-            images=tuple(preflight.release.images[key] for key in one.images if key in preflight.release.images),
+            component=one.name, now=versions.get((preflight.environment_id, one.name), ""), after=str(preflight.release or ""),
+            images=tuple(images[key] for key in one.images if key in images),
             resources=changed[one.name], change=("changed" if changed[one.name] else "unchanged") if is_ready else "",
         )
         for one in components

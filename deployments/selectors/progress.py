@@ -8,7 +8,7 @@ from datetime import datetime
 
 from controlpanel.core.models import AuditEvent
 from controlpanel.core.presentation.wording import duration, short_digest
-from deployments.choices import RUNNING, WAITING, Rollout, State
+from deployments.choices import RUNNING, WAITING, Kind, Rollout, State
 from deployments.models import Promotion, PromotionComponent
 from deployments.selectors.outside import deployed_commit_page
 
@@ -42,7 +42,7 @@ def waves_of(promotion: Promotion, rollouts: Sequence[PromotionComponent]) -> di
     """Components by wave: as they roll out, before that as the preview had them."""
     if rollouts:
         numbers = sorted({row.wave for row in rollouts})
-        return {number: [row.component for row in rollouts if row.wave == number] for number in numbers}
+        return {number: _names(row for row in rollouts if row.wave == number) for number in numbers}
     planned = promotion.preflight.waves if promotion.preflight else []
     return dict(enumerate(planned, start=1))
 
@@ -99,7 +99,8 @@ def sentence_of(promotion: Promotion, rollouts: Sequence[PromotionComponent]) ->
     if promotion.state in (State.SYNCING, State.ROLLING_OUT):
         last = max((row.wave for row in rollouts), default=promotion.wave)
         open_rows = [row for row in rollouts if row.wave == promotion.wave and row.state != Rollout.DONE]
-        what = "; ".join(f"{row.component}, {row.message}" if row.message else row.component for row in open_rows)
+        what = "; ".join(f"{row.title}, {row.message}" if row.message else row.title for row in open_rows[:3])
+        what += f"; {len(open_rows) - 3} more" if len(open_rows) > 3 else ""
         said = promotion.note if promotion.note and promotion.state == State.SYNCING else what
         return f"Wave {promotion.wave} of {last}: {said or 'all components done'}"
     return promotion.note or STATE_SENTENCES.get(State(promotion.state), "")
@@ -114,6 +115,11 @@ STATE_SENTENCES = {
     State.VERIFYING: "Verifies what is live",
     State.CANCELING: "Stops what is still running",
 }
+
+
+def _names(rows: Iterable[PromotionComponent]) -> list[str]:
+    """Components in the order of their rows; one with several shards stands once."""
+    return list(dict.fromkeys(row.component for row in rows))
 
 
 def _end_of_wave(rows: Sequence[PromotionComponent]) -> datetime | None:
@@ -183,20 +189,25 @@ def _words(
         "render": ("Render", f"digest {short_digest(digest)}, as reviewed" if digest else ""),
         "commit": ("Commit", f"on {promotion.environment.branch}"),
         **{f"wave-{number}": _wave_words(number, names, rollouts) for number, names in waves.items()},
-        "verify": ("Verify", "every Application proved Synced and Healthy"),
+        "verify": ("Verify", _proof(promotion)),
     }
+
+
+def _proof(promotion: Promotion) -> str:
+    if promotion.kind == Kind.TENANT_CONFIG:
+        return "every shard proved Synced, every changed secret answered"
+    return "every Application proved Synced and Healthy"
 
 
 def _wave_words(number: int, names: Sequence[str], rollouts: Sequence[PromotionComponent]) -> tuple[str, str]:
     rows = [row for row in rollouts if row.wave == number]
-    changed = [row.component for row in rows if row.is_changed] if rows else list(names)
-    same = [row.component for row in rows if not row.is_changed]
+    changed = _names(row for row in rows if row.is_changed) if rows else list(names)
+    same = [name for name in _names(row for row in rows if not row.is_changed) if name not in changed]
     running = [row for row in rows if row.state not in (Rollout.WAITING, Rollout.DONE) and row.message]
     detail = running[0].message if running else ""
-    if running and len(changed) > 1:
-        detail = (
-            f"{sum(row.is_changed and row.state == Rollout.DONE for row in rows)} of {len(changed)} components done"
-        )
+    if running and (moving := [row for row in rows if row.is_changed])[1:]:
+        what = "shards" if len(changed) == 1 else "components"
+        detail = f"{sum(row.state == Rollout.DONE for row in moving)} of {len(moving)} {what} done"
     if not detail and same and changed:
         detail = f"{', '.join(same)} unchanged"
     elif not detail and same:

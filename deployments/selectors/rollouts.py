@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,18 +10,24 @@ from typing import Any
 from django.db.models import OuterRef, Q, QuerySet, Subquery
 
 from controlpanel.catalog.models import Component
+from controlpanel.catalog.shards import COMPONENT
 from deployments.choices import Rollout
 from deployments.models import Application, Promotion, PromotionComponent
 
 
 @dataclass(frozen=True, kw_only=True)
 class ComponentRow:
-    """One component in an environment: what it runs, what it is becoming ("" for nothing), what was observed."""
+    """One component in an environment: what it runs, what it is becoming ("" for nothing), what was observed.
+
+    Tenants' references are one component with an Application for each of its `shards`; `application` is then the one that
+    most needs a look.
+    """
 
     component: str
     version: str
     becoming: str
     application: Application | None
+    shards: int = 0
 
     @property
     def sync(self) -> str:
@@ -102,10 +108,12 @@ def component_rows(
     active: Promotion | None,
     rollouts: Iterable[PromotionComponent],
 ) -> tuple[ComponentRow, ...]:
-    """The table of an environment, in the order of its Applications."""
+    """The table of an environment, in the order of its Applications; the shards of tenants' references are one row."""
     by_component = {row.component: row for row in rollouts}
     target = active.release.version if active and active.release else ""
-    return tuple(
+    applications = list(applications)
+    shards = [one for one in applications if one.shard]
+    rows = tuple(
         ComponentRow(
             component=one.component,
             version=versions.get((one.environment_id, one.component), ""),
@@ -113,7 +121,25 @@ def component_rows(
             application=one,
         )
         for one in applications
+        if not one.shard
     )
+    return (*rows, _shards_row(shards)) if shards else rows
+
+
+def _shards_row(shards: Sequence[Application]) -> ComponentRow:
+    return ComponentRow(
+        component=COMPONENT, version="", becoming="", application=min(shards, key=_soundness), shards=len(shards)
+    )
+
+
+def _soundness(one: Application) -> tuple[int, int, str]:
+    """The least sound comes first; among equals the order is that of the shards."""
+    health = "Missing" if one.is_missing else one.known_health
+    return (_SYNC.get(one.known_sync, 0), _HEALTH.get(health, 0), one.shard)
+
+
+_SYNC = {"OutOfSync": 0, "Unknown": 1, "": 1, "Synced": 2}
+_HEALTH = {"Missing": 0, "Degraded": 1, "Unknown": 2, "": 2, "Suspended": 3, "Progressing": 4, "Healthy": 5}
 
 
 def _is_moving(rollout: PromotionComponent | None) -> bool:

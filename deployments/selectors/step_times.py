@@ -73,8 +73,7 @@ def _wave_names(promotions: Sequence[Sequence[PromotionComponent]]) -> dict[str,
     found: dict[str, str] = {}
     for rollouts in promotions:
         for row in rollouts:
-            names = [one.component for one in rollouts if one.wave == row.wave and one.is_changed]
-            if names:
+            if names := dict.fromkeys(one.component for one in rollouts if one.wave == row.wave and one.is_changed):
                 found.setdefault(f"wave-{row.wave}", f"Wave {row.wave}: {', '.join(names)}")
     return found
 

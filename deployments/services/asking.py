@@ -47,7 +47,11 @@ def ask(wanted: Wanted) -> Promotion:
             return existing
         preflight = _preview(wanted)
         answers = gates.for_target(
-            release=wanted.release, environment=wanted.environment, preflight=preflight, kind=wanted.kind
+            release=wanted.release,
+            environment=wanted.environment,
+            preflight=preflight,
+            kind=wanted.kind,
+            overrides=wanted.overrides,
         )
         refusal = _refusal(digest, preflight, answers) if digest else None
         if refusal is None:
@@ -84,20 +88,21 @@ def _refusal(digest: str, preview: Preflight | None, answers: list[GateAnswer]) 
         return None
     first = blocking[0]
     stale = any(answer.gate == "digest-current" for answer in blocking)
-    return ConflictError(f"Blocked: {first.reason}", first.remedy, gates=shown, stale=stale)
+    more = {name: value for answer in blocking for name, value in answer.extra.items()}
+    return ConflictError(f"Blocked: {first.reason}", first.remedy, gates=shown, stale=stale, **more)
 
 
 def gate_fields(answer: GateAnswer) -> dict[str, Any]:
     """A gate's answer as the interfaces show it."""
     return {
         "gate": answer.gate, "title": answer.title, "verdict": answer.verdict.value, "reason": answer.reason,
-        "owner": answer.owner, "remedy": answer.remedy, "opens_at": answer.opens_at,
+        "owner": answer.owner, "remedy": answer.remedy, "opens_at": answer.opens_at, **answer.extra,
     }  # fmt: skip
 
 
 def _record_refusal(wanted: Wanted, refusal: ConflictError) -> None:
     audit.record(
-        actor=wanted.actor, action="promotion.refused", environment=wanted.environment.name, target=wanted.release.version,
+        actor=wanted.actor, action="promotion.refused", environment=wanted.environment.name, target=wanted.title,
         message=refusal.sentence,
         details={
             "kind": wanted.kind.value,
@@ -111,13 +116,16 @@ def _create(wanted: Wanted, preflight: Preflight | None, answers: list[GateAnswe
     superseded = list(_superseded_by(wanted))  # locked before the first event, see audit.record
     actor = wanted.actor
     promotion = Promotion.objects.create(
-        **wanted.what, kind=wanted.kind, reason=wanted.reason, preflight=preflight, requester=actor.user, requested_by=actor.name,
+        **wanted.what, kind=wanted.kind, overrides=wanted.overrides, reason=wanted.reason, preflight=preflight, requester=actor.user, requested_by=actor.name,
         render_digest=preflight.render_digest if preflight else "", requested_door=actor.door, next_run_at=StatementTime(),
     )  # fmt: skip
     promotion.refresh_from_db(fields=["number"])
     lifecycle.begin(promotion, actor=actor)
+    for override in wanted.overrides:
+        said = f"{override['gate']} overridden by {override['by']} until {override['until']}: {override['reason']}"
+        lifecycle.note(promotion, actor=actor, action="gate_overridden", message=said, details=dict(override))
     for older in superseded:
-        said = f"Superseded by promotion {promotion.number} of {wanted.release.version}."
+        said = f"Superseded by promotion {promotion.number} of {wanted.title}."
         lifecycle.end(older, State.SUPERSEDED, actor=actor, message=said)
     if preflight is not None:
         lifecycle.admit(promotion, answers)
@@ -126,7 +134,7 @@ def _create(wanted: Wanted, preflight: Preflight | None, answers: list[GateAnswe
 
 def _superseded_by(wanted: Wanted) -> Any:
     """Promotions of older releases that have not started; only a newer release supersedes."""
-    if wanted.kind != Kind.RELEASE:
+    if wanted.kind != Kind.RELEASE or wanted.release is None:
         return Promotion.objects.none()
     rows = Promotion.objects.filter(
         environment=wanted.environment, kind=Kind.RELEASE, state__in=WAITING, release__lt=wanted.release.pk

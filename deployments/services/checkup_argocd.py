@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from controlpanel.catalog import argo, connections
 from controlpanel.catalog.document import CatalogDocument, EnvironmentSpec, application_name
 from controlpanel.catalog.models import Environment
+from controlpanel.catalog.shards import shard_applications_of
 from controlpanel.clients.argocd import ArgoCD
 from controlpanel.clients.argocd_models import Application
 from controlpanel.clients.errors import NotFound, PermissionRefused
@@ -138,6 +139,7 @@ def _project(argocd: ArgoCD, spec: EnvironmentSpec) -> Found:
 def _applications(argocd: ArgoCD, document: CatalogDocument, spec: EnvironmentSpec) -> Found:
     seen = {application.name: application for application in argocd.list_applications(spec.argocd.project)}
     wanted = [application_name(component.name, spec.name) for component in document.components]
+    wanted += shard_applications_of(document.tenant_credentials, spec.name)
     missing = [name for name in wanted if name not in seen]
     if missing:
         yield Level.FAIL, f"Applications are missing: {', '.join(missing)}.", "Run `script/manage bootstrap`."

@@ -9,7 +9,7 @@ from typing import Any
 import structlog
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, Q
 
 from controlpanel.accounts.actors import Actor
 from controlpanel.catalog import connections
@@ -17,18 +17,20 @@ from controlpanel.catalog.models import Component, Environment, Variable
 from controlpanel.clients.errors import ClientError
 from controlpanel.clients.git import GitRepository
 from controlpanel.core import doorbell, lease, live
-from controlpanel.core.errors import AbsentError
+from controlpanel.core.errors import AbsentError, InvalidError
 from controlpanel.core.lease import Lease, StatementTime
 from controlpanel.core.permissions import Right
 from deployments import dry_run, gates
-from deployments.choices import PreflightState, State
+from deployments.choices import Kind, PreflightState, State
 from deployments.gates import GateAnswer
 from deployments.models import Preflight, Promotion, Release
-from deployments.renderers import difference, variables
+from deployments.renderers import difference, pod_keys, variables
 from deployments.rendering import NotRenderable, Rendering
 from deployments.restoring import rendering_of
-from deployments.selectors.preflights import unanswered
+from deployments.selectors.preflights import edited, overtaking, unanswered
 from deployments.services.wanted import Wanted
+from deployments.tenants_part import losses
+from tenants.services.promoting import items_for_release
 
 log = structlog.get_logger(__name__)
 MOST_ATTEMPTS = 5
@@ -42,6 +44,15 @@ def find_release(version: str) -> Release:
     return release
 
 
+def named_release(kind: str, release: str | None) -> str | None:
+    """The release that this kind of promotion has to name, None where it may not. Raises `InvalidError` for the other way."""
+    if kind == Kind.TENANT_CONFIG and release:
+        raise InvalidError("Tenants' configuration has no release.", "Leave out `release`.", field="release")
+    if kind == Kind.RELEASE and not release:
+        raise InvalidError("No release is named.", "Name the release's version.", field="release")
+    return release or None
+
+
 def find_environment(name: str, *, actor: Actor, right: Right = Right.VIEW) -> Environment:
     """The environment, if the actor has the right there. Raises `AbsentError` or `RefusedError`."""
     environment = Environment.objects.filter(name=name, is_retired=False).first()
@@ -53,11 +64,16 @@ def find_environment(name: str, *, actor: Actor, right: Right = Right.VIEW) -> E
     return environment
 
 
-def preflight_request(*, actor: Actor, release: str, environment: str, components: Sequence[str] = ()) -> Preflight:
-    """Return a preflight that is ready or being rendered; a new one only where none is still true."""
+def preflight_request(
+    *, actor: Actor, release: str | None, environment: str, components: Sequence[str] = ()
+) -> Preflight:
+    """Return a preflight that is ready or being rendered; a new one only where none is still true.
+
+    Without a release it is of the tenants' configuration.
+    """
     place = find_environment(environment, actor=actor)
-    wanted = Wanted(actor=actor, environment=place, release=find_release(release), components=sorted(components))
-    return preflight_of(wanted)
+    found = find_release(release) if release else None
+    return preflight_of(Wanted(actor=actor, environment=place, release=found, components=sorted(components)))
 
 
 def preflight_of(wanted: Wanted) -> Preflight:
@@ -88,9 +104,10 @@ def preflight_render(pk: Any) -> bool:
 
 def _current(wanted: Wanted) -> Preflight | None:
     """The newest preflight of the same target that no later commit to the environment has overtaken."""
-    later = Promotion.objects.filter(environment=wanted.environment, committed_at__gte=OuterRef("ready_at"))
-    overtaken = Exists(later.exclude(commit=""))
+    overtaken = Exists(overtaking(wanted.kind, wanted.environment))
     still_true = Q(state=PreflightState.RENDERING) | Q(state=PreflightState.READY) & ~Q(overtaken)
+    if wanted.kind == Kind.TENANT_CONFIG:
+        still_true &= ~Q(Exists(edited(wanted.environment)))
     still_true &= ~unanswered()
     rows = Preflight.objects.filter(still_true, **wanted.looked_up)
     return rows.select_related("release", "environment", "restores").order_by("-created_at").first()
@@ -106,6 +123,8 @@ def _render(preflight: Preflight, held: Lease) -> float | None:
         return None
     try:
         facts = _facts(preflight, held)
+        if preflight.release is not None and facts["needs"]:
+            items_for_release(preflight.environment, facts["needs"], preflight.release.version)
     except NotRenderable as error:
         _store(preflight, held, state=PreflightState.FAILED, error=error.sentence, remedy=error.remedy)
     except ClientError as error:
@@ -133,17 +152,30 @@ def _facts(preflight: Preflight, held: Lease) -> dict[str, Any]:
     changes = [
         {**dataclasses.asdict(change), "problems": found.problems.get(difference.path_of(change), [])}
         for change in difference.changes(before, rendering.files)
+        if change.change != "unchanged" or not change.shard  # of ten thousand objects nobody reads the equal ones
     ]
+    components = rendering.components_files
     return {
         "ready_at": looked_at,
         "base": base or "",
         "render_digest": rendering.digest,
+        "digests": rendering.digests,
+        "versions": rendering.versions,
+        "needs": sorted(_needs(components)),
+        "losses": losses(preflight.environment, rendering.versions) if preflight.restores else [],
         "parts": rendering.parts,
-        "changes": changes,
+        "changes": difference.fitting(changes),
         "dry_run": found.facts(),
         "waves": [list(wave) for wave in rendering.waves],
-        "variables": _variables(rendering.files | _others(preflight, rendering, deploy, base)),
+        "variables": _variables(components | _others(preflight, rendering, deploy, base)) if components else [],
     }
+
+
+def _needs(files: dict[str, bytes]) -> set[str]:
+    """What the release's pods want of every tenant, beyond what the checklist of the catalog asks for anyway."""
+    scoped = dict(Variable.objects.filter(scope="tenant").values_list("key", "on_checklist"))
+    needed = pod_keys.tenant_keys(pod_keys.pod_keys(files), scoped)
+    return {key for key in needed if not scoped.get(key)}
 
 
 def _asked_of_the_cluster(files: dict[str, bytes], held: Lease) -> dry_run.Findings:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -17,7 +17,8 @@ from deployments import lifecycle
 from deployments.choices import RUNNING, WAITING, Confidence, Kind, Rollout, State
 from deployments.models import Promotion
 from deployments.services.asking import ask, checked_digest
-from deployments.services.preflights import find_environment, find_release
+from deployments.services.overriding import Override, checked_overrides
+from deployments.services.preflights import find_environment, find_release, named_release
 from deployments.services.wanted import Wanted
 
 
@@ -30,21 +31,23 @@ def promotion_request(
     render_digest: str = "",
     components: Sequence[str] = (),
     kind: str = Kind.RELEASE,
-    overrides: Sequence[Mapping[str, str]] = (),
+    overrides: Sequence[Override] = (),
 ) -> Promotion:
-    """Ask for a promotion.
+    """Ask for a promotion of a release, or of the tenants' configuration (which names none).
 
     With a `render_digest` it is judged at once: `ConflictError` (409, with the gates) where the preview is stale or a
     gate blocks, recorded in the audit, and no promotion. Without one a worker renders and judges. The same request by
     the same actor while one is open returns that one.
     """
     place = find_environment(environment, actor=actor, right=Right.PROMOTION_REQUEST)
-    _check(kind, release, overrides)
+    _check(kind, components)
+    named = named_release(kind, release)
     wanted = Wanted(
         actor=actor,
         environment=place,
-        release=find_release(release or ""),
+        release=find_release(named) if named else None,
         components=sorted(set(components)),
+        overrides=checked_overrides(actor, place, kind, overrides),
         reason=reason.strip(),
         render_digest=checked_digest(render_digest),
     )
@@ -147,23 +150,17 @@ def find_promotion(identifier: str, *, actor: Actor) -> Promotion:
     return found
 
 
-def _check(kind: str, release: str | None, overrides: Sequence[Mapping[str, str]]) -> None:
+def _check(kind: str, components: Sequence[str]) -> None:
     if kind == Kind.ROLLBACK:
         raise InvalidError(
             "A rollback names the promotion to go back to.",
             "POST /api/v1/promotions/{id}/rollback, where {id} is that promotion.",
             field="kind",
         )
-    if kind != Kind.RELEASE:
-        raise InvalidError(
-            f"Promotions of the kind {kind} cannot be asked for here yet.", "Use the kind release.", field="kind"
-        )
-    if not release:
-        raise InvalidError("No release is named.", "Name the release's version.", field="release")
-    if overrides:
-        raise InvalidError(
-            "None of the gates of this environment can be overridden.", "Leave out `override`.", field="override"
-        )
+    if kind not in Kind.values:
+        raise InvalidError(f"There is no kind {kind}.", f"Choose from {', '.join(Kind.values)}.", field="kind")
+    if kind == Kind.TENANT_CONFIG and components:
+        raise InvalidError("Tenants' configuration has no components.", "Leave out `components`.", field="components")
 
 
 def _require_paused(promotion: Promotion, act: str) -> None:

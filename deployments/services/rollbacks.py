@@ -5,28 +5,38 @@ from __future__ import annotations
 from django.db.models import QuerySet
 
 from controlpanel.accounts.actors import Actor
-from controlpanel.core.errors import ConflictError
+from controlpanel.core.errors import ConflictError, InvalidError
 from controlpanel.core.permissions import Right
 from deployments.choices import State
-from deployments.models import Preflight, Promotion
+from deployments.models import Preflight, Promotion, Release
+from deployments.restoring import losses_of
 from deployments.services.asking import ask, checked_digest
 from deployments.services.preflights import find_environment, preflight_of
 from deployments.services.wanted import Wanted
 
+TENANTS = ("", "keep", "restore")
+"""What becomes of the tenants' part; "" asks where something would be lost."""
 
-def promotion_rollback(*, actor: Actor, target: Promotion, reason: str = "", render_digest: str = "") -> Promotion:
-    """Ask for the files that `target` committed.
+
+def promotion_rollback(
+    *, actor: Actor, target: Promotion, reason: str = "", render_digest: str = "", tenants: str = ""
+) -> Promotion:
+    """Ask for the files that `target` committed; `tenants` is "keep" for today's tenants' part, "restore" for that of then.
 
     It goes first in its environment: when its gates pass, what runs there is called off in the same transaction. Raises
-    `ConflictError` where there is nothing to go back to, and as `promotion_request` does for a digest.
+    `ConflictError` where there is nothing to go back to, where it would take a reference from a tenant and `tenants` does
+    not say what is wanted, and as `promotion_request` does for a digest.
     """
     actor.require(Right.PROMOTION_ROLL_BACK, target.environment.name)
-    return ask(_wanted(actor, target, reason.strip(), checked_digest(render_digest)))
+    wanted = _wanted(actor, target, reason.strip(), checked_digest(render_digest), tenants)
+    if not tenants:
+        _require_no_loss(wanted)
+    return ask(wanted)
 
 
-def rollback_preview(*, actor: Actor, target: Promotion) -> Preflight:
+def rollback_preview(*, actor: Actor, target: Promotion, tenants: str = "") -> Preflight:
     """The preview of a rollback to `target`: one that is ready or being made; a new one only where none is still true."""
-    return preflight_of(_wanted(actor, target, "", ""))
+    return preflight_of(_wanted(actor, target, "", "", tenants))
 
 
 def rollback_targets(*, actor: Actor, environment: str) -> QuerySet[Promotion]:
@@ -38,11 +48,38 @@ def rollback_targets(*, actor: Actor, environment: str) -> QuerySet[Promotion]:
     return earlier.select_related("environment", "release").order_by("-number")
 
 
-def _wanted(actor: Actor, target: Promotion, reason: str, digest: str) -> Wanted:
+def release_of(target: Promotion) -> Release | None:
+    """The release whose files the commit of `target` holds: its own, or the one that was live with that configuration."""
+    if target.release is not None:
+        return target.release
+    rows = Promotion.objects.filter(environment=target.environment, committed_at__lte=target.committed_at)
+    before = rows.exclude(commit="").exclude(release=None).order_by("-committed_at").select_related("release").first()
+    return before.release if before else None
+
+
+def _require_no_loss(wanted: Wanted) -> None:
+    """Nobody loses a credential by an answer that was never given."""
+    assert wanted.restores is not None
+    found = losses_of(wanted.restores)
+    if not found:
+        return
+    names = ", ".join(one["slug"] for one in found[:5]) + (f" and {len(found) - 5} more" if len(found) > 5 else "")
+    raise ConflictError(
+        f"This would take references from {len(found)} tenant{'s' if len(found) > 1 else ''}: {names}.",
+        'Say "tenants": "keep" to keep today\'s tenants\' part, or "restore" to take them back.', losses=found,
+    )  # fmt: skip
+
+
+def _wanted(actor: Actor, target: Promotion, reason: str, digest: str, tenants: str) -> Wanted:
+    if tenants not in TENANTS:
+        raise InvalidError(
+            f"tenants is one of {', '.join(filter(None, TENANTS))}.", "Leave it out to be asked.", field="tenants"
+        )
     place = target.environment
     if place.is_retired or not actor.may(Right.VIEW, place.name):
         place = find_environment(place.name, actor=actor)  # says so
-    if target.state != State.SUCCEEDED or target.release is None or not target.commit:
+    release = release_of(target) if target.commit else None
+    if target.state != State.SUCCEEDED or release is None or not target.commit:
         raise ConflictError(
             f"Promotion {target.number} is {target.get_state_display().lower()}: only what has succeeded can be gone back to.",
             f"Choose an earlier promotion of {place.name} that succeeded.",
@@ -54,8 +91,9 @@ def _wanted(actor: Actor, target: Promotion, reason: str, digest: str) -> Wanted
             "Promote its release again to repair what was changed by hand, or choose an earlier promotion.",
         )
     return Wanted(
-        actor=actor, environment=place, release=target.release, restores=target, reason=reason, render_digest=digest
-    )
+        actor=actor, environment=place, release=release, restores=target, reason=reason, render_digest=digest,
+        keeps_tenants=tenants == "keep",
+    )  # fmt: skip
 
 
 def _last_committed(environment: int) -> Promotion | None:

@@ -9,34 +9,52 @@ from controlpanel.accounts.actors import Actor
 from controlpanel.catalog.models import Environment
 from deployments.choices import Kind
 from deployments.models import Promotion, Release
+from deployments.models.preflight import kind_of
 
 
 @dataclass(frozen=True, kw_only=True)
 class Wanted:
-    """Who wants what where, checked as far as it can be without the lane. `restores` is what a rollback goes back to."""
+    """Who wants what where, checked as far as it can be without the lane.
+
+    `restores` is what a rollback goes back to, and `keeps_tenants` leaves the tenants' part as it is; without a release it
+    is the tenants' configuration. `overrides` are {"gate", "reason", "by", "until"}.
+    """
 
     actor: Actor
     environment: Environment
-    release: Release
+    release: Release | None
     components: list[str] = field(default_factory=list)
     restores: Promotion | None = None
+    keeps_tenants: bool = False
+    overrides: list[dict[str, str]] = field(default_factory=list)
     reason: str = ""
     render_digest: str = ""
 
     @property
     def kind(self) -> Kind:
-        """A rollback where it restores something."""
-        return Kind.ROLLBACK if self.restores else Kind.RELEASE
+        """What it is, by what it names."""
+        return kind_of(self.release, self.restores)
+
+    @property
+    def title(self) -> str:
+        """What is wanted, in words."""
+        return self.release.version if self.release else "Tenants' configuration"
 
     @property
     def what(self) -> dict[str, Any]:
         """The columns that previews and promotions of the same thing share."""
         return {
             "environment": self.environment, "release": self.release, "components": self.components, "restores": self.restores,
+            "keeps_tenants": self.keeps_tenants,
         }  # fmt: skip
 
     @property
     def looked_up(self) -> dict[str, Any]:
         """The same as a lookup."""
-        known = {name: value for name, value in self.what.items() if name != "restores"}
-        return {**known, "restores": self.restores} if self.restores else {**known, "restores__isnull": True}
+        named = {"release": self.release, "restores": self.restores}
+        known = {name: value for name, value in self.what.items() if name not in named}
+        return (
+            known
+            | {name: value for name, value in named.items() if value}
+            | {f"{name}__isnull": True for name, value in named.items() if not value}
+        )

@@ -19,7 +19,7 @@ def has_taken(context: Context, application: Application, rollout: PromotionComp
     commit, revision = context.promotion.commit, application.operation_revision
     if revision and not is_spent:
         at_that = dataclasses.replace(application, revision=revision)
-        if revision == commit or equivalent(context, at_that, rollout.component):
+        if revision == commit or equivalent(context, at_that, rollout.directory):
             return True
-    same = equivalent(context, application, rollout.component)
+    same = equivalent(context, application, rollout.directory)
     return not is_spent and bool(application.synced_at(commit, None, equivalent=same))

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
+from django.db import transaction
 from django.db.models import Min
 
 from controlpanel.catalog import connections
@@ -18,7 +19,7 @@ from controlpanel.core.lease import StatementTime
 from deployments.choices import Confidence, State
 from deployments.models import Promotion, PromotionComponent
 from deployments.steps.base import Context, Outcome, move_to, wait
-from deployments.steps.commit import is_of
+from deployments.steps.commit import is_of, references_in_git
 from deployments.steps.sync import in_the_air, is_ours, learn
 
 POLL_SECONDS = 3.0
@@ -54,10 +55,12 @@ def _call_off(context: Context) -> bool:
     crashpoint("cancel.after_claim")
     if not isinstance(result, Claimed) or not is_of(promotion, repository, result.commit):
         return False
-    with context.held():
-        Promotion.objects.filter(pk=promotion.pk).update(
-            commit=result.commit, git_revision=result.commit, committed_at=_committed_at(promotion)
-        )
+    with transaction.atomic():
+        references_in_git(promotion)
+        with context.held():
+            Promotion.objects.filter(pk=promotion.pk).update(
+                commit=result.commit, git_revision=result.commit, committed_at=_committed_at(promotion)
+            )
     promotion.commit = result.commit
     return True
 
@@ -126,4 +129,4 @@ def _applied(context: Context, argocd: ArgoCD, rollout: PromotionComponent) -> s
         return ""
     commit = context.promotion.commit
     is_last = read.carries(context.marker) and read.sync_result_revision == commit
-    return rollout.component if is_last or read.deployed(commit) else ""
+    return rollout.title if is_last or read.deployed(commit) else ""

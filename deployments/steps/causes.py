@@ -25,7 +25,7 @@ def stuck_pod(context: Context, argocd: ArgoCD, rollout: PromotionComponent, tre
     pod = sorted(tree.stuck_pods(), key=lambda node: node.name)[0]
     workload = _workload(tree, pod)
     said = pod.message or _last_event(context, argocd, rollout, pod)
-    title = f"{workload.kind} {workload.name}" if workload else rollout.component
+    title = f"{workload.kind} {workload.name}" if workload else rollout.title
     return pause(
         pod.reason, f"{title} does not start: Pod {pod.name} is in {pod.reason}.", effect=_effect(context, rollout),
         advice=ADVICE.get(pod.reason, "Look at the pod's events and logs, then retry or abort."), raw=said,
@@ -78,7 +78,7 @@ def timed_out(context: Context, rollout: PromotionComponent, seen: Application |
     title = f": {blocking['kind']} {blocking['name']} {blocking['message']}".rstrip() if blocking else ""
     facts = {key: blocking[key] for key in ("kind", "namespace", "name") if key in blocking}
     return pause(
-        "timed_out", f"{rollout.component} was not healthy after {rollout.deadline_seconds // 60} min{title}.", effect=_effect(context, rollout),
+        "timed_out", f"{rollout.title} was not healthy after {rollout.deadline_seconds // 60} min{title}.", effect=_effect(context, rollout),
         advice="See what the resource waits for. Retry gives it the same time again.", application=rollout.application, raw=rollout.message, **facts,
     )  # fmt: skip
 
@@ -109,5 +109,5 @@ def _effect(context: Context, rollout: PromotionComponent) -> str:
     done = list(
         context.promotion.rollouts.filter(state=Rollout.DONE, is_changed=True).values_list("component", flat=True)
     )
-    live = f" {', '.join(done)} already run {context.promotion.release}." if done else ""
-    return f"Pods of {rollout.component} from before keep serving; later waves have not started.{live}"
+    live = f" {', '.join(dict.fromkeys(done))} already run {context.promotion.title}." if done else ""
+    return f"Pods of {rollout.title} from before keep serving; later waves have not started.{live}"

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from django.db import transaction
+
 from controlpanel.catalog import connections
 from controlpanel.clients.git import Author, Claimed, GitRepository, Moved
 from controlpanel.core import audit
 from controlpanel.core.crashpoints import crashpoint
 from controlpanel.core.lease import StatementTime
 from deployments import lifecycle
-from deployments.choices import State
+from deployments.choices import Kind, State
 from deployments.models import Promotion
 from deployments.rendering import stored
 from deployments.steps.base import Context, Outcome, pause, wait
+from tenants.services.promoting import departures_done, references_promoted
 
 AUTHOR = Author("Control panel", "control-panel@localhost")
 MOST_TRIES = 10
@@ -49,7 +52,12 @@ def _edited(context: Context, repository: GitRepository, tip: str | None) -> lis
     if tip is None or not base or tip == base or is_made_by_us(context.promotion, tip, parent=base):
         return []
     repository.fetch()
-    return [path for name in context.plan["parts"] for path in repository.changed_paths(base, tip, name)]
+    return [path for name in _directories(context) for path in repository.changed_paths(base, tip, name)]
+
+
+def _directories(context: Context) -> list[str]:
+    """What the commit replaces: each component's own directory."""
+    return list(dict.fromkeys(part.split("/", 1)[0] for part in context.plan["parts"]))
 
 
 def is_made_by_us(promotion: Promotion, tip: str, parent: str | None = None) -> bool:
@@ -71,8 +79,9 @@ def _intend(context: Context, repository: GitRepository, tip: str | None, files:
     promotion = context.promotion
     crashpoint("commit.before_intent")
     head = promotion.audit_head or audit.head()
+    replace = {name: _below(files, name) for name in _directories(context)}
     commit = repository.commit(
-        parent=tip, replace={name: _below(files, name) for name in context.plan["parts"]}, message=_message(promotion, head),
+        parent=tip, replace=replace, message=_message(promotion, head),
         at=promotion.created_at, author=AUTHOR,
     )  # fmt: skip
     with context.held():
@@ -91,14 +100,16 @@ def _message(promotion: Promotion, head: str) -> str:
     reason = f"\n{promotion.reason}\n" if promotion.reason else ""
     trailers = {
         "Promotion-Id": promotion.pk,
-        "Release": promotion.release,
+        **({"Release": promotion.release} if promotion.release else {}),
         "Render-Digest": promotion.render_digest,
         "Requested-By": promotion.requested_by,
         "Audit-Head": head,
     }
     lines = "\n".join(f"{key}: {value}" for key, value in trailers.items())
     place = promotion.environment.name
-    what = f"Roll {place} back to {promotion.release}" if promotion.restores else f"{promotion.release} to {place}"
+    what = f"{promotion.title} to {place}"
+    if promotion.restores:
+        what = f"Roll {place} back to {promotion.release}"
     return f"{what} (promotion {promotion.number})\n{reason}\n{lines}\n"
 
 
@@ -122,8 +133,21 @@ def is_of(promotion: Promotion, repository: GitRepository, commit: str) -> bool:
 def _landed(context: Context, commit: str) -> Outcome:
     promotion = context.promotion
     crashpoint("commit.after_move")
-    lifecycle.move(
-        promotion, State.SYNCING, actor=audit.SYSTEM, lease=context.lease, commit=commit, git_revision=commit,
-        committed_at=StatementTime(), message=f"Committed {commit[:7]} on {promotion.environment.branch}.",
-    )  # fmt: skip
+    with transaction.atomic():
+        references_in_git(promotion)
+        lifecycle.move(
+            promotion, State.SYNCING, actor=audit.SYSTEM, lease=context.lease, commit=commit, git_revision=commit,
+            committed_at=StatementTime(), message=f"Committed {commit[:7]} on {promotion.environment.branch}.",
+        )  # fmt: skip
     return Outcome(again=0.0)
+
+
+def references_in_git(promotion: Promotion) -> None:
+    """Tell that the references which it brought are the promoted ones now. Within the transaction that records the commit,
+    before the promotion is locked: readiness is locked first everywhere."""
+    preview = promotion.preflight
+    if preview is None or preview.versions is None or promotion.kind == Kind.RELEASE:
+        return
+    references_promoted(promotion.environment, preview.versions)
+    if gone := (promotion.plan or {}).get("departed"):
+        departures_done(promotion.environment, gone)

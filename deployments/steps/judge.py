@@ -46,11 +46,10 @@ def run(context: Context) -> Outcome:
 
 def _render(context: Context) -> Preflight:
     promotion = context.promotion
-    assert promotion.release is not None
     with context.held():
         preflight = Preflight.objects.create(
             release=promotion.release, environment=promotion.environment, components=promotion.components,
-            restores=promotion.restores, created_by=promotion.requested_by, next_run_at=StatementTime(),
+            restores=promotion.restores, keeps_tenants=promotion.keeps_tenants, created_by=promotion.requested_by, next_run_at=StatementTime(),
         )  # fmt: skip
         Promotion.objects.filter(pk=promotion.pk).update(preflight=preflight)
         doorbell.ring("render_preflight", preflight.pk)

@@ -14,7 +14,7 @@ from controlpanel.clients.argocd_rollout import Verdict
 from controlpanel.core.crashpoints import crashpoint
 from deployments.choices import Rollout, State
 from deployments.models import Application, PromotionComponent
-from deployments.steps import trees
+from deployments.steps import shards, trees
 from deployments.steps.base import Context, Outcome, move_to, wait
 from deployments.steps.causes import failed_operation, foreign_operation, timed_out, unhealthy
 from deployments.steps.equivalence import equivalent
@@ -58,6 +58,8 @@ def _next_wave(context: Context) -> Outcome:
 
 
 def _follow(context: Context, argocd: ArgoCD, rollout: PromotionComponent, seen: Application | None) -> Outcome:
+    if rollout.shard:
+        return shards.follow(context, argocd, rollout, seen)
     until = 0.0
     if _may_be_decided(context, seen, rollout):
         until = _read_again_in(context, seen, rollout)
@@ -131,7 +133,7 @@ def _verdict(context: Context, rollout: PromotionComponent, read: Read) -> Verdi
     if verdict.standing == "superseded" and read.deployed(commit):
         marker = None
         verdict = read.rolled_out_at(commit, marker)
-    if verdict.standing == "stale" and (same := equivalent(context, read, rollout.component)):
+    if verdict.standing == "stale" and (same := equivalent(context, read, rollout.directory)):
         verdict = read.rolled_out_at(commit, marker, equivalent=same)
     return verdict
 
@@ -144,7 +146,7 @@ def _proved(context: Context, argocd: ArgoCD, rollout: PromotionComponent, settl
     context.save(rollout, state=Rollout.DONE, finished_at=context.now(), message="Synced and Healthy")
     context.tell(
         "component_done",
-        f"{rollout.component} is Synced and Healthy at {context.promotion.commit[:7]}.",
+        f"{rollout.title} is Synced and Healthy at {context.promotion.commit[:7]}.",
         component=rollout.component,
     )
     return wait(0.0)

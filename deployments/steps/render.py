@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from controlpanel.catalog import connections
-from controlpanel.catalog.document import application_name
+from controlpanel.catalog.shards import COMPONENT
 from controlpanel.clients.git import GitRepository
 from controlpanel.core import audit
 from deployments import lifecycle
-from deployments.choices import State
+from deployments.choices import Kind, State
 from deployments.models import Promotion, PromotionComponent
 from deployments.renderers import difference
 from deployments.rendering import NotRenderable, Rendering
 from deployments.restoring import rendering_of
 from deployments.steps.base import Context, Outcome, pause
 from deployments.steps.commit import is_made_by_us
+from deployments.steps.rollouts import departed, rollouts_of
 
 
 def run(context: Context) -> Outcome:
@@ -24,7 +25,7 @@ def run(context: Context) -> Outcome:
         rendering = rendering_of(promotion)
     except NotRenderable as error:
         return pause("not_renderable", error.sentence, advice=error.remedy, effect=_unchanged(promotion))
-    if rendering.digest != promotion.render_digest:
+    if not _is_as_judged(promotion, rendering):
         return pause(
             "digest_changed", "The same release renders differently now than when it was judged.",
             advice="Abort, and ask again with a new preview.", effect=_unchanged(promotion), raw=rendering.digest,
@@ -35,6 +36,14 @@ def run(context: Context) -> Outcome:
     tip = repository.tip(promotion.environment.branch)
     foreign = _foreign_change(repository, promotion, rendering, tip)
     return foreign or _plan(context, repository, rendering, tip)
+
+
+def _is_as_judged(promotion: Promotion, rendering: Rendering) -> bool:
+    """By the digest that was judged; a rollback that keeps the tenants' part is judged by its components, since that part
+    may have moved on and stays as it is."""
+    if promotion.keeps_tenants and promotion.preflight is not None:
+        return rendering.digests.get("components") == promotion.preflight.digests.get("components")
+    return rendering.digest == promotion.render_digest
 
 
 def _unchanged(promotion: Promotion) -> str:
@@ -69,29 +78,42 @@ def _plan(context: Context, repository: GitRepository, rendering: Rendering, tip
         for name in rendering.components
         for path, body in (repository.files(tip, name) if tip else {}).items()
     }
-    changed = {
-        change.component for change in difference.changes(before, rendering.files) if change.change != "unchanged"
-    }
     promotion = context.promotion
+    changes = difference.changes(before, rendering.files)
+    rollouts = rollouts_of(promotion, rendering, changes)
+    changed = {row.component for row in rollouts if row.is_changed}
     plan = {
         "base": tip or "",
         "parts": rendering.parts,
         "changed": sorted(changed),
         "waves": [list(wave) for wave in rendering.waves],
+        "digests": rendering.digests,
+        "departed": departed(changes),
     }
     with context.held():
         PromotionComponent.objects.filter(promotion=promotion).delete()
-        PromotionComponent.objects.bulk_create(
-            PromotionComponent(
-                promotion=promotion, component=name, wave=number, is_changed=name in changed,
-                application=application_name(name, promotion.environment.name),
-                deadline_seconds=rendering.deadlines[name],
-            )
-            for number, wave in enumerate(rendering.waves, 1)
-            for name in wave
-        )  # fmt: skip
+        PromotionComponent.objects.bulk_create(rollouts)
         lifecycle.move(
             promotion, State.COMMITTING, actor=audit.SYSTEM, lease=context.lease, plan=plan, wave=1,
-            message=f"{'Read' if promotion.restores else 'Rendered'} {len(rendering.parts)} components; {len(changed)} change.",
+            message=_found(promotion, rendering, rollouts), render_digest=rendering.digest,
         )  # fmt: skip
     return Outcome(again=0.0)
+
+
+def _found(promotion: Promotion, rendering: Rendering, rollouts: list[PromotionComponent]) -> str:
+    said = "Read" if promotion.restores else "Rendered"
+    shards = [row for row in rollouts if row.shard]
+    changed = {row.component for row in rollouts if row.is_changed and not row.shard}
+    told = (
+        []
+        if promotion.kind == Kind.TENANT_CONFIG
+        else [f"{said} {_count(rendering)} components; {len(changed)} change."]
+    )
+    if shards or promotion.kind == Kind.TENANT_CONFIG:
+        moving = sum(row.is_changed for row in shards)
+        told.append(f"{moving} of {promotion.environment.tenant_shards} shards of tenants' references change.")
+    return " ".join(told)
+
+
+def _count(rendering: Rendering) -> int:
+    return sum(part != COMPONENT for part in rendering.parts)

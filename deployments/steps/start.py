@@ -20,7 +20,8 @@ def run(context: Context) -> Outcome:
         release=promotion.release, environment=promotion.environment, preflight=promotion.preflight,
         promotion=promotion, asked="start", kind=Kind(promotion.kind),
     )  # fmt: skip
-    holding = next((answer for answer in answers if answer.verdict != Verdict.PASS), None)
+    goes = (Verdict.PASS, Verdict.OVERRIDDEN)
+    holding = next((answer for answer in answers if answer.verdict not in goes), None)
     if holding is not None:
         _note(context, answers, holding.reason)
         return wait(AGAIN_SECONDS)

@@ -51,7 +51,7 @@ def run(context: Context) -> Outcome:
             waits.append(outcome)
     if waits:
         return min(waits, key=lambda outcome: outcome.again or 0.0)
-    names = ", ".join(rollout.component for rollout in pending) or "nothing left to send"
+    names = ", ".join(rollout.title for rollout in pending) or "nothing left to send"
     return move_to(State.ROLLING_OUT, f"Wave {promotion.wave}: {names}.")
 
 
@@ -109,7 +109,7 @@ def _is_old(context: Context, application: Application, rollout: PromotionCompon
     commit = context.promotion.commit
     if application.synced_at(commit, None).standing != "stale":
         return False
-    same = equivalent(context, application, rollout.component)
+    same = equivalent(context, application, rollout.directory)
     return application.synced_at(commit, None, equivalent=same).standing == "stale"
 
 

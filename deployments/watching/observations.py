@@ -11,6 +11,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from controlpanel.catalog.models import Component, Environment
+from controlpanel.catalog.shards import COMPONENT, shard_application, shard_names
 from controlpanel.clients.argocd_models import Application as Read
 from controlpanel.clients.argocd_models import Resource
 from controlpanel.core import doorbell, lease, live
@@ -43,15 +44,19 @@ Fence = Callable[[], AbstractContextManager[object]]
 
 
 class Directory:
-    """Which Application belongs to which environment and component; read once for each list."""
+    """Which Application belongs to which environment, component and shard; read once for each list."""
 
     def __init__(self, server_from: str) -> None:
         environments = {e.name: e for e in Environment.objects.filter(server_from=server_from, is_retired=False)}
         components = list(Component.objects.filter(is_retired=False).values_list("name", flat=True))
-        self.places: Mapping[str, tuple[Environment, str]] = {
-            f"{component}-{environment}": (row, component)
+        self.places: Mapping[str, tuple[Environment, str, str]] = {
+            f"{component}-{environment}": (row, component, "")
             for environment, row in environments.items()
             for component in components
+        } | {
+            shard_application(shard, environment): (row, COMPONENT, shard)
+            for environment, row in environments.items()
+            for shard in shard_names(row.tenant_shards)
         }
         self.projects = sorted({environment.project for environment in environments.values()})
 
@@ -106,7 +111,10 @@ def _make_room(directory: Directory, names: Iterable[str]) -> None:
     """A row for each Application seen for the first time; the list and the stream may both be the first."""
     places = {name: directory.places[name] for name in sorted(names)}
     Application.objects.bulk_create(
-        [Application(name=name, environment=place, component=component) for name, (place, component) in places.items()],
+        [
+            Application(name=name, environment=place, component=component, shard=shard)
+            for name, (place, component, shard) in places.items()
+        ],
         ignore_conflicts=True,
     )
 

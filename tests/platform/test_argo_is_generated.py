@@ -54,8 +54,36 @@ def test_each_environment_has_one_application_for_each_component(document: Catal
     for environment in document.environments:
         names = [item["metadata"]["name"] for item in applications(document, environment, REPO)]
         assert sorted(names) == [
-            f"{name}-{environment.name}" for name in ("ai", "backend", "frontend", "kafka", "monitoring", "redis")
+            f"{name}-{environment.name}"
+            for name in (
+                *("ai", "backend", "frontend", "kafka", "monitoring", "redis"),
+                *(f"tenant-credentials-{number:02d}" for number in range(16)),
+            )
         ]
+
+
+def test_a_shard_of_tenants_references_is_an_application_of_its_own(document: CatalogDocument) -> None:
+    staging = document.environment("staging")
+
+    shard = applications(document, staging, REPO)[-1]
+
+    assert shard["metadata"]["name"] == "tenant-credentials-15-staging"
+    assert shard["metadata"]["labels"]["control-panel/component"] == "tenant-credentials"
+    assert shard["metadata"]["labels"]["control-panel/shard"] == "15"
+    assert shard["spec"]["source"]["path"] == "tenant-credentials/15"
+    assert shard["spec"]["destination"]["namespace"] == "hub-staging"
+
+
+def test_the_volume_that_mounts_the_shards_is_generated_and_kept_up_to_date(
+    document: CatalogDocument, tmp_path: Path
+) -> None:
+    write_overlays(document, tmp_path)
+    volume = tmp_path / "kubernetes/backend/base/tenant-credentials.yaml"
+    volume.write_text(volume.read_text("utf-8").replace("tenant-credentials-15", "tenant-credentials-16"), "utf-8")
+
+    assert stale_files(document, tmp_path) == ["kubernetes/backend/base/tenant-credentials.yaml"]
+    write_overlays(document, tmp_path)
+    assert "tenant-credentials-15" in volume.read_text("utf-8")
 
 
 def test_an_application_follows_the_environments_branch_and_its_own_folder(document: CatalogDocument) -> None:

@@ -11,6 +11,7 @@ import jsonschema_rs
 import pytest
 import yaml
 
+from controlpanel.catalog import shards
 from controlpanel.catalog.document import CatalogDocument, namespace_of, parse
 from deployments.renderers.base import render_all
 from script.development.overlays import requests as every_request
@@ -100,7 +101,7 @@ def test_every_container_has_probes_and_resources(environment: str) -> None:
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
 def test_pods_use_only_what_is_rendered_beside_them(environment: str) -> None:
-    """Config maps, service accounts and the secrets that External Secrets or cert-manager make."""
+    """Config maps, service accounts and the secrets that External Secrets or cert-manager make; shards come and go."""
     there = {
         (item["kind"], item["metadata"]["namespace"], item["metadata"]["name"])
         for item in rendered(environment).values()
@@ -116,10 +117,28 @@ def test_pods_use_only_what_is_rendered_beside_them(environment: str) -> None:
     for workload in of_kind(environment, *WORKLOADS):
         namespace, pod = workload["metadata"]["namespace"], workload["spec"]["template"]["spec"]
         assert ("ServiceAccount", namespace, pod["serviceAccountName"]) in there
-        for config_map in references(pod, "configMap", "configMapRef", "configMapKeyRef"):
+        for config_map in filter(is_no_shard, references(pod, "configMap", "configMapRef", "configMapKeyRef")):
             assert ("ConfigMap", namespace, config_map) in there
-        for secret in references(pod, "secret", "secretRef", "secretKeyRef"):
+        for secret in filter(is_no_shard, references(pod, "secret", "secretRef", "secretKeyRef")):
             assert (namespace, secret) in secrets
+
+
+def is_no_shard(name: str) -> bool:
+    return not name.startswith("tenant-credentials-")
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_the_backend_mounts_every_shard_of_tenants_and_waits_for_none(environment: str) -> None:
+    credentials = catalog().tenant_credentials
+    assert credentials is not None
+    backend = next(item for item in of_kind(environment, "Deployment") if item["metadata"]["name"] == "backend")
+    pod = backend["spec"]["template"]["spec"]
+
+    volume = next(one for one in pod["volumes"] if one["name"] == "tenant-credentials")
+    mount = next(one for one in pod["containers"][0]["volumeMounts"] if one["name"] == "tenant-credentials")
+
+    assert volume == shards.volume(credentials.shards)
+    assert mount["readOnly"] is True
 
 
 def references(value: Any, *kinds: str) -> Iterator[str]:

@@ -13,7 +13,7 @@ from controlpanel.accounts.actors import Actor
 from controlpanel.core.errors import PanelError
 from controlpanel.core.models import AuditEvent
 from controlpanel.core.waiting import listening, read
-from deployments.choices import State
+from deployments.choices import Kind, State
 from deployments.models import Promotion
 from deployments.selectors.interface import events_after
 from deployments.services.promotions import promotion_request
@@ -26,18 +26,24 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("environment")
-        parser.add_argument("release", help="the version of a release")
+        parser.add_argument("release", nargs="?", help="the version of a release")
+        parser.add_argument("--tenant-config", action="store_true", help="tenants' configuration instead of a release")
         parser.add_argument("--reason", default="")
         parser.add_argument("--wait", action="store_true", help="follow it until it ends or waits for a person")
 
-    def handle(self, *, environment: str, release: str, reason: str, wait: bool, **_: Any) -> None:
+    def handle(
+        self, *, environment: str, release: str | None, reason: str, wait: bool, tenant_config: bool, **_: Any
+    ) -> None:
         """Print the promotion's number and, with --wait, each event; exit with 1 where it does not succeed."""
+        kind = Kind.TENANT_CONFIG if tenant_config else Kind.RELEASE
         actor = Actor(name=f"{_operator()} (command)", door="command", is_system=True)
         try:
-            promotion = promotion_request(actor=actor, environment=environment, release=release, reason=reason)
+            promotion = promotion_request(
+                actor=actor, environment=environment, release=release, reason=reason, kind=kind
+            )
         except PanelError as error:
             raise CommandError(str(error)) from None
-        self.stdout.write(f"Promotion {promotion.number}: {release} to {environment}.")
+        self.stdout.write(f"Promotion {promotion.number}: {promotion.title} to {environment}.")
         if wait:
             self._verdict(asyncio.run(self._follow(promotion)))
 
