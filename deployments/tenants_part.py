@@ -100,10 +100,10 @@ def _with_their_stores(environment: Environment, parts: Sequence[TenantPart]) ->
     rows = ReferenceVersion.objects.filter(
         reference__environment=environment, reference__tenant__slug__in=leaving, is_removed=False
     )
-    newest = rows.order_by("reference", "-number").distinct("reference").select_related("reference__tenant")
+    newest = rows.order_by("reference_id", "-number").distinct("reference_id").select_related("reference__tenant")
     had: dict[str, list[Reference]] = {slug: [] for slug in leaving}
     for row in newest:
-        had[row.reference.tenant.slug].append(row.as_reference)
+        had[row.reference.tenant.slug].append(row.as_reference(row.reference.key))
     return [dataclasses.replace(part, references=tuple(had.get(part.slug, part.references))) for part in parts]
 
 

@@ -189,12 +189,14 @@ def write_overlays(document: CatalogDocument, root: Path) -> list[str]:
 
 
 def _destinations(document: CatalogDocument, environment: EnvironmentSpec) -> list[dict[str, str]]:
+    placed: list[ComponentSpec | TenantCredentialsSpec] = [*document.components]
+    placed += [document.tenant_credentials] if document.tenant_credentials else []
     pairs = {
         (other.destination.server, namespace_of(component, other)): None
         for other in document.environments
         if (other.argocd.server_from, other.argocd.project)
         == (environment.argocd.server_from, environment.argocd.project)
-        for component in (*document.components, *filter(None, [document.tenant_credentials]))
+        for component in placed
     }
     return [{"server": server, "namespace": namespace} for server, namespace in sorted(pairs)]
 

@@ -83,5 +83,5 @@ def _answer(actor: Actor, pk: uuid.UUID) -> dict[str, Any]:
         raise AbsentError(
             f"There is no preflight {pk}, or it is not yours to see.", "Ask for one: POST /api/v1/preflight."
         )
-    found = tenants_of(row.environment, row.release, actor) if row.release else None
+    found = tenants_of(row.environment, row.release, row, actor) if row.release else None
     return shapes.preflight(row, gates_of(row, actor=actor), found)

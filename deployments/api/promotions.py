@@ -32,7 +32,7 @@ router = Router(tags=["promotions"])
 Act = Callable[[Actor, Promotion], object]
 Said = Annotated[ActIn, Body()]
 SaidOfRollback = Annotated[RollbackIn, Body()]
-NOTHING, BACK = ActIn(), RollbackIn()
+NOTHING, BACK = ActIn(), RollbackIn(tenants="")
 
 
 class NotAvailableYet(ConflictError):

@@ -162,7 +162,7 @@ def _places(environments: Collection[int]) -> dict[int, dict[str, Any]]:
     count = (
         Component.objects.filter(is_retired=False).order_by().values("is_retired").annotate(n=Count("pk")).values("n")
     )
-    rows = Environment.objects.filter(pk__in=environments).values(
+    rows: Any = Environment.objects.filter(pk__in=environments).values(
         "pk",
         **{f"committed_{kind.value}": Subquery(_last_commit(kind)) for kind in Kind},
         heard_at=Subquery(heard),

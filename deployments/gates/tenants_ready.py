@@ -34,7 +34,7 @@ def _wrong(parameters: Mapping[str, Any]) -> list[str]:
 @gate(NAME, title=TITLE, kinds=frozenset({Kind.RELEASE}), is_overridable=True, check=_wrong)
 def tenants_ready(situation: Situation) -> GateAnswer:
     """Block, by the environment's policy, on active tenants that are not ready for this release."""
-    found = _counted(situation) if situation.asked == "board" else tenants_of(situation.environment, situation.release)
+    found = _counted(situation) if situation.asked == "board" else _met(situation)
     if not found.total:
         return _answer(Verdict.PASS, f"{situation.environment.name} has no active tenants.")
     if found.ready == found.total:
@@ -57,6 +57,10 @@ def _short(situation: Situation, found: Tenants) -> GateAnswer:
         reason += f" {wanted} % have to be."
     remedy = "Complete and sign their checklists, waive an item, or override this gate with a reason."
     return _answer(Verdict.BLOCK, reason, remedy, owner="tenant owners", extra=extra)
+
+
+def _met(situation: Situation) -> Tenants:
+    return tenants_of(situation.environment, situation.release, situation.preflight)
 
 
 def _named(found: Tenants) -> str:

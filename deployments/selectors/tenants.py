@@ -7,7 +7,7 @@ from typing import Any
 
 from controlpanel.accounts.actors import Actor
 from controlpanel.catalog.models import Environment
-from deployments.models import Release
+from deployments.models import Preflight, Release
 from tenants.selectors.readiness import NotReady, not_ready, readiness_counts
 
 
@@ -24,12 +24,21 @@ class Tenants:
         return {"total": self.total, "ready": self.ready, "blocked": [_blocked(one) for one in self.blocked]}
 
 
-def tenants_of(environment: Environment, release: Release | None, actor: Actor | None = None) -> Tenants:
-    """In a constant number of queries. With an actor only what that one may see."""
-    version = release.version if release else ""
-    counts = readiness_counts([environment], version, actor)[environment.name]
-    blocked = not_ready(environment, version, actor) if counts.not_ready else []
+def tenants_of(
+    environment: Environment, release: Release | None, preflight: Preflight | None = None, actor: Actor | None = None
+) -> Tenants:
+    """In a constant number of queries. With an actor only what that one may see.
+
+    What the `preflight` of the release sets of the environment's own keys blocks nobody, though it is not live yet.
+    """
+    version, provided = release.version if release else "", _provided(preflight)
+    counts = readiness_counts([environment], version, actor, provided)[environment.name]
+    blocked = not_ready(environment, version, actor, provided) if counts.not_ready else []
     return Tenants(total=counts.total, ready=counts.total - len(blocked), blocked=tuple(blocked))
+
+
+def _provided(preflight: Preflight | None) -> list[str]:
+    return [one["key"] for one in preflight.variables if one["state"] != "missing"] if preflight else []
 
 
 def _blocked(one: NotReady) -> dict[str, Any]:

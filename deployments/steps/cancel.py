@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
-from django.db import transaction
 from django.db.models import Min
 
 from controlpanel.catalog import connections
@@ -55,12 +54,11 @@ def _call_off(context: Context) -> bool:
     crashpoint("cancel.after_claim")
     if not isinstance(result, Claimed) or not is_of(promotion, repository, result.commit):
         return False
-    with transaction.atomic():
+    with context.held():
         references_in_git(promotion)
-        with context.held():
-            Promotion.objects.filter(pk=promotion.pk).update(
-                commit=result.commit, git_revision=result.commit, committed_at=_committed_at(promotion)
-            )
+        Promotion.objects.filter(pk=promotion.pk).update(
+            commit=result.commit, git_revision=result.commit, committed_at=_committed_at(promotion)
+        )
     promotion.commit = result.commit
     return True
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from django.db import transaction
-
 from controlpanel.catalog import connections
 from controlpanel.clients.git import Author, Claimed, GitRepository, Moved
 from controlpanel.core import audit
@@ -133,7 +131,7 @@ def is_of(promotion: Promotion, repository: GitRepository, commit: str) -> bool:
 def _landed(context: Context, commit: str) -> Outcome:
     promotion = context.promotion
     crashpoint("commit.after_move")
-    with transaction.atomic():
+    with context.held():
         references_in_git(promotion)
         lifecycle.move(
             promotion, State.SYNCING, actor=audit.SYSTEM, lease=context.lease, commit=commit, git_revision=commit,
@@ -143,8 +141,7 @@ def _landed(context: Context, commit: str) -> Outcome:
 
 
 def references_in_git(promotion: Promotion) -> None:
-    """Tell that the references which it brought are the promoted ones now. Within the transaction that records the commit,
-    before the promotion is locked: readiness is locked first everywhere."""
+    """Tell that the references which it brought are the promoted ones now: within the transaction that records the commit."""
     preview = promotion.preflight
     if preview is None or preview.versions is None or promotion.kind == Kind.RELEASE:
         return

@@ -42,7 +42,7 @@ def _is_as_judged(promotion: Promotion, rendering: Rendering) -> bool:
     """By the digest that was judged; a rollback that keeps the tenants' part is judged by its components, since that part
     may have moved on and stays as it is."""
     if promotion.keeps_tenants and promotion.preflight is not None:
-        return rendering.digests.get("components") == promotion.preflight.digests.get("components")
+        return bool(rendering.digests.get("components") == promotion.preflight.digests.get("components"))
     return rendering.digest == promotion.render_digest
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from controlpanel.catalog.models import Variable
+from controlpanel.catalog import connections
+from controlpanel.catalog.models import Component, Variable
 from controlpanel.catalog.shards import COMPONENT
 from controlpanel.core.crashpoints import crashpoint
 from deployments.choices import Confidence, Rollout, State
-from deployments.models import Promotion, PromotionComponent
+from deployments.models import PromotionComponent
 from deployments.renderers import variables
 from deployments.rendering import stored
 from deployments.steps.base import Context, Outcome, move_to
@@ -29,7 +30,7 @@ def run(context: Context) -> Outcome:
     if ignored:
         words += f" Not proved, ignored by a person: {', '.join(ignored)}."
     confidence = Confidence.UNKNOWN if ignored else Confidence.OBSERVED
-    live_now(promotion)
+    live_now(context)
     return move_to(State.SUCCEEDED, words, live_revision=promotion.commit, confidence=confidence)
 
 
@@ -40,22 +41,31 @@ def _proved(rows: Sequence[PromotionComponent]) -> str:
     return " and ".join(told)
 
 
-def live_now(promotion: Promotion) -> None:
+def live_now(context: Context) -> None:
     """Tell tenants what is live: the values of the environment that their sign-offs bind to, and what the release needs."""
-    if promotion.release is None or promotion.plan is None or not promotion.environment.tenant_shards:
+    promotion = context.promotion
+    if promotion.release is None:
         return
-    parts = {part: digest for part, digest in promotion.plan["parts"].items() if part.split("/")[0] != COMPONENT}
-    environment_values_record(promotion.environment, _live_values(stored(parts), is_whole=not promotion.components))
+    environment_values_record(promotion.environment, _live_values(_files(context)))
     release_is_live(promotion.environment, promotion.release.version)
 
 
-def _live_values(files: dict[str, bytes], *, is_whole: bool) -> list[LiveValue]:
-    """Of the environment's keys; where only some components were promoted, those alone that these files give."""
-    found = variables.standing(files)
-    values = variables.values(files)
+def _files(context: Context) -> dict[str, bytes]:
+    """Of all components; where only some were promoted, the others as the commit has them."""
+    own = {part: digest for part, digest in context.plan["parts"].items() if part.split("/")[0] != COMPONENT}
+    files = stored(own)
+    if context.promotion.components:
+        repository, commit = connections.deploy_repository(), context.promotion.commit
+        for name in Component.objects.filter(is_retired=False).exclude(name__in=own).values_list("name", flat=True):
+            files |= repository.files(commit, name)
+    return files
+
+
+def _live_values(files: dict[str, bytes]) -> list[LiveValue]:
+    found, values = variables.standing(files), variables.values(files)
     rows = Variable.objects.filter(scope="environment").order_by("pk").values_list("key", "is_secret")
+    told = ((key, is_secret, found.get(key, variables.NOWHERE)) for key, is_secret in rows)
     return [
         LiveValue(key=key, state=one.state, where=one.where, value="" if is_secret else values.get(key, ""))
-        for key, is_secret in rows
-        if (one := found.get(key, variables.NOWHERE)) is not variables.NOWHERE or is_whole
+        for key, is_secret, one in told
     ]

@@ -21,7 +21,7 @@ CI = Actor(name="ci", door="api", is_system=True)
 class Fleet:
     """`needs` maps a component to the one that it follows; a Pod is ready `delay` seconds (at speed 1) later than usual.
 
-    `is_plain` leaves kustomize out, for measures of something else.
+    `is_plain` leaves kustomize out, for measures of something else. `shards` of tenants' references, and two keys of each.
     """
 
     environments: int
@@ -30,6 +30,8 @@ class Fleet:
     delay: int = 0
     replicas: int = 2
     is_plain: bool = False
+    shards: int = 0
+    gates: tuple[str, ...] = ("lane-free",)
 
     def write(self, directory: Path) -> None:
         """The platform's files: catalog, bases, overlays."""
@@ -60,7 +62,7 @@ class Fleet:
                     "title": name,
                     "argocd": argocd,
                     "destination": {"server": "https://kubernetes.default.svc", "namespace": name},
-                    "gates": [{"name": "lane-free"}],
+                    "gates": [{"name": gate} for gate in self.gates],
                 }
                 for name in names(self.environments)
             },
@@ -73,6 +75,14 @@ class Fleet:
                 }
                 for component in self.components
             },
+            **(self._tenants() if self.shards else {}),
+        }
+
+    def _tenants(self) -> dict[str, Any]:
+        secret = {"scope": "tenant", "secret": True, "checklist": True}
+        return {
+            "tenantCredentials": {"shards": self.shards},
+            "variables": {"API_SECRET": secret, "BASE_URL": {"scope": "tenant"}},
         }
 
     def _deployment(self, name: str) -> dict[str, Any]:
