@@ -78,8 +78,15 @@ class Card:
         return sum(1 for pod in self._pods if not pod["is_new"])
 
     @property
+    def wanted(self) -> str:
+        """The release that it shall run; a shard of tenants' references runs none."""
+        return "references" if self.rollout.shard else str(self.rollout.promotion.release or "")
+
+    @property
     def serving(self) -> str:
         """The release that its ready pods run."""
+        if self.rollout.shard:
+            return "references"
         if self.rollout.state == Rollout.DONE and self.rollout.promotion.release is not None:
             return str(self.rollout.promotion.release.version)
         return self.before or "nothing"

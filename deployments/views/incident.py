@@ -41,7 +41,7 @@ def markdown(followed: Followed, *, state: str, result: str) -> str:
 def _lines(followed: Followed, state: str, result: str) -> Iterator[str]:
     row = followed.promotion
     address = settings.CONFIGURATION.public_url.rstrip("/") + reverse("promotion", args=[row.number])
-    what = f"{row.release or row.get_kind_display()} to {row.environment.name}"
+    what = f"{row.title} to {row.environment.name}"
     yield f"**{what}: {state}** ([promotion {row.number}]({address}))"
     yield f"Asked for by {plain(str(row.requester or row.requested_by))}, {_times(row)}."
     if row.reason:

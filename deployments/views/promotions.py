@@ -204,7 +204,7 @@ def _icon(row: Promotion) -> str:
 def _title(followed: Followed) -> str:
     """The tab's title follows the state."""
     row = followed.promotion
-    what = f"{row.release or row.get_kind_display()} to {row.environment.name}"
+    what = f"{row.title} to {row.environment.name}"
     sign = SIGNS[_icon(row)]
     if row.state == State.PAUSED:
         return f"{sign} Paused: {(row.issue or {}).get('application') or row.paused_from} · {what}"

@@ -12,7 +12,7 @@ from controlpanel.catalog.shards import shard_of
 from controlpanel.core.errors import ConflictError
 from deployments import gates
 from deployments.choices import Kind, State
-from deployments.models import Application, Promotion, Release
+from deployments.models import Application, Preflight, Promotion, Release
 from deployments.services.promotions import promotion_request
 from deployments.services.rollbacks import promotion_rollback, rollback_preview
 from tenants.choices import Stage, TenantState
@@ -193,10 +193,10 @@ class TestGoingBack:
         with pytest.raises(ConflictError) as asked:
             promotion_rollback(actor=fleet.CI, target=a)
         preview = rollback_preview(actor=fleet.CI, target=a)
-        until(lambda: preview_of(preview.pk).state == "ready", "the preview is rendered")
+        until(lambda: preview_of(preview).state == "ready", "the preview is rendered")
 
         assert [one["slug"] for one in asked.value.extra["losses"]] == ["onboarded"]
-        assert preview_of(preview.pk).losses == [{"slug": "onboarded", "keys": ["API_SECRET", "BASE_URL"]}]
+        assert preview_of(preview).losses == [{"slug": "onboarded", "keys": ["API_SECRET", "BASE_URL"]}]
         back = ends(promotion_rollback(actor=fleet.CI, target=a, tenants="keep"))
         assert tree(world, back, "tenant-credentials") == tree(world, with_it, "tenant-credentials")
         assert tree(world, back, "alpha") == tree(world, a, "alpha") != tree(world, with_it, "alpha")
@@ -223,10 +223,8 @@ class TestLeaving:
         assert not second.findings
 
 
-def preview_of(pk: object) -> object:
-    from deployments.models import Preflight
-
-    return Preflight.objects.get(pk=pk)
+def preview_of(preview: Preflight) -> Preflight:
+    return Preflight.objects.get(pk=preview.pk)
 
 
 def tree(world: World, of: Promotion, directory: str) -> str:

@@ -22,7 +22,7 @@ SLOW = float(os.environ.get("WHOLE_SPEED", "1"))
 def test_only_argo_cd_knows_the_address_that_is_made_for_it(whole: Whole) -> None:
     theirs = whole.world.environment["ARGOCD_DEPLOY_REPO_URL"]
     listed = whole.ask("GET", "/api/v1/applications?project=hub")["items"]
-    assert len(listed) == 12
+    assert len(listed) == 44
     assert {item["spec"]["source"]["repoURL"] for item in listed} == {theirs}
     assert theirs in whole.ask("GET", "/api/v1/projects/hub")["spec"]["sourceRepos"]
     said = whole.world.manage("doctor")

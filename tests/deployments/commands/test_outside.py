@@ -18,7 +18,7 @@ from controlpanel import configuration
 from controlpanel.catalog import connections
 from tests.world import ROOT, World, running_world
 
-APPLICATIONS = 12
+APPLICATIONS = 44
 OF_THIS_PROCESS = ("PATH", "HOME", "LANG", "TMPDIR", "DATABASE_URL", "DJANGO_SECRET_KEY", "DJANGO_SETTINGS_MODULE")
 Run = Callable[..., "Done"]
 
