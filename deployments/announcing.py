@@ -28,7 +28,7 @@ def announce(promotion: Promotion, event: AuditEvent) -> None:
 def _tell_requester(promotion: Promotion, event: AuditEvent) -> None:
     person = promotion.requester
     if person is not None and person.email:
-        subject = f"{promotion.release or promotion.kind} to {promotion.environment.name}: {State(promotion.state).label.lower()}"
+        subject = f"{promotion.title} to {promotion.environment.name}: {State(promotion.state).label.lower()}"
         payload = {"subject": subject, "text": event.message, "path": f"/promotions/{promotion.pk}"}
         outbox.queue(event, kind="mail", destination=person.email, payload=payload)
 
