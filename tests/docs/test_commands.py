@@ -96,7 +96,7 @@ def test_the_documented_rights_are_enough_to_bootstrap_and_for_every_check(desk:
     assert "Application backend-production: created." in said
     assert "up to date" in manage("bootstrap", environment)
     checked = manage("doctor", environment)
-    assert "Argo CD, production: All 6 Applications are there." in checked
+    assert "Argo CD, production: All 22 Applications are there." in checked
     assert re.search(r"control-panel has every right for .+ in the project hub\.", checked)
 
 
