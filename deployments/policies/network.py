@@ -114,9 +114,25 @@ def _of_policy(item: Object, manifests: Manifests) -> Iterator[tuple[str, str]]:
                 yield f"It allows {direction} {word} everywhere.", f"Name who may, under {word}."
             if not rule.get("ports"):
                 yield f"It allows {direction} at every port.", "Name the ports."
+            for odd in _odd_ports(item, rule, direction, manifests):
+                yield f"It allows {direction} at {odd}, which is no port of the pods.", "Name a port that they have."
             for peer in entries(rule.get(word)):
                 if _is_ours(peer, item, manifests) and not list(_peers(peer, namespace_of(item), manifests)):
                     yield f"It allows {direction} {word} pods that are not there.", "Correct the selectors."
+
+
+def _odd_ports(item: Object, rule: Object, direction: str, manifests: Manifests) -> Iterator[object]:
+    """Ports of a rule that no pod at the server's end has, where all of these pods are ours."""
+    if direction == "ingress":
+        servers = [workload for workload in manifests.workloads if _takes(item, workload)]
+    else:
+        peers = entries(rule.get("to"))
+        if not all("podSelector" in peer and _is_ours(peer, item, manifests) for peer in peers):
+            return
+        servers = [workload for peer in peers for workload in _peers(peer, namespace_of(item), manifests)]
+    known = {name for workload in servers for name in _ports(workload)}
+    asked = (port_of(entry.get("port")) for entry in entries(rule.get("ports")))
+    yield from (port for port in asked if port not in known)
 
 
 def _one_sided(manifests: Manifests) -> Iterator[tuple[Object, str, str]]:

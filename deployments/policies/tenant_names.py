@@ -10,21 +10,31 @@ from deployments.policies.base import Manifests, Object, policy
 
 _SHORTEST = 4
 """A shorter name is a part of too many words."""
+_RUN = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
+_MOST_PARTS = 12
 
 
 @policy("tenant-names", about="No object holds the name of a tenant.")
 def tenant_names(manifests: Manifests) -> Iterator[tuple[Object, str, str]]:
     """Names that are also words of the platform (a component, a namespace) cannot be told from them and are left out."""
     words = {path.split("/")[0] for path in manifests.objects} | manifests.namespaces
-    names = [name for name in manifests.tenants if len(name) >= _SHORTEST and name not in words]
+    names = {name for name in manifests.tenants if len(name) >= _SHORTEST} - words
     if not names:
         return
-    pattern = re.compile(rf"(?<![a-z0-9])(?:{'|'.join(map(re.escape, names))})(?![a-z0-9])", re.IGNORECASE)
     for item in manifests.objects.values():
         for path, text in _texts(item, ""):
-            if found := pattern.search(text):
-                rule = f"{path.lstrip('.')}: The tenant {found[0]} is named here."
+            for name in sorted(_parts(text.lower()) & names):
+                rule = f"{path.lstrip('.')}: The tenant {name} is named here."
                 yield item, rule, "Keep what belongs to one tenant in tenant-credentials."
+
+
+def _parts(text: str) -> set[str]:
+    """Every word and every run of words that hyphens join: thousands of names cost no more than one."""
+    found: set[str] = set()
+    for run in _RUN.finditer(text):
+        parts = run[0].split("-")[:_MOST_PARTS]
+        found |= {"-".join(parts[start:end]) for start in range(len(parts)) for end in range(start + 1, len(parts) + 1)}
+    return found
 
 
 def _texts(value: Any, path: str) -> Iterator[tuple[str, str]]:
