@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from tests.docs.documents import ROOT
+from tests.platform.test_control_panel import pods, variables
 from tests.world import World, running_world, until
 
 SHIM = """#!/usr/bin/env bash
@@ -20,6 +21,7 @@ SHIM = """#!/usr/bin/env bash
 set -a; . {environment}; set +a
 cd {root} && exec {python} manage.py "$@"
 """
+OF_ANY_PROCESS = {"PATH", "HOME", "LANG", "DJANGO_SETTINGS_MODULE", "CACHE_DIRECTORY"}
 
 
 @dataclass(frozen=True)
@@ -45,10 +47,16 @@ def desk(tmp_path_factory: pytest.TempPathFactory, committed_database: str) -> I
         yield Desk(checkout, address, world)
 
 
+def of_web(environment: Mapping[str, str]) -> dict[str, str]:
+    """The variables that the manifest of web gives to web, and what any process has: no key of Git or Argo CD."""
+    names = variables("production", dict(pods("production"))["web"]["containers"][0]) | OF_ANY_PROCESS
+    return {name: value for name, value in environment.items() if name in names or name.startswith("CONTROL_PANEL_")}
+
+
 def _serve(world: World, port: int) -> None:
     options = ["--host", "127.0.0.1", "--port", str(port), "--lifespan", "off", "--log-level", "warning"]
     command = ["-m", "uvicorn", "controlpanel.asgi:application", *options, "--timeout-graceful-shutdown", "1"]
-    world._spawn(*command, environment=world.environment)
+    world._spawn(*command, environment=of_web(world.environment))
     until(lambda: _is_served(f"http://127.0.0.1:{port}/healthz"), f"the panel answers\n{world.logs()}")
 
 

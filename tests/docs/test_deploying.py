@@ -5,14 +5,18 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import httpx
 import pytest
 
 from script.development import deploy
-from tests.docs.conftest import Desk
+from tests.docker.hub import TENANT, Hub, running_hub
+from tests.docs.conftest import Desk, of_web
 from tests.docs.documents import ROOT
+from tests.docs.test_commands import script_of
+from tests.docs.visitor import Visitor
 from tests.platform.workflows import run, shell_steps, stand_in
 
 REPOSITORY = "example/hub"
@@ -58,6 +62,33 @@ def expressions(desk: Desk, secret: str, **more: str) -> dict[str, str]:
     images = {f"needs.images.outputs.{key}": f"{name}@sha256:{key.encode().hex():0<64}" for key, name in NAMES.items()}
     return {"vars.PANEL_URL": desk.address, "secrets.PANEL_TOKEN": secret, "github.repository": REPOSITORY,
             "github.token": "of-the-run", **images, **more}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
+    with running_hub(tmp_path_factory.mktemp("hub")) as running:
+        yield running
+
+
+def test_the_deployment_guide_tells_the_hub_and_deploys(desk: Desk, runner: dict[str, str], hub: Hub) -> None:
+    """Its commands as they stand, where a panel and a hub answer at the addresses that it names."""
+    validation = desk.directory / "script/tenant-validation"
+    validation.write_text(f'#!/bin/sh\nexec {ROOT}/script/tenant-validation "$@"\n')
+    validation.chmod(0o755)
+    script = script_of(ROOT / "docs/DEPLOYMENT_GUIDE.md", desk.address).replace("http://localhost:4000", hub.backend)
+    environment = {**runner, **hub.keys(TENANT), "HUB_URL": hub.backend, "REDIS_URL": hub.redis_url}
+    done = subprocess.run(
+        ["bash", "-c", script], cwd=desk.directory, env=environment, text=True, timeout=200, stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
+
+    assert done.returncode == 0, done.stdout + desk.world.logs()
+    assert '{"status":"accepted"}' in done.stdout
+    assert done.stdout.count("ok  ") == 6
+    assert "2026.11.3 is live in staging" in done.stdout
+    assert "@sha256:" in done.stdout.splitlines()[-1]
+    kept = [fields[b"id"] for _, fields in hub.streams.xrange(f"{TENANT}:hub:events")]
+    assert b"2026.11.3-chat365" in kept
 
 
 def test_the_workflows_take_a_commit_to_staging_and_then_to_production(
@@ -141,3 +172,18 @@ def test_a_token_of_another_environment_opens_nothing(
 
     assert done.returncode == deploy.NOT_SUCCEEDED
     assert secret not in done.stdout + done.stderr
+
+
+def test_web_serves_every_page_without_a_key_of_git_or_argo_cd(desk: Desk) -> None:
+    """The panel of all tests here has the variables of its manifest alone; these are its pages."""
+    keys = {"ARGOCD_SERVER", "ARGOCD_TOKEN", "DEPLOY_REPO_URL", "PLATFORM_REPO_URL"}
+    assert keys <= desk.world.environment.keys()
+    assert not keys & of_web(desk.world.environment).keys()
+    password = desk.world.manage("create_user", "ada", "--role", "administrator").strip()
+
+    with httpx.Client(base_url=desk.address, follow_redirects=True, timeout=30) as client:
+        visitor = Visitor(client)
+        visitor.sign_in("ada", password)
+        visitor.follow("/", "/settings/status", "/readyz", "/healthz")
+        assert visitor.broken() == {}, desk.world.logs()
+        assert visitor.unseen() == set()

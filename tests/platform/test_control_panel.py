@@ -66,7 +66,8 @@ def test_web_and_the_migration_hold_no_key_of_git_or_argo_cd_and_worker_and_watc
     }
 
     for name in ("web", "migrate"):
-        assert not {key for key in of[name] if key.startswith(("ARGOCD_", "DEPLOY_REPO_", "PLATFORM_REPO_"))}
+        told = {key for key in of[name] if key.startswith(("ARGOCD_", "DEPLOY_REPO_", "PLATFORM_REPO_"))}
+        assert told == {"DEPLOY_REPO_COMMIT_URL", "PLATFORM_REPO_COMMIT_URL"}, "pages of others, and no key"
         assert secrets[name] == {"control-panel-environment"}
     for name in ("worker", "watch"):
         assert of[name] >= KEYS | {"DEPLOY_REPO_URL", "DEPLOY_REPO_SSH_KEY_FILE", "PLATFORM_REPO_URL", "ARGOCD_SERVER"}
