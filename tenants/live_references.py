@@ -10,18 +10,15 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
-from controlpanel.clients.argocd_json import Json, integer, mapping, mappings, message, text
+from controlpanel.clients.argocd_json import Json, mapping, mappings, text
+from controlpanel.clients.secret_operators import Answer, answer_of
 from tenants.parts import Reference
 
 Verdict = Literal["verified", "unverified", "failing"]
-GENERATION = re.compile(r"(\d+)-")
-"""How External Secrets writes which generation it synced: `3-5f0c…`."""
 IN_EVENT = re.compile(r"key: (?P<key>.+?), err: ")
 """How its event names the remote key that failed; the condition does not."""
-NOT_WRITTEN = ("SecretMissing", "SecretDeleted")
-"""Reasons of a `Ready` that is True although the operator wrote no key."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +72,7 @@ def failing(shard: Shard) -> list[tuple[str, str]]:
     return [
         (name, text(mapping(live, "metadata"), "uid"))
         for name, live in sorted(shard.external.items())
-        if text(_condition(live, "Ready"), "status") == "False"
+        if answer_of(live).standing == "failing"
     ]
 
 
@@ -83,31 +80,26 @@ def _external(reference: Reference, name: str, shard: Shard) -> Judgement:
     live = shard.external.get(name)
     if live is None:
         return _unknown(f"The ExternalSecret {name} is not in the cluster.")
-    generation, ready = integer(mapping(live, "metadata"), "generation"), _condition(live, "Ready")
+    answer = answer_of(live)
     if not _asks_for(live, reference):
-        return _unknown(f"The ExternalSecret {name} in the cluster does not ask for this place yet.", generation)
-    if text(ready, "status") == "True":
-        return _synced(reference, live, ready, generation, shard)
-    if text(ready, "status") == "False":
-        return _failed(reference, name, ready, generation, shard)
-    return _unknown("External Secrets has not answered yet.", generation)
+        return _unknown(f"The ExternalSecret {name} in the cluster does not ask for this place yet.", answer.generation)
+    if answer.standing == "pending":
+        return _unknown("External Secrets has not answered since it changed.", answer.generation)
+    return (
+        _present(reference, answer.generation, shard)
+        if answer.standing == "ready"
+        else _failed(reference, name, answer, shard)
+    )
 
 
-def _synced(reference: Reference, live: Json, ready: Json, generation: int, shard: Shard) -> Judgement:
-    answered = GENERATION.match(text(mapping(live, "status"), "syncedResourceVersion"))
-    if text(ready, "reason") in NOT_WRITTEN:
-        return Judgement(verdict="failing", generation=generation, message=message(ready))
-    if answered is not None and int(answered[1]) < generation:
-        return _unknown("External Secrets has not answered since it changed.", generation)
-    return _present(reference, generation, shard)
-
-
-def _failed(reference: Reference, name: str, ready: Json, generation: int, shard: Shard) -> Judgement:
+def _failed(reference: Reference, name: str, answer: Answer, shard: Shard) -> Judgement:
     """One missing key fails the whole object: only those are failing whom the operator means."""
-    said, condition = shard.said.get(name, ""), message(ready)
+    said, generation = shard.said.get(name, ""), answer.generation
     named = IN_EVENT.search(said)
     if named is None or named["key"] == reference.remote_key:
-        return Judgement(verdict="failing", generation=generation, message=": ".join(filter(None, (condition, said))))
+        return Judgement(
+            verdict="failing", generation=generation, message=": ".join(filter(None, (answer.message, said)))
+        )
     if shard.keys is not None and reference.target_key in shard.keys:
         return Judgement(
             verdict="verified", generation=generation, message=f"{named['key']} of the same ExternalSecret fails."
@@ -123,12 +115,12 @@ def _sealed(reference: Reference, shard: Shard) -> Judgement:
     sent = mapping(mapping(live or {}, "spec"), "encryptedData").get(reference.target_key)
     if live is None or sent is None:
         return _unknown(f"The SealedSecret {shard.name} in the cluster does not have this key yet.")
-    generation, synced = integer(mapping(live, "metadata"), "generation"), _condition(live, "Synced")
-    if sent != reference.sealed_text or integer(mapping(live, "status"), "observedGeneration") < generation:
-        return _unknown("Sealed Secrets has not answered since it changed.", generation)
-    if text(synced, "status") == "False":
-        return Judgement(verdict="failing", generation=generation, message=message(synced))
-    return _present(reference, generation, shard)
+    answer = answer_of(live)
+    if sent != reference.sealed_text or answer.standing == "pending":
+        return _unknown("Sealed Secrets has not answered since it changed.", answer.generation)
+    if answer.standing != "ready":
+        return Judgement(verdict="failing", generation=answer.generation, message=answer.message)
+    return _present(reference, answer.generation, shard)
 
 
 def _present(reference: Reference, generation: int | None, shard: Shard) -> Judgement:
@@ -153,11 +145,6 @@ def _asks_for(live: Json, reference: Reference) -> bool:
             place = (text(remote, "key"), text(remote, "property"), text(store, "name"))
             return place == (reference.remote_key, reference.remote_property, reference.store.rpartition("/")[2])
     return False
-
-
-def _condition(live: Json, kind: str) -> Json:
-    found: Mapping[str, Any] = {}
-    return next((one for one in mappings(mapping(live, "status"), "conditions") if text(one, "type") == kind), found)
 
 
 def _unknown(words: str, generation: int | None = None) -> Judgement:

@@ -14,12 +14,13 @@ from controlpanel.core import doorbell, lease
 from controlpanel.core.lease import Lease, StatementTime
 from tenants.choices import RoundKind
 from tenants.models import Round
-from tenants.services import hub_states
+from tenants.services import hub_states, reference_looks
 from tenants.services.looked import Looked
 
 log = structlog.get_logger(__name__)
 AFTER_FAILURE_SECONDS = 30.0
 LOOKS: Mapping[str, Callable[[Round], Looked]] = {
+    RoundKind.REFERENCES: reference_looks.look,
     RoundKind.HUB: hub_states.look,
 }
 
@@ -40,12 +41,15 @@ def rounds_tidy() -> int:
     )  # fmt: skip
     for kind, place, shard in known - wanted:
         Round.objects.filter(kind=kind, environment=place, shard=shard, lease_until=None).delete()
+    reference_looks.wake_unseen()
     return len(wanted)
 
 
 def _wanted(environment: Environment) -> Iterator[tuple[str, int, str]]:
     if hub_connections.is_watched(environment):
         yield RoundKind.HUB.value, environment.pk, ""
+    for shard in reference_looks.shards(environment):
+        yield RoundKind.REFERENCES.value, environment.pk, shard
 
 
 def _look(row: Round, held: Lease) -> float | None:

@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import yaml
 
-from controlpanel.clients.errors import CredentialsRefused, NotSent
+from controlpanel.clients.errors import Ambiguous, CredentialsRefused, NotSent, PermissionRefused
 from controlpanel.clients.kubernetes import Kubernetes
 
 RECORDED = json.loads((Path(__file__).parent.parent / "contract/transcripts/kubernetes-dry-run.json").read_text())
@@ -45,6 +45,10 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         path = urlsplit(self.path).path
+        if "/secrets/" in path:
+            self.server.seen.append((path, self.headers["Accept"], {}, ""))
+            self._send(*self.server.answer)
+            return
         self._send(200, {"kind": "APIResourceList", "resources": RESOURCES[path]}) if path in RESOURCES else self._send(
             404, "404 page not found\n"
         )
@@ -170,3 +174,46 @@ def test_a_kubeconfig_that_is_none_is_named(tmp_path: Path, content: str) -> Non
     (tmp_path / "nothing").write_text(content)
     with pytest.raises(NotSent, match="nothing"):
         Kubernetes.of_kubeconfig(tmp_path / "nothing")
+
+
+METADATA = next(one for one in RECORDED["exchanges"] if "PartialObjectMetadata" in str(one["request"]["headers"]))
+
+
+def test_the_keys_of_a_secret_are_read_out_of_its_metadata_alone(cluster: Cluster, kubernetes: Kubernetes) -> None:
+    cluster.answer = (METADATA["response"]["status"], METADATA["response"]["body"])
+    assert kubernetes.secret_keys("default", "tenant-credentials") == frozenset({"chat365.ONLYCHANNEL_ACCOUNT_TOKEN"})
+    (path, accept, _, _) = cluster.seen[0]
+    assert path == METADATA["request"]["path"]
+    assert accept == METADATA["request"]["headers"]["Accept"]
+
+
+@pytest.mark.parametrize(
+    ("entries", "keys"),
+    [
+        ([], None),
+        ([{"fieldsV1": {"f:metadata": {}}}], None),
+        ([{"fieldsV1": {"f:data": {".": {}, "f:a.B": {}}}}, {"fieldsV1": {"f:data": {"f:c.D": {}}}}], {"a.B", "c.D"}),
+        ([{"fieldsV1": None}, 7, {"fieldsV1": {"f:data": []}}], None),
+    ],
+)
+def test_keys_of_every_hand_count_and_nobody_guesses(
+    cluster: Cluster, kubernetes: Kubernetes, entries: list[Any], keys: set[str] | None
+) -> None:
+    cluster.answer = (200, {"kind": "PartialObjectMetadata", "metadata": {"managedFields": entries}})
+    assert kubernetes.secret_keys("default", "a") == (None if keys is None else frozenset(keys))
+
+
+def test_a_secret_that_is_not_there_has_no_keys_to_tell(cluster: Cluster, kubernetes: Kubernetes) -> None:
+    cluster.answer = (404, {"kind": "Status", "message": 'secrets "a" not found'})
+    assert kubernetes.secret_keys("default", "a") is None
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"), [(401, CredentialsRefused), (403, PermissionRefused), (500, Ambiguous), (302, Ambiguous)]
+)
+def test_metadata_that_may_not_be_read_is_told(
+    cluster: Cluster, kubernetes: Kubernetes, status: int, kind: type[Exception]
+) -> None:
+    cluster.answer = (status, {"kind": "Status", "message": "no"})
+    with pytest.raises(kind):
+        kubernetes.secret_keys("default", "a")

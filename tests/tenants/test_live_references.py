@@ -69,8 +69,7 @@ def test_a_failing_one_is_failing_with_the_operators_words() -> None:
     ("live", "words"),
     [
         (None, "is not in the cluster"),
-        (external() | {"status": {}}, "has not answered yet"),
-        (external("Unknown"), "has not answered yet"),
+        (external() | {"status": {}}, "has not answered since it changed"),
         (external(metadata={"generation": 2}), "has not answered since it changed"),
         (external(spec={"data": []}), "does not ask for this place yet"),
         (external(spec={"secretStoreRef": {"name": "other-store"}}), "does not ask for this place yet"),
