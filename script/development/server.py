@@ -16,7 +16,7 @@ from collections.abc import Awaitable
 from pathlib import Path
 from typing import Any
 
-from script.development import environment, hubs, parts, postgres, probes, processes
+from script.development import environment, hubs, parts, postgres, probes, processes, stores
 from script.development.environment import Credentials, Parts
 from script.development.errors import CannotGoOn
 from script.development.logbook import Logbook
@@ -135,7 +135,9 @@ class Server:
         self._say("Making the demo fleet ...")
         await self._set_speed(SEEDING_SPEED)
         # History is only made up where nothing real can be touched.
-        history = ["--history"] if self.parts.sandbox else []
+        history = ["--history", "--tenants", str(stores.TENANTS)] if self.parts.sandbox else []
+        if history:
+            await stores.fill(self.variables["ARGOCD_SERVER"])
         text = await self._python("demo", "manage.py", "demo", *history, **SEEDING_TIMES)
         await self._set_speed(self.options.speed)
         environment.write_private(self._story, f"{text}\n")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
@@ -20,7 +21,8 @@ from controlpanel.core import audit
 from controlpanel.core.errors import UserError
 from controlpanel.core.lease import wake
 from deployments.advance import advance
-from deployments.choices import RUNNING, WAITING, PreflightState, State
+from deployments.choices import RUNNING, WAITING, Kind, PreflightState, State
+from deployments.management import demo_tenants
 from deployments.models import Preflight, Promotion, Release
 from deployments.services.preflights import preflight_render, preflight_request
 from deployments.services.promotions import promotion_request
@@ -55,20 +57,26 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         """`--history` is for a sandbox: it really promotes."""
         parser.add_argument("--history", action="store_true", help="promote the older releases to every environment")
+        parser.add_argument(
+            "--tenants", type=Path, help="a CSV of tenants to import; with --history their references are promoted"
+        )
 
-    def handle(self, *_: Any, history: bool, **__: Any) -> None:
+    def handle(self, *_: Any, history: bool, tenants: Path | None, **__: Any) -> None:
         """Create, then promote where asked."""
+        text = tenants.read_text("utf-8") if tenants else ""
         try:
+            demo_tenants.owners_create(text, PASSWORD)
             _people()
             _releases()
             if history:
                 self._promote_history()
+                demo_tenants.tenants_create(_actor(), text, self._configure)
             self.stdout.write(_story(history=history))
         except (UserError, ClientError) as error:
             raise CommandError(str(error)) from error
 
     def _promote_history(self) -> None:
-        actor = Actor(name="elif", door="command", user=User.objects.get(username="elif"))
+        actor = _actor()
         for version in HISTORY:
             for environment in Environment.objects.filter(is_retired=False):
                 if not Promotion.objects.filter(release__version=version, environment=environment).exists():
@@ -89,12 +97,27 @@ class Command(BaseCommand):
             render_digest=preflight.render_digest,
             reason="Demo history.",
         )
+        self._follow(promotion, environment)
+
+    def _configure(self, environment: Environment) -> None:
+        """Promote the tenants' references."""
+        _observe(environment)
+        promotion = promotion_request(
+            actor=_actor(), environment=environment.name, release=None, kind=Kind.TENANT_CONFIG, reason="Demo tenants."
+        )
+        self._follow(promotion, environment)
+
+    def _follow(self, promotion: Promotion, environment: Environment) -> None:
         ended = _drive(promotion, environment)
-        self.stderr.write(f"{version} to {environment.name}: {ended.state}", self.style.NOTICE)
+        self.stderr.write(f"{ended.title} to {environment.name}: {ended.state}", self.style.NOTICE)
         if ended.state != State.SUCCEEDED:
             raise CommandError(
-                f"{version} did not reach {environment.name}: {(ended.issue or {}).get('sentence', ended.note)}"
+                f"{ended.title} did not reach {environment.name}: {(ended.issue or {}).get('sentence', ended.note)}"
             )
+
+
+def _actor() -> Actor:
+    return Actor(name="elif", door="command", user=User.objects.get(username="elif"))
 
 
 def _story(*, history: bool) -> str:
