@@ -48,6 +48,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "controlpanel.core.typed_secrets.TypedSecretsMiddleware",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -138,6 +139,8 @@ CONTENT_SECURITY_POLICY = (
     "frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
 )
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1_000_000
+SECRETS_REFUSED_BY_VIEWS = ("/tenants", "/api/v1/tenants")
+"""Below these, views say which field holds what looks like a secret, and refuse more than its form tells."""
 
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"

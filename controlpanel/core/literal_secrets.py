@@ -47,6 +47,17 @@ def find(text: str, *, name: str = "") -> list[Finding]:
     return sorted(found)
 
 
+def hidden(text: str) -> str:
+    """The text with everything that looks like a secret by its form taken out; of a private key all that follows it."""
+    for one in reversed(find(text)):
+        end = one.end
+        if one.kind == "private key":
+            closing = _END_OF_KEY.search(text, one.end)
+            end = closing.end() if closing else len(text)
+        text = f"{text[: one.start]}(hidden){text[end:]}"
+    return text
+
+
 def looks_secret(name: str) -> bool:
     """Whether a field's name says that its value is a secret: `DB_PASSWORD`, `clientSecret`, `tls.key`, not `secretName`."""
     if _FILE_OF_KEY.search(name):
@@ -150,6 +161,7 @@ _TRAILING = frozenset(
 )
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+(?:64)?|\d+")
 _FILE_OF_KEY = re.compile(r"(?i)(?:\.(?:key|pem|p12|pfx|jks)|\bid_(?:rsa|ed25519|ecdsa|dsa))\Z")
+_END_OF_KEY = re.compile(r"-----END [A-Z0-9 ]{1,40}-----")
 _NUMBER = re.compile(r"-?\d{1,18}")
 _DIGEST = re.compile(r"(?i)sha(?:1|224|256|384|512)[:-]")
 _ONE_RUN = re.compile(r"[^|\s\"'`<>(){}\[\],;$]{12,}")

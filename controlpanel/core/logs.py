@@ -8,6 +8,8 @@ from typing import Any
 import structlog
 from structlog.typing import EventDict
 
+from controlpanel.core.literal_secrets import hidden
+
 UNSAID = ("request_started", "streaming_started", "streaming_finished", "streaming_cancelled")
 """What the end of a request says too, and people who leave a page that listens."""
 ALREADY_SAID = ("code", "ip", "logger", "request", "user_agent")
@@ -39,6 +41,7 @@ def logging_settings(log_format: str) -> dict[str, Any]:
                 "processors": [
                     structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                     structlog.processors.format_exc_info,
+                    without_secrets,
                     *rendering,
                 ],
             }
@@ -67,6 +70,11 @@ def without_echoes(_logger: Any, _method: str, event: EventDict) -> EventDict:
     if event["event"] in UNSAID:
         raise structlog.DropEvent
     return event
+
+
+def without_secrets(_logger: Any, _method: str, event: EventDict) -> EventDict:
+    """Take out what looks like a secret by its form, wherever it came from (a structlog processor)."""
+    return {key: hidden(value) if isinstance(value, str) else value for key, value in event.items()}
 
 
 def request_in_words(_logger: Any, _method: str, event: EventDict) -> EventDict:

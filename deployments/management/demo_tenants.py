@@ -19,7 +19,8 @@ from controlpanel.core import audit
 from controlpanel.core.errors import ConflictError
 from controlpanel.core.lease import StatementTime
 from tenants.choices import RoundKind, TenantState
-from tenants.models import ChecklistItem, Round, Tenant
+from tenants.models import ChecklistItem, CredentialReference, Round, Tenant
+from tenants.selectors.parts import pending
 from tenants.services.importing import tenants_import
 from tenants.services.references import reference_put
 from tenants.services.rounds import round_look, rounds_tidy
@@ -49,8 +50,9 @@ def owners_create(text: str, password: str) -> None:
 
 
 def tenants_create(actor: Actor, text: str, promote: Promote) -> None:
-    """Import and activate them, promote their references to every environment, look, and have the owners sign."""
-    if Tenant.objects.exists():
+    """Import and activate them, promote their references to every environment, look, and have the owners sign. What was done
+    by an earlier run is not done again."""
+    if not text or _is_done():
         return
     imported = tenants_import(actor=actor, text=text, format="csv", dry_run=False)
     if imported.problems:
@@ -58,11 +60,18 @@ def tenants_create(actor: Actor, text: str, promote: Promote) -> None:
     for row in Tenant.objects.filter(state=TenantState.ONBOARDING).order_by("slug"):
         tenant_move(actor=actor, tenant=row, state=TenantState.ACTIVE)
     for environment in Environment.objects.filter(is_retired=False).order_by("position"):
-        promote(environment)
+        if pending(environment).exists():
+            promote(environment)
         _look(environment)
         _sign(environment)
         if environment.after:
             _change_after_signing(actor, environment, promote)
+
+
+def _is_done() -> bool:
+    """Whether the last step was: the place that changes after it was signed has changed."""
+    slug, key = STALE
+    return CredentialReference.objects.filter(tenant__slug=slug, key=key, promoted__number__gt=1).exists()
 
 
 def _look(environment: Environment) -> None:

@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
 from controlpanel.accounts.actors import Actor, of_request
-from controlpanel.core.errors import ConflictError
+from controlpanel.core.errors import AbsentError, ConflictError
 from controlpanel.core.idempotency import answer_once
 from controlpanel.core.permissions import Right, declares
 from controlpanel.core.views.answering import SeeOther, page
@@ -49,6 +49,8 @@ def promote(request: HttpRequest, name: str) -> HttpResponse:
 
 def _preflight(request: HttpRequest, actor: Actor, name: str) -> Preflight:
     version = request.GET.get("release", "")
+    if not version:  # without one a preview would be of the tenants' configuration
+        raise AbsentError("No release is named.", "Choose one from the list of releases.")
     named = request.GET.get("preflight", "") if request.method != "POST" else ""
     found = reading.by_id(named, version, name) if named else reading.current(version, name)
     if found is None:
