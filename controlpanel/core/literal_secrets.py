@@ -18,6 +18,8 @@ REMEDY = (
     "Keep it in the secret store, name it by an ExternalSecret or a variable, and revoke the one that was written here."
 )
 NAMED = "value of a secret"
+SHORTEST = 12
+"""Characters of the shortest text that holds a credential by its shape: an address with a password."""
 
 
 @dataclass(frozen=True, order=True)
@@ -107,6 +109,8 @@ def line_of(text: str, position: int) -> int:
 
 
 def _shaped(text: str, name: str) -> Iterator[Finding]:
+    if len(text) < SHORTEST:
+        return
     for shape in SHAPES:
         yield from (one for one in _matches(shape, text, name) if not _is_example(text[one.start : one.end]))
     for shape in (IN_ADDRESS, IN_COMMAND, IN_ACL):
@@ -117,7 +121,10 @@ def _shaped(text: str, name: str) -> Iterator[Finding]:
 
 
 def _matches(shape: Shape, text: str, name: str) -> Iterator[Finding]:
-    if not any(hint in text for hint in shape.hints.split()):
+    for hint in shape.hints:
+        if hint in text:
+            break
+    else:
         return
     for match in shape.pattern.finditer(text):
         start, end = match.span(match.re.groups and 1)
@@ -170,7 +177,7 @@ _BASE64 = re.compile(r"(?<![A-Za-z0-9+/=_-])[A-Za-z0-9+/]{24,200000}={0,2}(?![A-
 _PATH = re.compile(r"(?:[a-z][a-z0-9+.-]{1,20}:/|\.{1,2}|~)?/[\w.@*{}$()-]{1,200}(?:[:/][\w.@*{}$()-]{0,200}){0,30}")
 _REFERENCE = re.compile(
     r"""
-    | \$\(.*\) | \$\{.*\}\}? | \$[A-Za-z_]\w* | \{\{.*\}\} | \{%.*%\} | \{[\w.!:\[\]]*\} | %\(?\w*\)?s? | %[A-Z_]+%
+    | \$\(.*\) | \$\{.*\}\}? | \$[A-Za-z_]\w* | \{\{.*\}\} | \{%.*%\} | \{[^{}]*\} | %\(?\w*\)?s? | %[A-Z_]+%
     | (?:secrets|vars|env|inputs|steps|needs|github|process\.env|os\.environ|self|settings|[a-z]\w*)(?:\.[A-Za-z_]\w*)+(?:\(.*)?
     | (?:secret|env|file|vault|ref|secretref|op|ssm|gcp|awssm|kubernetes|k8s)(?:\+\w+)?:.*
     | arn:[\w:/.-]+ | projects/[\w-]+/secrets/.*

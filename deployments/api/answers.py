@@ -62,6 +62,7 @@ class PreflightOut(Schema):
     changes: list[ChangeOut]
     gates: list[GateOut]
     variables: list[dict[str, Any]]
+    findings: list[dict[str, str]]
     tenants: TenantsOut
     losses: list[dict[str, Any]] = Field(description="What a rollback would take from tenants: slug and keys.")
     waves: list[list[str]]

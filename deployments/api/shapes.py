@@ -44,6 +44,7 @@ def preflight(row: Preflight, gates: Iterable[GateAnswer], tenants: Tenants | No
         "changes": [change_of(one) for one in row.changes],
         "gates": [gate(answer) for answer in gates],
         "variables": row.variables,
+        "findings": row.findings,
         "tenants": tenants.facts() if tenants else {"total": 0, "ready": 0, "blocked": []},
         "losses": row.losses,
         "waves": row.waves,

@@ -5,6 +5,7 @@ from deployments.gates import (
     digest_current,
     lane_free,
     pipeline_order,
+    policies_hold,
     required_variables,
     server_dry_run,
     tenants_ready,
@@ -14,5 +15,5 @@ from deployments.gates.base import Gate, GateAnswer, Situation, gates
 
 __all__ = [
     "Facts", "Gate", "GateAnswer", "Situation", "applications_healthy", "asked_later", "digest_current", "evaluate", "facts_of", "for_target", "for_targets",
-    "gates", "lane_free", "pipeline_order", "required_variables", "server_dry_run", "tenants_ready",
+    "gates", "lane_free", "pipeline_order", "policies_hold", "required_variables", "server_dry_run", "tenants_ready",
 ]  # fmt: skip

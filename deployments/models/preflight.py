@@ -39,7 +39,7 @@ class Preflight(Leased):
     rollback would take from active tenants ({"slug", "keys"}). `changes` are the dataclasses of `renderers.difference` as
     dictionaries, each with the `problems` that the cluster finds with it; `base` is the tip of the environment's branch
     that the diff compares with ("" for none). `dry_run` says how the cluster was asked: {"standing": asked, unasked or
-    unknown, "sentence", "remedy", "asked", "skipped"}.
+    unknown, "sentence", "remedy", "asked", "skipped"}. `findings` are those of `policies.base` as dictionaries.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7)
@@ -58,6 +58,7 @@ class Preflight(Leased):
     losses = models.JSONField(default=list)
     changes = models.JSONField(default=list)
     variables = models.JSONField(default=list)
+    findings = models.JSONField(default=list)
     waves = models.JSONField(default=list)
     dry_run = models.JSONField(default=dict)
     error = models.TextField(blank=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,11 +28,19 @@ def standing(files: Mapping[str, bytes]) -> dict[str, Standing]:
 
     A variable that is there and empty is missing; files that cannot be read (another writer's) give none.
     """
+    return _best((path, found) for path in sorted(files) for found in _in_file(files[path]))
+
+
+def standing_of(objects: Mapping[str, Mapping[str, Any]]) -> dict[str, Standing]:
+    """The same for objects that were read before, by their paths."""
+    return _best((path, found) for path in sorted(objects) for found in _in_object(objects[path]))
+
+
+def _best(places: Iterable[tuple[str, tuple[str, str]]]) -> dict[str, Standing]:
     found: dict[str, Standing] = {}
-    for path in sorted(files):
-        for key, state in _in_file(files[path]):
-            if _BEST.index(state) < _BEST.index(found.get(key, NOWHERE).state):
-                found[key] = Standing(state, path)
+    for path, (key, state) in places:
+        if _BEST.index(state) < _BEST.index(found.get(key, NOWHERE).state):
+            found[key] = Standing(state, path)
     return found
 
 

@@ -11,8 +11,8 @@ from controlpanel.accounts.actors import Actor
 from controlpanel.catalog.models import Component, Environment
 from controlpanel.core.errors import AbsentError
 from controlpanel.core.permissions import Right
-from deployments.choices import OPEN, State
-from deployments.models import Promotion, Release
+from deployments.choices import OPEN, PreflightState, State
+from deployments.models import Preflight, Promotion, Release
 
 LISTED = 50
 
@@ -112,6 +112,16 @@ def story_of(release: Release, actor: Actor) -> Story:
 def _is_later(row: Promotion, other: Promotion | None) -> bool:
     return other is None or (
         row.finished_at is not None and (other.finished_at is None or row.finished_at > other.finished_at)
+    )
+
+
+def judged(release: Release, environments: Sequence[Environment]) -> list[Preflight]:
+    """The newest preview of the whole release in each environment, whose findings are those of the policies. One query."""
+    rows = Preflight.objects.filter(release=release, state=PreflightState.READY, restores=None, components=[])
+    rows = rows.filter(environment__in=environments).select_related("environment")
+    newest = rows.order_by("environment_id", "-ready_at").distinct("environment_id")
+    return sorted(
+        newest.only("environment", "findings", "ready_at", "release"), key=lambda row: row.environment.position
     )
 
 

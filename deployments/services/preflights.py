@@ -28,6 +28,7 @@ from deployments.renderers import difference, pod_keys, variables
 from deployments.rendering import NotRenderable, Rendering
 from deployments.restoring import rendering_of
 from deployments.selectors.preflights import edited, overtaking, unanswered
+from deployments.services import judging
 from deployments.services.wanted import Wanted
 from deployments.tenants_part import losses
 from tenants.services.promoting import items_for_release
@@ -155,6 +156,7 @@ def _facts(preflight: Preflight, held: Lease) -> dict[str, Any]:
         if change.change != "unchanged" or not change.shard  # of ten thousand objects nobody reads the equal ones
     ]
     components = rendering.components_files
+    held_there = components | _others(preflight, rendering, deploy, base) if components else {}
     return {
         "ready_at": looked_at,
         "base": base or "",
@@ -167,7 +169,8 @@ def _facts(preflight: Preflight, held: Lease) -> dict[str, Any]:
         "changes": difference.fitting(changes),
         "dry_run": found.facts(),
         "waves": [list(wave) for wave in rendering.waves],
-        "variables": _variables(components | _others(preflight, rendering, deploy, base)) if components else [],
+        "variables": _variables(held_there) if components else [],
+        "findings": [] if is_known or not components else judging.findings(held_there),
     }
 
 

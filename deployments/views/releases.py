@@ -18,6 +18,7 @@ from controlpanel.core.views.answering import SeeOther, page
 from controlpanel.core.views.paging import pages
 from deployments import gates
 from deployments.forms import ReleaseForm
+from deployments.policies import policies
 from deployments.selectors import releases as reading
 from deployments.selectors.interface import environments_seen_by
 from deployments.selectors.outside import platform_commit_page
@@ -72,6 +73,7 @@ def release(request: HttpRequest, version: str) -> HttpResponse:
             reading.whereabouts(row, environments, story, facts.open),
             offers([(row, place) for place in environments], actor=actor, facts=facts), strict=True,
         )),
+        "judged": reading.judged(row, environments), "policy_count": len(list(policies)),
         "topics": " ".join(f"environment.{place.name}" for place in environments),
     }  # fmt: skip
     return page(request, ONE, context, fragments=("places", "promotions"))

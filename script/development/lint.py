@@ -62,6 +62,7 @@ def checks() -> Iterator[Check]:
     )
     yield Check("charts", python("-m", "script.development.charts", "--check"), charts.COMMAND)
     yield Check("diagram", python("-m", "script.development.diagram", "--check"), "script/diagram")
+    yield Check("policies", python("-m", "script.development.policies"))
     yield Check("schemas", python("-m", "script.development.schemas"))
     yield Check("secrets", python("-m", "script.development.literal_secrets"))
     yield Check("style", (tool("ruff"), "check", "--output-format", "concise"), ".venv/bin/ruff check --fix")

@@ -43,7 +43,7 @@ CREDENTIALS: dict[str, Callable[[], str]] = {
     "private key": lambda: (
         f"-----BEGIN PRIVATE KEY-----\n{base64.b64encode(secrets.token_bytes(90)).decode()}\n-----END PRIVATE KEY-----"
     ),
-    "address with a password": lambda: f"postgresql://hub:{secrets.token_urlsafe(12)}@db.example.com/hub",
+    "address with a password": lambda: "postgresql://hub:" + secrets.token_urlsafe(12) + "@db.example.com/hub",
     "AWS access key": lambda: "AKIA" + base64.b32encode(secrets.token_bytes(10)).decode(),
     "GitHub token": lambda: "ghp_" + secrets.token_hex(18),
     "panel token": lambda: "cp_" + secrets.token_urlsafe(32),

@@ -240,7 +240,7 @@ def test_queries_do_not_grow(
         make.live(new, stage.staging, by=stage.elif_)
         make.live(new, stage.production, by=stage.elif_)
     client.get("/")
-    with django_assert_max_num_queries(12):
+    with django_assert_max_num_queries(13):
         text(client, address)
 
 

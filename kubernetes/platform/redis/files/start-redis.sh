@@ -19,6 +19,6 @@ umask 077
   echo "replica-announce-ip $self"
   echo "masteruser replication"
   echo "masterauth $REDIS_REPLICATION_PASSWORD"
-  [ "$primary" = "$self" ] || echo "replicaof $primary 6379"
+  [ "$primary" = "$self" ] || echo "replicaof $primary 6380"
 } >/run/redis/redis.conf
 exec redis-server /run/redis/redis.conf

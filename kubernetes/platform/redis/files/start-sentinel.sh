@@ -4,7 +4,7 @@ umask 077
 mkdir -p /data/sentinel
 file=/data/sentinel/sentinel.conf
 touch "$file"
-monitor=$(grep '^sentinel monitor hub ' "$file" || echo "sentinel monitor hub redis-0.$DOMAIN 6379 $((NODES / 2 + 1))")
+monitor=$(grep '^sentinel monitor hub ' "$file" || echo "sentinel monitor hub redis-0.$DOMAIN 6380 $((NODES / 2 + 1))")
 learned=$(grep -E '^sentinel (myid|config-epoch|leader-epoch|current-epoch|known-replica|known-sentinel) ' "$file" || true)
 {
   cat /etc/redis/sentinel.conf
