@@ -26,6 +26,12 @@ from deployments.api.events import router as events
 from deployments.api.preflights import router as preflights
 from deployments.api.promotions import router as promotions
 from deployments.api.releases import router as releases
+from tenants.api.changes import router as tenant_changes
+from tenants.api.checklists import router as checklists
+from tenants.api.credentials import router as credentials
+from tenants.api.reviews import imports, of_tenant
+from tenants.api.reviews import router as reviews
+from tenants.api.tenants import router as tenants
 
 DESCRIPTION = """Take releases through the environments, and read what happened.
 
@@ -65,6 +71,13 @@ api.add_router("/preflight", preflights)
 api.add_router("/promotions", promotions)
 api.add_router("/promotions", events)
 api.add_router("/environments", environments)
+api.add_router("/environments", tenant_changes)
+api.add_router("/tenants", tenants)
+api.add_router("/tenants", checklists)
+api.add_router("/tenants", credentials)
+api.add_router("/tenants", of_tenant)
+api.add_router("/reviews", reviews)
+api.add_router("/imports", imports)
 api.add_router("/audit", audit)
 
 

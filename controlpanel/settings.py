@@ -163,6 +163,8 @@ PANEL_HOOKS = {  # what the frame of every page asks of the apps above core; see
     "actor": "controlpanel.accounts.actors.of_request",
     "roles": "deployments.selectors.frame.roles",
     "count.promotions": "deployments.selectors.frame.count_open_promotions",
+    "count.tenants": "deployments.selectors.frame.count_tenants",
+    "count.reviews": "deployments.selectors.frame.count_reviews",
     "warnings": "deployments.selectors.frame.warnings",
     "listen": "deployments.selectors.frame.may_listen",
     "nearest": "deployments.selectors.nearest.nearest",

@@ -25,6 +25,7 @@ urlpatterns = [
     path("theme", theme, name="theme"),
     path("events", events, name="events"),
     path("settings/components", components, name="components"),
+    path("", include("tenants.urls")),
     path("", include("deployments.urls")),
     *api.urlpatterns,
 ]

@@ -24,7 +24,7 @@ from deployments.views import (
 )
 
 urlpatterns = [
-    path("", pipeline.pipeline, name="pipeline"),
+    path("", pipeline.home, name="pipeline"),
     path("environments/<slug:name>", environments.environment, name="environment"),
     path("environments/<slug:name>/promote", promote.promote, name="promote"),
     path("environments/<slug:name>/rollback", rollback.rollback, name="rollback"),

@@ -17,7 +17,7 @@ from controlpanel.core.permissions import Role
 from tenants.choices import Standing, TenantState
 from tenants.models import ChecklistItem, CredentialReference, Tenant
 from tenants.selectors.parts import versions
-from tenants.services.promoting import references_promoted
+from tenants.services.promoting import LiveValue, environment_values_record, references_promoted
 from tenants.services.references import Edit, references_put
 from tenants.services.signing import items_sign_off_all
 from tenants.services.tenants import tenant_create, tenant_move
@@ -154,3 +154,12 @@ def copies(of: Tenant, count: int, prefix: str = "copy-") -> None:
                 cursor.execute(statement, {"tenant": of.pk, "count": count, "prefix": prefix})
         for table in ("tenant", "credentialreference", "referenceversion", "checklistitem", "signoff", "readiness"):
             cursor.execute(f"ANALYZE tenants_{table}")
+
+
+def live_values(environment: Environment) -> None:
+    """What is live gives the keys of the environment."""
+    values = [
+        LiveValue(key=key, state="set", where="backend/ConfigMap.yaml", value=f"http://{key.lower()}")
+        for key in FIVE[:3]
+    ]
+    environment_values_record(environment, values)

@@ -15,13 +15,17 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils import timezone
 
-from controlpanel.accounts.models import ApiToken
+from controlpanel.accounts.actors import SYSTEM
+from controlpanel.accounts.models import ApiToken, RoleBinding
 from controlpanel.accounts.tokens import token_create, token_revoke
 from controlpanel.api import api
-from controlpanel.catalog.models import Environment
+from controlpanel.catalog.models import Environment, Variable
 from controlpanel.core import audit
+from controlpanel.core.models import AuditEvent
 from controlpanel.core.permissions import RIGHTS, SCOPES, Right, Role, Scope
 from deployments.models import Preflight, Promotion
+from tenants.services.reviews import review_request
+from tenants.services.tenants import tenant_create
 from tests import fixtures_deployments as rows
 
 ROLES_PAGE = Path(__file__).parents[1] / "docs" / "roles.md"
@@ -80,19 +84,28 @@ def things(db: None) -> dict[str, str]:
     of = rows.release("2026.11.1")
     paused = rows.paused(rows.promotion(of, staging, by=rows.person("asker", Role.OPERATOR)))
     preview = rows.preflight(of, Environment.objects.get(name="production"))
+    Variable.objects.create(key="DOKTOR365_SECRET", scope="tenant", is_secret=True, on_checklist=True)
+    nova = tenant_create(actor=SYSTEM, slug="nova")
+    review = review_request(actor=SYSTEM, tenant=nova, environment=staging)
     return {
         "promotion": str(paused.pk),
         "preflight": str(preview.pk),
         "name": "staging",
         "version": of.version,
         "application": "ai-staging",
+        "slug": nova.slug,
+        "key": "DOKTOR365_SECRET",
+        "item": "DOKTOR365_SECRET",
+        "review": str(review.pk),
     }
 
 
 def address(route: Route, things: dict[str, str]) -> str:
     kind = "preflight" if "preflight" in route.path else "promotion"
     filled = re.sub(r"[<{](?:\w+:)?identifier[>}]", things[kind], route.path)
-    filled = re.sub(r"[<{](?:\w+:)?(name|version|application)[>}]", lambda match: things[match[1]], filled)
+    filled = re.sub(
+        r"[<{](?:\w+:)?(name|version|application|slug|key|item|review)[>}]", lambda match: things[match[1]], filled
+    )
     filled = filled.replace("<uuid:token>", "0192aaaa-0000-7000-8000-000000000000")
     return filled.replace("^api/", "api/nothing")
 
@@ -208,6 +221,29 @@ def test_what_belongs_to_another_environment_reads_as_absent(route: Route, thing
     before = Promotion.objects.get().state, Preflight.objects.count()
     assert asked(route, client, path, headers) == 404
     assert (Promotion.objects.get().state, Preflight.objects.count()) == before
+
+
+OF_A_TENANT = [
+    route
+    for route in ROUTES
+    if any(part in route.path for part in ("{slug}", ":slug>", "{review}", ":review>")) and "tenant" in str(route.right)
+]
+
+
+@pytest.mark.parametrize("route", OF_A_TENANT, ids=str)
+def test_what_belongs_to_another_tenant_reads_as_absent(route: Route, things: dict[str, str]) -> None:
+    owner = rows.person("other-owner", Role.TENANT_OWNER)
+    RoleBinding.objects.filter(user=owner).update(tenant="aegean")
+    client, headers = Client(), {}
+    if route.is_for_tokens:
+        name, scopes = "aegean", [scope.value for scope in (Scope.TENANTS, Scope.ADMIN)]
+        headers = bearer(token_create(actor=audit.SYSTEM, name=name, scopes=scopes, tenants=("aegean",))[1])
+    else:
+        client.force_login(owner)
+    before = AuditEvent.objects.filter(target="nova").count()
+    kept_out = 403 if route.right in (Right.TENANT_EDIT, Right.TENANT_WAIVE) else 404
+    assert asked(route, client, f"{address(route, things)}?environment=staging", headers) in (404, kept_out)
+    assert AuditEvent.objects.filter(target="nova").count() == before
 
 
 @pytest.mark.parametrize(("heading", "columns"), [("## Roles", RIGHTS), ("## Scopes of tokens", SCOPES)])

@@ -26,6 +26,10 @@ WORDS: dict[Right, str] = {
     Right.AUDIT_VIEW: "read the audit log",
     Right.CATALOG_VIEW: "see the catalog",
     Right.TENANT_VIEW: "see tenants",
+    Right.TENANT_EDIT: "add and change tenants",
+    Right.TENANT_REFERENCE: "edit references to credentials",
+    Right.TENANT_SIGN_OFF: "sign checklists off",
+    Right.TENANT_WAIVE: "waive items",
     Right.ADMINISTER: "administer the panel",
 }
 """What each right that is worth telling lets people do; the others come with one of these."""

@@ -32,7 +32,7 @@ class SignInForm(AuthenticationForm):
 
 
 class SignIn(LoginView):
-    """Leads to the page that was asked for, else to the pipeline; whoever may not see that, to what they may do."""
+    """Leads to the page that was asked for, else to the pipeline, or to one's tenants; whoever may see neither, to the account."""
 
     template_name = "registration/login.html"
     authentication_form = SignInForm
@@ -45,7 +45,9 @@ class SignIn(LoginView):
 
     def get_default_redirect_url(self) -> str:
         """The first page of this person."""
-        return reverse("pipeline" if of_request(self.request).may(Right.VIEW) else "account")
+        actor = of_request(self.request)
+        routes = {"pipeline": Right.VIEW, "tenants": Right.TENANT_VIEW}
+        return reverse(next((route for route, right in routes.items() if actor.may(right)), "account"))
 
 
 class LimitedTries(AxesStandaloneBackend):

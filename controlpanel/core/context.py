@@ -25,7 +25,7 @@ from controlpanel.core.views.theme import theme_of
 @dataclass(frozen=True)
 class Entry:
     """One page of the navigation: `route` is a URL name, `right` what opening it asks for (for everything, if
-    `everywhere`), `counter` a hook that counts."""
+    `everywhere`), `counter` a hook that counts what `counted` says, `below` other addresses that belong to it."""
 
     group: str
     name: str
@@ -35,6 +35,8 @@ class Entry:
     shortcut: str = ""
     counter: str = ""
     everywhere: bool = False
+    counted: str = ""
+    below: tuple[str, ...] = ()
 
     def is_open_to(self, actor: Any) -> bool:
         """Whether the actor may open it."""
@@ -42,10 +44,12 @@ class Entry:
 
 
 ENTRIES = (
-    Entry("", "Pipeline", "pipeline", "pipeline", Right.VIEW, "p"),
-    Entry("", "Promotions", "promotions", "promotions", Right.VIEW, "m", "promotions"),
+    Entry("", "Pipeline", "pipeline", "pipeline", Right.VIEW, "p", below=("/environments",)),
+    Entry("", "Promotions", "promotions", "promotions", Right.VIEW, "m", "promotions", counted="active"),
     Entry("", "Releases", "releases", "releases", Right.VIEW, "r"),
     Entry("", "Applications", "applications", "applications", Right.VIEW),
+    Entry("", "Tenants", "tenants", "tenants", Right.TENANT_VIEW, "t", "tenants", below=("/onboarding",)),
+    Entry("", "Reviews", "reviews", "person", Right.TENANT_VIEW, "", "reviews", counted="open"),
     Entry("Evidence", "Insights", "insights", "insights", Right.VIEW),
     Entry("Evidence", "Audit log", "audit", "audit", Right.AUDIT_VIEW, "a"),
     Entry("Manage", "Catalog", "catalog", "catalog", Right.CATALOG_VIEW),
@@ -87,11 +91,11 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
     actor = _asked("actor", request, default=None)
     shown = [(entry, address(entry.route)) for entry in ENTRIES if actor is None or entry.is_open_to(actor)]
     present = [(entry, url) for entry, url in shown if url]
-    current = max((url for _, url in present if _holds(url, request.path)), key=len, default="")
+    current = max((url for entry, url in present if _holds(entry, url, request.path)), key=len, default="")
     groups: dict[str, list[dict[str, Any]]] = {}
     for entry, url in present:
         count = _asked(f"count.{entry.counter}", request, default=0) if entry.counter else 0
-        row = {"name": entry.name, "url": url, "icon": entry.icon, "shortcut": entry.shortcut}
+        row = {"name": entry.name, "url": url, "icon": entry.icon, "shortcut": entry.shortcut, "counted": entry.counted}
         groups.setdefault(entry.group, []).append({**row, "count": count, "current": url == current})
     return [{"title": title, "entries": entries} for title, entries in groups.items()]
 
@@ -106,11 +110,11 @@ def address(route: str) -> str:
         return ""
 
 
-def _holds(url: str, path: str) -> bool:
-    """Whether the page at `path` belongs to the entry at `url`; an environment belongs to the pipeline."""
-    if url == "/":
-        return path == "/" or path.startswith("/environments/")
-    return path == url or path.startswith(f"{url.rstrip('/')}/")
+def _holds(entry: Entry, url: str, path: str) -> bool:
+    """Whether the page at `path` belongs to the entry at `url`."""
+    return path == url or any(
+        path == one or path.startswith(f"{one}/") for one in (url.rstrip("/"), *entry.below) if one
+    )
 
 
 def _asked(hook: str, *arguments: Any, default: Any) -> Any:

@@ -18,19 +18,20 @@ def is_fit(text: str) -> bool:
     return not _UNFIT.search(text)
 
 
-def _storable(text: str) -> str:
+def fit(text: str) -> str:
+    """The text. Raises `ValueError` where it may not be kept."""
     if not is_fit(text):
         raise ValueError("holds a character that no text may have")
     return text
 
 
-Word = Annotated[str, Field(max_length=100), AfterValidator(_storable)]
+Word = Annotated[str, Field(max_length=100), AfterValidator(fit)]
 """A name: of a release, an environment, a component."""
 
-Text = Annotated[str, Field(max_length=20_000), AfterValidator(_storable)]
+Text = Annotated[str, Field(max_length=20_000), AfterValidator(fit)]
 """What a person wrote."""
 
-Key = Annotated[str, AfterValidator(_storable)]
+Key = Annotated[str, AfterValidator(fit)]
 KEY: Any = Header(
     "", alias="Idempotency-Key", max_length=200, description="The same call with the same key changes nothing more."
 )

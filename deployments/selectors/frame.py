@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import time
 import uuid
+from collections import Counter
 from datetime import datetime, timedelta
 from functools import lru_cache
+from typing import Any
 
+from django.db.models import CharField, Count, F, QuerySet, Value
 from django.http import HttpRequest
 from django.utils import timezone
 
@@ -18,6 +21,8 @@ from controlpanel.core.errors import ConflictError
 from controlpanel.core.permissions import Right
 from deployments.choices import OPEN
 from deployments.models import Application, Observer, Preflight, Promotion
+from tenants.selectors.checklists import reviews_open
+from tenants.selectors.listing import tenants_served
 from tenants.selectors.seeing import may_listen as tenants_may_listen
 
 TITLE_SECONDS = 60
@@ -46,9 +51,42 @@ def roles(request: HttpRequest) -> list[str]:
 
 def count_open_promotions(request: HttpRequest) -> int:
     """How many promotions are open in the environments that the person may see."""
-    actor = of_request(request)
-    counted = Promotion.objects.filter(state__in=OPEN).values_list("environment__name", flat=True)
-    return sum(actor.may(Right.VIEW, name) for name in counted)
+    return _counts(request)["promotions"]
+
+
+def count_tenants(request: HttpRequest) -> int:
+    """How many tenants the person may see that were not offboarded."""
+    return _counts(request)["tenants"]
+
+
+def count_reviews(request: HttpRequest) -> int:
+    """How many review requests that the person may see are open."""
+    return _counts(request)["reviews"]
+
+
+def _counts(request: HttpRequest) -> Counter[str]:
+    """What the navigation counts, of what the person may see; one query for all of it, once for each page."""
+    known: Counter[str] | None = getattr(request, "navigation_counts", None)
+    if known is None:
+        actor = of_request(request)
+        promotions = _counted("promotions", Promotion.objects.filter(state__in=OPEN), F("environment__name"))
+        tenants = _counted("tenants", tenants_served(actor), Value("", output_field=CharField()))
+        reviews = _counted("reviews", reviews_open(actor), Value("", output_field=CharField()))
+        known = Counter()
+        for what, place, count in promotions.union(tenants, reviews, all=True):
+            known[what] += count if what != "promotions" or actor.may(Right.VIEW, place) else 0
+        request.navigation_counts = known  # type: ignore[attr-defined]
+    return known
+
+
+def _counted(what: str, rows: QuerySet[Any], at: Any) -> Any:
+    """Lines of what is counted, at which place, and how many there are."""
+    named = rows.order_by().annotate(counted_as=Value(what, output_field=CharField()), counted_at=at)
+    return (
+        named.values("counted_as", "counted_at")
+        .annotate(count=Count("pk"))
+        .values_list("counted_as", "counted_at", "count")
+    )
 
 
 def warnings(request: HttpRequest) -> list[dict[str, str]]:

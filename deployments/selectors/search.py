@@ -12,6 +12,8 @@ from controlpanel.accounts.models import User
 from controlpanel.catalog.models import Environment
 from deployments.models import Application, Promotion, Release
 from deployments.selectors.interface import environments_seen_by
+from tenants.models import Tenant
+from tenants.selectors.listing import tenants_found
 
 EACH = 8
 """Hits of one kind; more are named by what narrows them."""
@@ -27,18 +29,19 @@ class Found:
     promotions: tuple[Promotion, ...] = ()
     commits: tuple[Promotion, ...] = ()
     applications: tuple[Application, ...] = ()
+    tenants: tuple[Tenant, ...] = ()
     environments: tuple[Environment, ...] = ()
     people: tuple[User, ...] = ()
 
     @property
     def count(self) -> int:
         """How many hits there are in all."""
-        kinds = (self.releases, self.promotions, self.commits, self.applications, self.environments, self.people)
-        return sum(map(len, kinds))
+        deployed = (self.releases, self.promotions, self.commits, self.applications)
+        return sum(map(len, (*deployed, self.tenants, self.environments, self.people)))
 
 
 def search(text: str, actor: Actor) -> Found:
-    """Everything that the actor may see and that holds the text, the exact one first; five queries."""
+    """Everything that the actor may see and that holds the text, the exact one first; six queries."""
     words = text.strip()[:LONGEST]
     if not words:
         return Found()
@@ -49,6 +52,7 @@ def search(text: str, actor: Actor) -> Found:
         promotions=tuple(row for row in promotions if not _by_commit(row, words))[:EACH],
         commits=tuple(row for row in promotions if _by_commit(row, words))[:EACH],
         applications=tuple(_applications(words, places)[:EACH]),
+        tenants=tuple(tenants_found(actor, words, EACH)),
         environments=tuple(place for place in places if _holds(place, words)),
         people=tuple(_people(words)[:EACH]),
     )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
 from django.views.decorators.http import require_GET
 
 from controlpanel.accounts.actors import Actor, of_request
@@ -22,13 +23,21 @@ TEMPLATE = "deployments/pipeline.html"
 FILTERS = (("", "All"), ("waiting", "Waiting"), ("used", "In use"))
 
 
-@declares(Right.VIEW)
+@declares(Right.SIGNED_IN)
 @require_GET
+def home(request: HttpRequest) -> HttpResponse:
+    """The board; whoever sees nothing but tenants begins with those."""
+    actor = of_request(request)
+    if actor.may(Right.TENANT_VIEW) and not actor.may(Right.VIEW):
+        return HttpResponseRedirect(reverse("tenants"))
+    actor.require(Right.VIEW)
+    return pipeline(request)
+
+
 @shared(look_of)
 def pipeline(request: HttpRequest) -> HttpResponse:
     """What is where, and what can go next."""
     actor = of_request(request)
-    actor.require(Right.VIEW)
     context = _board(actor, environments_seen_by(actor), request.GET.get("releases", ""))
     target = fragment_of(request)
     column = next((one for one in context["columns"] if one["id"] == target), None)

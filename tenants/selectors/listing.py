@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+from django.db.models import Case, Count, Exists, OuterRef, Q, QuerySet, Value, When
 
 from controlpanel.accounts.actors import Actor
 from controlpanel.accounts.models import User
@@ -84,17 +84,17 @@ def tenants_count(actor: Actor, environment: Environment, chosen: Filter | None 
     )
 
 
-def tenants_number(actor: Actor) -> int:
-    """How many tenants the actor may see that were not offboarded; for the navigation."""
-    return tenants_visible(actor).exclude(state=TenantState.OFFBOARDED).count()
+def tenants_served(actor: Actor) -> QuerySet[Tenant]:
+    """The tenants that the actor may see and that were not offboarded."""
+    return tenants_visible(actor).exclude(state=TenantState.OFFBOARDED)
 
 
 def tenants_found(actor: Actor, text: str, limit: int) -> list[Tenant]:
     """Tenants whose slug, name or owner hold the text, the exact slug first; for the search of everything."""
     words = text.strip().lower()[:100]
     rows = tenants_visible(actor).filter(search_text__contains=words) if words else Tenant.objects.none()
-    exact = list(tenants_visible(actor).filter(slug=words)) if words else []
-    return (exact + [row for row in rows.order_by("slug")[: limit + 1] if row not in exact])[:limit]
+    exact = Case(When(slug=words, then=Value(0)), default=Value(1))
+    return list(rows.order_by(exact, "slug")[:limit])
 
 
 def tenants_export(

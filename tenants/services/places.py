@@ -38,6 +38,10 @@ class Keys:
     files: Mapping[str, str]
     environment: str
 
+    def knows(self, key: str) -> bool:
+        """Whether the catalog or a release names the key."""
+        return key in self.variables or key in self.needed
+
     def require(self, key: Any) -> bool:
         """Whether the tenant-scoped key is a secret. Raises `InvalidError` for one that is unknown or of the environment."""
         if not isinstance(key, str) or not KEY.fullmatch(key) or _is_secret(key):
@@ -109,7 +113,7 @@ def _sealed(slug: str, key: str, place: Mapping[str, Any]) -> dict[str, str]:
     return {
         "sealed_name": name,
         "sealed_key": _matching(place, "key", DATA_KEY, "Write the key inside the SealedSecret."),
-        "sealed_text": _encrypted(place.get("encrypted") or ""),
+        "sealed_text": encrypted(place.get("encrypted") or ""),
     }
 
 
@@ -138,8 +142,8 @@ def _matching(place: Mapping[str, Any], field: str, pattern: re.Pattern[str], re
     return bare
 
 
-def _encrypted(text: Any) -> str:
-    """What `kubeseal --raw` prints: two bytes say how long the encrypted key is that follows, then comes the text itself.
+def encrypted(text: Any) -> str:
+    """The text, where it is what `kubeseal --raw` prints, or "": two bytes say how long the encrypted key is that follows, then comes the text itself.
 
     https://github.com/bitnami-labs/sealed-secrets/blob/main/pkg/crypto/crypto.go; nothing shorter passes, so no plain secret does.
     """

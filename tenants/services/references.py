@@ -15,6 +15,7 @@ from controlpanel.core.errors import AbsentError, ConflictError, InvalidError
 from controlpanel.core.permissions import Right
 from tenants.choices import TenantState
 from tenants.models import CredentialReference, Tenant
+from tenants.parts import Reference
 from tenants.selectors.seeing import environment_find
 from tenants.services import inputs
 from tenants.services.places import KEY, Keys, keys_of, reference_of
@@ -104,10 +105,20 @@ def _put(tenant: Tenant, edit: Edit, keys: Keys) -> Put:
     return Put(
         tenant=tenant,
         key=edit.key,
-        place=None if edit.place is None else reference_of(tenant.slug, edit.key, edit.place, keys),
+        place=None if edit.place is None else _place(tenant, edit.key, edit.place, keys),
         owner=None if edit.owner is None else inputs.checked_owner(edit.owner),
         rotation_days=_days(edit.rotation_days),
     )
+
+
+def _place(tenant: Tenant, key: str, place: Mapping[str, Any], keys: Keys) -> Reference:
+    """The place of one edit; a refusal names the edit's key beside the field, where that is one of the catalog."""
+    try:
+        return reference_of(tenant.slug, key, place, keys)
+    except InvalidError as refusal:
+        if keys.knows(key):
+            refusal.extra.setdefault("key", key)
+        raise
 
 
 def _require_once(puts: Sequence[Put]) -> None:

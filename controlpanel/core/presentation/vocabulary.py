@@ -108,15 +108,29 @@ RELEASE = {
 TENANT = {
     "ready": Status("circle-check", "ok", "Ready"),
     "not_ready": Status("triangle", "warn", "Not ready"),
+    "not_counted": Status("ring-dash", "mute", "Not counted"),
     "signed_off": Status("circle-check", "ok", "Signed off"),
     "not_signed": Status("ring-dashed", "mute", "Not signed"),
     "stale": Status("clock-turning", "warn", "Stale"),
+    "waived": Status("triangle", "warn", "Waived"),
+    "onboarding": Status(_RUNNING, "run", "Onboarding"),
+    "active": Status("circle-check", "ok", "Active"),
+    "suspended": Status("ring-pause", "mute", "Suspended"),
+    "offboarded": Status("ring-slash", "mute", "Offboarded"),
 }
 REFERENCE = {
     "verified": Status("circle-check", "ok", "Verified"),
+    "failing": Status("octagon-cross", "bad", "Failing"),
     "not_found": Status("octagon-cross", "bad", "Not found"),
     "mismatch": Status("triangle", "bad", "Mismatch"),
+    "too_old": Status("clock-turning", "warn", "Too old"),
+    "unverified": Status("ring-dashed", "mute", "Not verified yet"),
+    "not_promoted": Status("ring-up", "warn", "Not promoted"),
+    "none": Status("square-dashed", "warn", "No reference"),
+    "met": Status("circle-check", "ok", "Met"),
     "not_checked": Status("ring-question", "odd", "Not checked"),
+    "present": Status("circle-check", "ok", "Present"),
+    "absent": Status("square-dashed", "warn", "Missing"),
 }
 POD = {
     "Running": Status("circle-check", "ok", "Running"),

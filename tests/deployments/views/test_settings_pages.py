@@ -54,7 +54,7 @@ def owner() -> User:
 
 
 def test_signing_in_leads_to_the_pipeline_or_to_what_one_may_do(stage: Stage) -> None:
-    for user, address in ((stage.elif_, "/"), (owner(), "/settings/account")):
+    for user, address in ((stage.elif_, "/"), (owner(), "/tenants")):
         user.set_password(PASSWORD)
         user.save()
         answer = Client().post("/login", {"username": user.username, "password": PASSWORD})
@@ -63,7 +63,7 @@ def test_signing_in_leads_to_the_pipeline_or_to_what_one_may_do(stage: Stage) ->
 
 @pytest.mark.parametrize(
     "address",
-    ["/", "/promotions", "/environments/staging", "/settings/catalog", "/applications/ai-staging", "/nowhere"],
+    ["/promotions", "/environments/staging", "/settings/catalog", "/applications/ai-staging", "/nowhere"],
 )
 def test_a_refusal_says_who_one_is_and_lets_one_sign_out(stage: Stage, address: str) -> None:
     browser = stage.client(owner())
@@ -78,7 +78,7 @@ def test_a_refusal_says_who_one_is_and_lets_one_sign_out(stage: Stage, address: 
 
 
 def test_a_refusal_names_the_roles_that_one_has(stage: Stage) -> None:
-    assert "You may not do this: you are tenant owner of chat365." in text(stage.client(owner()), "/", 403)
+    assert "You may not do this: you are tenant owner of chat365." in text(stage.client(owner()), "/promotions", 403)
     nobody = User.objects.create_user(username="new")
     assert "You may not do this: you have no role yet." in text(stage.client(nobody), "/", 403)
 
@@ -86,7 +86,7 @@ def test_a_refusal_names_the_roles_that_one_has(stage: Stage) -> None:
 def test_the_account_says_what_one_may_do_and_who_gives_rights(stage: Stage) -> None:
     make.person("deniz", Role.ADMINISTRATOR, display_name="Deniz Arslan")
     page = text(stage.client(owner()), "/settings/account")
-    assert "the tenant chat365: see tenants." in page
+    assert "the tenant chat365: see tenants, edit references to credentials, sign checklists off." in page
     assert "Rights are given by Deniz Arslan." in page
     assert "the pipeline is closed to you" in page
     assert "everywhere: see releases, promotions and Applications, promote" in text(

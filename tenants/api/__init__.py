@@ -1,0 +1,1 @@
+"""The REST interface of tenants, their references, checklists and reviews."""
