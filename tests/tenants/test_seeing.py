@@ -124,7 +124,7 @@ def told_anywhere(actor: Actor, town: Town) -> Told:
     """(selector, slugs that it tells of, slugs that it may tell of) of selectors that look at all environments."""
     everywhere = seen(actor)
     yield "tenants_visible", {row.slug for row in seeing.tenants_visible(actor)}, everywhere
-    yield "tenants_number", set(map(str, range(listing.tenants_number(actor)))), set(map(str, range(len(everywhere))))
+    yield "tenants_served", {row.slug for row in listing.tenants_served(actor)}, everywhere
     yield "tenants_found", {row.slug for row in listing.tenants_found(actor, "clinic", 10)}, everywhere
     yield (
         "tenant_find",
