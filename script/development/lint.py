@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from script.development import charts
+from script.development import charts, compose
 from script.development.paths import ROOT
 
 BIN = Path(sys.executable).parent
@@ -64,6 +64,11 @@ def checks() -> Iterator[Check]:
     yield Check("diagram", python("-m", "script.development.diagram", "--check"), "script/diagram")
     yield Check("policies", python("-m", "script.development.policies"))
     yield Check("schemas", python("-m", "script.development.schemas"))
+    yield Check("prometheus", python("-m", "script.development.prometheus"))
+    yield Check("compose", python("-m", "script.development.compose"))
+    yield Check("compose-lint", (tool("compose-lint"), *map(str, compose.files(ROOT))))
+    yield Check("docker", (tool("hadolint"), *map(str, sorted((ROOT / "docker").rglob("*Dockerfile")))))
+    yield Check("workflows", (tool("zizmor"), "--offline", "--quiet", ".github/workflows"))
     yield Check("secrets", python("-m", "script.development.literal_secrets"))
     yield Check("style", (tool("ruff"), "check", "--output-format", "concise"), ".venv/bin/ruff check --fix")
     yield Check("format", (tool("ruff"), "format", "--check", "--output-format", "concise"), ".venv/bin/ruff format")
@@ -95,7 +100,7 @@ def run(check: Check, environment: Mapping[str, str]) -> Outcome:
 
 def report(outcome: Outcome) -> None:
     """Print one line, and what the check said when it failed."""
-    print(f"{'ok  ' if outcome.passed else 'FAIL'} {outcome.check.name:<11} {outcome.seconds:5.1f} s", flush=True)
+    print(f"{'ok  ' if outcome.passed else 'FAIL'} {outcome.check.name:<12} {outcome.seconds:5.1f} s", flush=True)
     if not outcome.passed:
         print("\n".join(f"       {line}" for line in outcome.output.splitlines()))
         if outcome.check.repair:
