@@ -5,6 +5,7 @@ Nothing is stored in the cluster. An outage decides nothing: it is said, and the
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -15,6 +16,7 @@ import yaml
 
 from controlpanel.clients.errors import ClientError
 from controlpanel.clients.kubernetes import DryRun, Kubernetes
+from deployments.renderers.objects import annotations_of
 
 THREADS = 6
 BUDGET_SECONDS = 20.0
@@ -22,6 +24,9 @@ BUDGET_SECONDS = 20.0
 MOST_PROBLEMS = 20
 MOST_CHARACTERS = 600
 UNASKED, ASKED, UNKNOWN = "unasked", "asked", "unknown"
+HOOK, SYNC_OPTIONS = "argocd.argoproj.io/hook", "argocd.argoproj.io/sync-options"
+IMMUTABLE = "field is immutable"
+"""How the API server ends its words on a change of what may only be set at the beginning, such as a Job's template."""
 
 
 @dataclass(kw_only=True)
@@ -52,11 +57,26 @@ def ask(kubernetes: Kubernetes | None, files: Mapping[str, bytes], *, budget: fl
     _leave_out_what_is_being_defined(manifests, found)
     pool = ThreadPoolExecutor(THREADS, thread_name_prefix="dry-run")
     try:
-        asked = {pool.submit(kubernetes.dry_run, manifest): path for path, manifest in manifests.items()}
+        asked = {pool.submit(_asked, kubernetes, manifest): path for path, manifest in manifests.items()}
         _collect(asked, found, time.monotonic() + budget)
     finally:
         pool.shutdown(wait=False, cancel_futures=True)  # each call has a time limit of its own
     return found
+
+
+def _asked(kubernetes: Kubernetes, manifest: Mapping[str, Any]) -> DryRun:
+    """A hook's last run may still be there, and the API server judges the new one as a change of it."""
+    answer = kubernetes.dry_run(manifest)
+    if not _is_made_anew(manifest):
+        return answer
+    return dataclasses.replace(answer, problems=tuple(one for one in answer.problems if IMMUTABLE not in one))
+
+
+def _is_made_anew(manifest: Mapping[str, Any]) -> bool:
+    """Whether Argo CD deletes the object that is there and creates it, instead of changing it."""
+    annotations = annotations_of(dict(manifest))
+    options = {option.strip() for option in str(annotations.get(SYNC_OPTIONS, "")).split(",")}
+    return HOOK in annotations or {"Force=true", "Replace=true"} <= options
 
 
 def _collect(asked: Mapping[Future[DryRun], str], found: Findings, deadline: float) -> None:

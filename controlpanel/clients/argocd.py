@@ -15,8 +15,8 @@ from urllib.parse import quote
 import httpx
 
 from controlpanel.clients import errors
-from controlpanel.clients.argocd_envelope import json_object
-from controlpanel.clients.argocd_json import Json, mappings, text
+from controlpanel.clients.argocd_envelope import json_object, refused
+from controlpanel.clients.argocd_json import Json, mapping, mappings, text
 from controlpanel.clients.argocd_models import MARKER, Application
 from controlpanel.clients.argocd_stream import STREAM_HEADERS, StreamEvent, read_events
 from controlpanel.clients.argocd_traffic import Traffic
@@ -222,11 +222,7 @@ class ArgoCD:
         query |= ({"container": container} if container else {}) | ({"previous": "true"} if previous else {})
         what = f"read the log of {namespace}/{pod}"
         body = self._transport.send("GET", what, _application(name, "logs"), query)
-        results = (
-            json_object(line, what).get("result") or {}
-            for line in body.decode(errors="replace").splitlines()
-            if line.strip()
-        )
+        results = (_log_entry(line, what) for line in body.decode(errors="replace").split("\n") if line.strip())
         return tuple(text(result, "content") for result in results if not result.get("last"))
 
     # ---- projects, clusters, repositories
@@ -274,6 +270,14 @@ def _application(name: str, part: str = "") -> str:
     if not name.strip("."):
         raise errors.Invalid(f"{name!r} is not the name of an Application.", "Give the Application's name.")
     return f"/api/v1/applications/{quote(name, safe='')}" + (f"/{part}" if part else "")
+
+
+def _log_entry(line: str, what: str) -> Json:
+    """One line of a log; a stream that has begun tells its error in its last line, with HTTP 200."""
+    document = json_object(line, what)
+    if "error" in document:
+        raise refused(httpx.Response(200), line.encode(), what)
+    return mapping(document, "result")
 
 
 def _flag(value: bool) -> str:

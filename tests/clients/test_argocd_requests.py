@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from controlpanel.clients.argocd import ArgoCD, Timeouts
-from controlpanel.clients.errors import Invalid
+from controlpanel.clients.errors import Invalid, NotFound
 from tests.contract.transcripts import exchanges
 
 TOKEN = "header.payload.signature-3f9c"
@@ -222,3 +222,17 @@ def test_the_log_before_the_last_restart_is_asked_for_by_name() -> None:
     recorder.client.logs("a", "hub", pod="p", namespace="n")
     recorder.client.logs("a", "hub", pod="p", namespace="n", container="c", previous=True)
     assert [dict(one.url.params).get("previous") for one in recorder.sent] == [None, "true"]
+
+
+def test_a_log_that_breaks_off_says_why_and_a_line_keeps_its_odd_characters() -> None:
+    line = {"result": {"content": "begin\x85end", "podName": "p"}}
+    broken = {"error": {"grpc_code": 5, "http_code": 404, "message": 'pods "p" not found', "http_status": "Not Found"}}
+
+    def client(*documents: dict[str, Any]) -> ArgoCD:
+        body = "\n".join(json.dumps(document, ensure_ascii=False) for document in documents)
+        transport = httpx.MockTransport(lambda _: httpx.Response(200, text=body))
+        return ArgoCD("https://argocd.example.test", TOKEN, transport=transport)
+
+    assert client(line, {"result": {"last": True}}).logs("a", "hub", pod="p", namespace="n") == ("begin\x85end",)
+    with pytest.raises(NotFound, match=r'pods "p" not found'):
+        client(line, broken).logs("a", "hub", pod="p", namespace="n")

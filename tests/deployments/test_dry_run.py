@@ -95,6 +95,28 @@ def test_an_object_whose_definition_comes_along_is_not_asked_for() -> None:
     assert (cluster.asked, found.skipped) == (["w"], ["The kind Widget is defined by the same promotion."])
 
 
+IMMUTABLE = 'spec.template: Invalid value: {"spec": {}}: field is immutable'
+OTHER = "spec.template.spec.containers[0].image: Required value"
+
+
+@pytest.mark.parametrize(
+    ("annotation", "left"),
+    [
+        ("argocd.argoproj.io/hook: PostSync", [OTHER]),
+        ("argocd.argoproj.io/sync-options: 'Force=true, Replace=true'", [OTHER]),
+        ("argocd.argoproj.io/sync-options: Replace=true", [IMMUTABLE, OTHER]),
+        ("team: hub", [IMMUTABLE, OTHER]),
+    ],
+)
+def test_what_argocd_makes_anew_may_change_what_cannot_be_changed(annotation: str, left: list[str]) -> None:
+    """A second release with another image of a hook's Job must not be blocked by the Job of the first."""
+    job = (
+        f"apiVersion: batch/v1\nkind: Job\nmetadata: {{name: access, namespace: hub, annotations: {{{annotation}}}}}\n"
+    )
+    found = asked(Cluster(access=DryRun((IMMUTABLE, OTHER))), {"kafka/hub/Job-access.yaml": job.encode()})
+    assert found.problems == {"kafka/hub/Job-access.yaml": left}
+
+
 @pytest.mark.parametrize("namespace", ["hub", ""])
 def test_a_change_knows_its_path(namespace: str) -> None:
     path = f"backend/{namespace or '_cluster'}/Role-x.y.yaml"
