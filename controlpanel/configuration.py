@@ -9,13 +9,18 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Annotated
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from pydantic import Field, ValidationError
+from pydantic import BeforeValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 COMMIT_URL = r"^(https?://[^\s{}@]+\{commit\}[^\s{}@]*)?$"
 """The address of a commit on the pages of a Git server."""
+
+
+Switch = Annotated[bool, BeforeValidator(lambda value: value or False)]
+"""On or off; Compose and manifests hand an unset one on as an empty text, which is off."""
 
 
 class ConfigurationError(SystemExit):
@@ -55,7 +60,7 @@ class Configuration(BaseSettings):
     )
     email_url: str = "console:"
     log_format: str = Field("json", pattern="^(json|console)$")
-    debug: bool = False
+    debug: Switch = False
 
     platform_repo_url: str = ""
     platform_repo_ref: str = "main"
@@ -77,7 +82,7 @@ class Configuration(BaseSettings):
 
     argocd_bootstrap_token: str = ""
     argocd_ca_file: str = ""
-    argocd_insecure: bool = False
+    argocd_insecure: Switch = False
     kubeconfig: str = ""
     cache_directory: Path = Path(".run/cache")
 

@@ -23,7 +23,8 @@ from controlpanel.clients.kubernetes import Kubernetes
 from controlpanel.clients.tokens import token_expiry
 from controlpanel.configuration import Configuration, named_variable
 
-TRUE = {"1", "true", "yes", "on"}
+TRUE = {"1", "true", "t", "yes", "y", "on"}
+"""What a switch of the configuration takes, too."""
 
 
 class NotConfigured(NotSent):

@@ -26,7 +26,8 @@ from deployments.selectors.interface import events_after
 from deployments.services.promotions import find_promotion
 
 router = Router(tags=["promotions"])
-HEARTBEAT_SECONDS = 10.0
+HEARTBEAT_SECONDS = 8.0
+"""Also how long a token that was revoked hears on at most."""
 DESCRIBED = {"responses": {200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}}}
 
 

@@ -74,7 +74,7 @@ def preflight_request(
     """
     place = find_environment(environment, actor=actor)
     found = find_release(release) if release else None
-    return preflight_of(Wanted(actor=actor, environment=place, release=found, components=sorted(components)))
+    return preflight_of(Wanted(actor=actor, environment=place, release=found, components=sorted(set(components))))
 
 
 def preflight_of(wanted: Wanted) -> Preflight:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from typing import Any
 
 import psycopg
@@ -223,6 +223,21 @@ class TestStream:
         await events.check_rights(events.hub_of_this_loop())
         await sync_to_async(publish)("releases")
         await until(parts, b"event: change")
+
+    async def test_rights_are_looked_at_again_after_a_look_that_failed(
+        self, client: AsyncClient, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        looks = iter([ValueError("a role that nobody knows")])
+
+        def refused(streams: Iterable[Stream]) -> list[Stream]:
+            if (error := next(looks, None)) is not None:
+                raise error
+            return list(streams)
+
+        monkeypatch.setattr(events, "_refused", refused)
+        monkeypatch.setattr(events, "RIGHTS_SECONDS", 0.01)
+        parts = opened(client, "releases")
+        await until(parts, b"event: signed_out")
 
     async def test_silence_is_filled_with_comments(self, client: AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(events, "HEARTBEAT_SECONDS", 0.05)

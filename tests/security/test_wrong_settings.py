@@ -10,6 +10,7 @@ from django.core.management import CommandError, call_command
 
 from controlpanel import configuration
 from controlpanel.accounts.models import ApiToken, User
+from controlpanel.catalog import connections
 from controlpanel.clients.errors import GitError
 from controlpanel.clients.git import GitRepository
 from controlpanel.configuration import ConfigurationError
@@ -33,6 +34,19 @@ def test_a_wrong_variable_stops_the_start_with_one_sentence(
         configuration.load()
     said = str(stopped.value)
     assert said.startswith(f"{name} ") and SECRET not in said and "\n" not in said
+
+
+@pytest.mark.parametrize("name", ["ARGOCD_INSECURE", "DEBUG"])
+def test_a_switch_that_is_set_to_nothing_is_off(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`ARGOCD_INSECURE= script/server`, or an unset variable that Compose hands on."""
+    monkeypatch.setenv(name, "")
+    assert getattr(configuration.load(), name.lower()) is False
+
+
+@pytest.mark.parametrize("value", ["1", "true", "True", "t", "yes", "y", "on"])
+def test_what_the_configuration_takes_for_on_is_on(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ARGOCD_INSECURE", value)
+    assert configuration.load().argocd_insecure and value.lower() in connections.TRUE
 
 
 @pytest.mark.parametrize("value", ["", "0", "-1", "soon", "nan", "inf", "1e999"])

@@ -37,6 +37,13 @@ class TestReading:
         assert told["tenants"] == {"total": 0, "ready": 0, "blocked": []}
         assert admin.get(f"/preflight/{row.pk}").json() == told
 
+    def test_a_component_that_is_named_twice_is_looked_at_once(self, admin: Caller, platform: Release) -> None:
+        """A promotion of these components looks for a preview of the same ones."""
+        row = rows.preflight(platform, Environment.objects.get(name="staging"))
+        Preflight.objects.filter(pk=row.pk).update(components=["ai", "backend"])
+        told = admin.post("/preflight", ASKED | {"components": ["backend", "ai", "backend"]}).json()
+        assert told["id"] == str(row.pk)
+
     def test_what_the_cluster_refuses_stands_at_its_object(self, admin: Caller, platform: Release) -> None:
         row = rows.preflight(platform, Environment.objects.get(name="staging"))
         row.changes[0]["problems"] = ["spec.replicas: Invalid value"]
