@@ -38,7 +38,7 @@ def tenants_ready(situation: Situation) -> GateAnswer:
     if not found.total:
         return _answer(Verdict.PASS, f"{situation.environment.name} has no active tenants.")
     if found.ready == found.total:
-        return _answer(Verdict.PASS, f"All {found.total} active tenants are ready.")
+        return _answer(Verdict.PASS, f"All {found.total} active tenants are ready.", extra={"tenants": found.facts()})
     return _short(situation, found)
 
 
@@ -46,7 +46,7 @@ def _short(situation: Situation, found: Tenants) -> GateAnswer:
     policy, wanted = situation.parameters.get("policy", "all"), situation.parameters.get("percentage", 100)
     missing = found.total - found.ready
     reason = f"{missing} of {found.total} active tenants {'is' if missing == 1 else 'are'} not ready{_named(found)}."
-    extra = {"tenants": found.facts()} if found.blocked else {}
+    extra = {"tenants": found.facts()}
     if policy == "warn":
         return _answer(Verdict.PASS, f"Only a warning here: {reason}", extra=extra)
     if policy == "percentage" and found.ready * 100 >= wanted * found.total:

@@ -18,8 +18,10 @@ from deployments.selectors.board import Ends, ends_of
 from deployments.selectors.inquiries import Question
 from deployments.selectors.rollouts import newest_done
 
-SHOWN = (("", "all"), ("differs", "differs from Git"), ("unhealthy", "not Healthy"))
+SHOWN = (("", "components"), ("shards", "tenants' references"), ("differs", "differs from Git"), ("unhealthy", "not Healthy"))
 NEWEST_INSTRUCTIONS = 3
+COMPARED = ("Synced", "OutOfSync")
+"""What Argo CD says where Git holds something to compare with."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,15 +75,22 @@ def application_seen_by(actor: Actor, name: str) -> Application:
 
 
 def applications_listed(actor: Actor, *, environment: str, show: str, text: str) -> QuerySet[Application]:
-    """Applications of the current environments that the actor may see, filtered."""
+    """Applications of the current environments that the actor may see, filtered.
+
+    Shards of tenants' references are left out where nobody looks for them, and where Git holds nothing of them yet.
+    """
     names = actor.environments(list(Environment.objects.filter(is_retired=False).values_list("name", flat=True)))
     rows = Application.objects.filter(environment__name__in=names).select_related("environment")
     if environment:
         rows = rows.filter(environment__name=environment)
+    if show == "shards":
+        rows = rows.exclude(shard="")
+    elif not show and not text.strip():
+        rows = rows.filter(shard="")
     if show == "differs":
         rows = rows.filter(sync="OutOfSync")
     elif show == "unhealthy":
-        rows = rows.filter(~Q(health="Healthy") | Q(is_missing=True))
+        rows = rows.filter(~Q(health="Healthy") | Q(is_missing=True)).filter(Q(shard="") | Q(sync__in=COMPARED))
     return rows.filter(name__icontains=text.strip()[:100]) if text.strip() else rows
 
 

@@ -113,6 +113,7 @@ def component_rows(
     target = active.release.version if active and active.release else ""
     applications = list(applications)
     shards = [one for one in applications if one.shard]
+    is_used = any(one.sync in _SYNC for one in shards)  # before the first promotion of configuration Git holds nothing of them
     rows = tuple(
         ComponentRow(
             component=one.component,
@@ -123,22 +124,22 @@ def component_rows(
         for one in applications
         if not one.shard
     )
-    return (*rows, _shards_row(shards)) if shards else rows
+    return (*rows, _shards_row(shards)) if is_used else rows
 
 
 def _shards_row(shards: Sequence[Application]) -> ComponentRow:
     return ComponentRow(
-        component=COMPONENT, version="", becoming="", application=min(shards, key=_soundness), shards=len(shards)
+        component=COMPONENT, version=f"{len(shards)} shards", becoming="", application=min(shards, key=_soundness), shards=len(shards)
     )
 
 
 def _soundness(one: Application) -> tuple[int, int, str]:
     """The least sound comes first; among equals the order is that of the shards."""
     health = "Missing" if one.is_missing else one.known_health
-    return (_SYNC.get(one.known_sync, 0), _HEALTH.get(health, 0), one.shard)
+    return (_SYNC.get(one.known_sync, 1), _HEALTH.get(health, 0), one.shard)
 
 
-_SYNC = {"OutOfSync": 0, "Unknown": 1, "": 1, "Synced": 2}
+_SYNC = {"OutOfSync": 0, "Synced": 2}
 _HEALTH = {"Missing": 0, "Degraded": 1, "Unknown": 2, "": 2, "Suspended": 3, "Progressing": 4, "Healthy": 5}
 
 

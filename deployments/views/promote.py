@@ -30,7 +30,7 @@ from deployments.services.promotions import promotion_request
 from deployments.views.curl import curl
 from deployments.views.outlook import MAY_NOT, lowered
 
-TEMPLATE, FRAGMENTS = "deployments/promote.html", ("preview", "decision")
+TEMPLATE, FRAGMENTS = "deployments/promote.html", ("preview", "readiness", "decision")
 URGENCY = (Verdict.BLOCK, Verdict.UNKNOWN, Verdict.WAIT, Verdict.OVERRIDDEN, Verdict.PASS)
 
 
@@ -60,6 +60,12 @@ def _preflight(request: HttpRequest, actor: Actor, name: str) -> Preflight:
     return found
 
 
+def _version(preflight: Preflight) -> str:
+    """This page is of releases; tenants' configuration has one of its own."""
+    assert preflight.release is not None
+    return preflight.release.version
+
+
 def _expected(preflight: Preflight) -> str:
     return preflight.environment.name if preflight.environment.confirm_by_name else ""
 
@@ -68,7 +74,7 @@ def _ask(request: HttpRequest, actor: Actor, preflight: Preflight, form: Promoti
     if not form.is_valid():
         return _show(request, actor, preflight, form, status=422)
     wanted = {
-        "environment": preflight.environment.name, "release": preflight.release.version,
+        "environment": preflight.environment.name, "release": _version(preflight),
         "reason": form.cleaned_data["reason"], "render_digest": form.cleaned_data["render_digest"],
     }  # fmt: skip
 
@@ -87,7 +93,7 @@ def _again(
     request: HttpRequest, actor: Actor, seen: Preflight, form: PromotionForm, refusal: ConflictError
 ) -> HttpResponse:
     """The same page with what is true now, the typed text kept."""
-    now = preflight_request(actor=actor, release=seen.release.version, environment=seen.environment.name)
+    now = preflight_request(actor=actor, release=_version(seen), environment=seen.environment.name)
     if refusal.extra.get("stale"):
         digest = form.cleaned_data["render_digest"]
         rows = Preflight.objects.filter(render_digest=digest, release=seen.release, environment=seen.environment)
@@ -107,11 +113,11 @@ def _show(
     status: int = 200,
     banner: tuple[str, str] | None = None,
 ) -> HttpResponse:
-    query = {"release": preflight.release.version}
+    query = {"release": _version(preflight)}
     missing = "" if actor.may(Right.PROMOTION_REQUEST, preflight.environment.name) else MAY_NOT
     context = decision(preflight, form, query=query, path=request.path, missing=missing)
     keep_reason(form, actor, context["here"])
-    wanted = {"release": preflight.release.version, "environment": preflight.environment.name}
+    wanted = {"release": _version(preflight), "environment": preflight.environment.name}
     context |= {"banner": banner, "command": command(preflight, form, "/api/v1/promotions", wanted)}
     return page(request, TEMPLATE, context, fragments=FRAGMENTS, status=status)
 
@@ -129,7 +135,9 @@ def decision(
     is_ready = preflight.state == PreflightState.READY
     open_there = facts.open.get(environment.name, ())
     holder = next(iter(open_there), None)
+    tenants = next((answer.extra["tenants"] for answer in answers if "tenants" in answer.extra), None)
     return {
+        "tenants": tenants, "topics": f"preflight.{preflight.pk}" if not is_ready else "tenant" if tenants else "",
         "environment": environment, "release": preflight.release, "preflight": preflight, "form": form,
         "is_ready": is_ready, "is_rendering": preflight.state == PreflightState.RENDERING, "expected": form.expected,
         "gates": sorted(answers, key=lambda answer: URGENCY.index(answer.verdict)), "gates_meta": _summary(answers),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
@@ -18,11 +19,18 @@ from deployments.models import Preflight, Promotion
 from deployments.selectors import preflights as reading
 from deployments.selectors.rollbacks import follows, keeps, taken_back
 from deployments.services.preflights import find_environment
-from deployments.services.rollbacks import promotion_rollback, rollback_preview, rollback_targets
+from deployments.services.rollbacks import (
+    TENANTS,
+    promotion_rollback,
+    release_of,
+    rollback_preview,
+    rollback_targets,
+)
 from deployments.views.promote import FRAGMENTS, TEMPLATE, command, decision, keep_reason
 
 NOTHING = "deployments/rollback_nothing.html"
 MAY_NOT = "You may look but not roll back: ask an operator."
+UNDECIDED = "Choose what becomes of the tenants' references."
 OFFERED = 20
 
 
@@ -58,8 +66,16 @@ def _target(request: HttpRequest, actor: Actor, name: str, targets: list[Promoti
 def _named(request: HttpRequest, target: Promotion) -> Preflight | None:
     """The preview that a live part follows, also where it failed: looking again makes no new one."""
     named = request.GET.get("preflight", "") if request.method != "POST" else ""
-    assert target.release is not None
-    return reading.by_id(named, target.release.version, target.environment.name, restores=target) if named else None
+    release = release_of(target)
+    if not named or release is None:
+        return None
+    return reading.by_id(named, release.version, target.environment.name, restores=target)
+
+
+def _tenants(request: HttpRequest) -> str:
+    """What the address says of the tenants' part; what it may not say says nothing."""
+    said = request.GET.get("tenants", "")
+    return said if said in TENANTS else ""
 
 
 def _absent(wanted: str) -> Promotion:
@@ -72,15 +88,16 @@ def _ask(
     if not form.is_valid():
         return _show(request, actor, target, targets, form, status=422)
     said = {name: form.cleaned_data[name] for name in ("reason", "render_digest")}
+    tenants = _tenants(request)
 
     def work() -> tuple[int, dict[str, Any]]:
-        return 303, {"number": promotion_rollback(actor=actor, target=target, **said).number}
+        return 303, {"number": promotion_rollback(actor=actor, target=target, tenants=tenants, **said).number}
 
     try:
         _, answer = answer_once(
             principal=f"person {actor.name}",
             key=form.cleaned_data["key"],
-            request={"to": target.number, **said},
+            request={"to": target.number, "tenants": tenants, **said},
             work=work,
         )
     except ConflictError as refusal:
@@ -99,20 +116,36 @@ def _show(
     status: int = 200,
     banner: tuple[str, str] | None = None,
 ) -> HttpResponse:
-    preflight = _named(request, target) or rollback_preview(actor=actor, target=target)
+    tenants = _tenants(request)
+    preflight = _named(request, target) or rollback_preview(actor=actor, target=target, tenants=tenants)
     missing = "" if actor.may(Right.PROMOTION_ROLL_BACK, target.environment.name) else MAY_NOT
-    path = f"/api/v1/promotions/{target.number}/rollback"
-    known = decision(preflight, form, query={"to": target.number}, path=request.path, missing=missing)
+    if not missing and preflight.losses and not tenants:
+        missing = UNDECIDED
+    path, said = f"/api/v1/promotions/{target.number}/rollback", {"tenants": tenants} if tenants else {}
+    known = decision(preflight, form, query={"to": target.number, **said}, path=request.path, missing=missing)
     context = {
-        **known, "banner": banner,
+        **known, "banner": banner, **_asked(request, target, preflight, tenants),
         "target": target, "selects": _choices(target, targets), "taken_back": taken_back(target), "keeps": keeps(preflight),
-        "follows": follows(known["open_there"]), "command": command(preflight, form, path, {}),
+        "follows": follows(known["open_there"]), "command": command(preflight, form, path, said),
     }  # fmt: skip
     keep_reason(form, actor, context["here"])
     return page(request, TEMPLATE, context, fragments=(*FRAGMENTS, "stays"), status=status)
 
 
+def _asked(request: HttpRequest, target: Promotion, preflight: Preflight, tenants: str) -> dict[str, Any]:
+    """The question that is asked where tenants would lose references, and that stays once it was answered."""
+    labels = {"keep": "Keep today's tenants' part", "restore": "Take the references back"}
+    choices = [
+        {
+            "id": f"tenants-{name}", "label": label, "is_chosen": tenants == name,
+            "href": f"{request.path}?{urlencode({'to': target.number, 'tenants': name})}",
+        }
+        for name, label in labels.items()
+    ]  # fmt: skip
+    return {"asks_tenants": bool(preflight.losses or tenants), "tenants_choices": choices, "tenants_choice": tenants}
+
+
 def _choices(target: Promotion, targets: list[Promotion]) -> list[dict[str, Any]]:
     """The field that chooses another promotion to go back to."""
-    offered = [(str(one.number), f"{one.release}, promotion {one.number}") for one in targets]
+    offered = [(str(one.number), f"{one.title}, promotion {one.number}") for one in targets]
     return [{"name": "to", "label": "Go back to", "value": str(target.number), "choices": offered}] if offered else []
