@@ -18,7 +18,12 @@ from deployments.selectors.board import Ends, ends_of
 from deployments.selectors.inquiries import Question
 from deployments.selectors.rollouts import newest_done
 
-SHOWN = (("", "components"), ("shards", "tenants' references"), ("differs", "differs from Git"), ("unhealthy", "not Healthy"))
+SHOWN = (
+    ("", "components"),
+    ("shards", "tenants' references"),
+    ("differs", "differs from Git"),
+    ("unhealthy", "not Healthy"),
+)
 NEWEST_INSTRUCTIONS = 3
 COMPARED = ("Synced", "OutOfSync")
 """What Argo CD says where Git holds something to compare with."""

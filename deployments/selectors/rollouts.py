@@ -113,7 +113,8 @@ def component_rows(
     target = active.release.version if active and active.release else ""
     applications = list(applications)
     shards = [one for one in applications if one.shard]
-    is_used = any(one.sync in _SYNC for one in shards)  # before the first promotion of configuration Git holds nothing of them
+    # Before the first promotion of configuration Git holds nothing of them.
+    is_used = any(one.sync in _SYNC for one in shards)
     rows = tuple(
         ComponentRow(
             component=one.component,
@@ -129,7 +130,11 @@ def component_rows(
 
 def _shards_row(shards: Sequence[Application]) -> ComponentRow:
     return ComponentRow(
-        component=COMPONENT, version=f"{len(shards)} shards", becoming="", application=min(shards, key=_soundness), shards=len(shards)
+        component=COMPONENT,
+        version=f"{len(shards)} shards",
+        becoming="",
+        application=min(shards, key=_soundness),
+        shards=len(shards),
     )
 
 
