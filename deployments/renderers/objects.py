@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from controlpanel.catalog.yaml_text import canonical
+from controlpanel.core.literal_secrets import REMEDY
+from controlpanel.core.literal_secrets_in_files import scan_object
 from deployments.renderers.tree import SourceRefused
 from deployments.renderers.yaml_guard import read
 
@@ -52,6 +54,7 @@ def files_of(component: str, objects: list[Object]) -> dict[str, bytes]:
     files: dict[str, bytes] = {}
     for item in objects:
         _refuse_secret_values(item)
+        _refuse_literal_secrets(item)
         path = f"{component}/{_file_of(item)}"
         if path in files:
             raise ObjectRefused(f"{title(item)} is there twice.", "Remove one, or give it another name or namespace.")
@@ -120,6 +123,12 @@ def _refuse_secret_values(item: Object) -> None:
         raise ObjectRefused(f"{title(item)} holds values{named}.", _NO_VALUES)
     if LAST_APPLIED in annotations_of(item):
         raise ObjectRefused(f"{title(item)} holds values in its annotation {LAST_APPLIED}.", _NO_VALUES)
+
+
+def _refuse_literal_secrets(item: Object) -> None:
+    """A credential that stands anywhere in an object would stay in Git's history for ever."""
+    for found in scan_object(item):
+        raise ObjectRefused(f"{title(item)} holds a {found.kind} in {found.name}.", REMEDY)
 
 
 def annotations_of(item: Object) -> Mapping[str, Any]:
