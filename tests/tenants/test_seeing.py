@@ -21,7 +21,8 @@ from controlpanel.core.errors import AbsentError, PanelError, RefusedError
 from controlpanel.core.permissions import OF_TENANTS, RIGHTS, SCOPES, Right, Role, Scope
 from tenants.choices import TenantState
 from tenants.models import ReviewRequest, Tenant
-from tenants.selectors import checklists, listing, readiness, seeing
+from tenants.selectors import checklists, listing, newest, readiness, requests, seeing
+from tenants.selectors.place import changes
 from tenants.services.references import Edit, reference_put, reference_remove, references_put
 from tenants.services.reviews import review_close, review_request
 from tenants.services.signing import item_sign_off, item_sign_off_withdraw, item_unwaive, item_waive, items_sign_off_all
@@ -43,7 +44,7 @@ TOKEN = some.tuples(
 
 @dataclass
 class Town:
-    """Three tenants, none ready, each with an open review in both environments."""
+    """Three tenants, none ready, each with an open review and pending references in both environments."""
 
     world: World
     tenants: dict[str, Tenant]
@@ -58,6 +59,7 @@ def town(world: World) -> Town:
     made = {slug: make.tenant(slug, by=world.ada, display_name=f"{slug.title()} clinic") for slug in SLUGS}
     for one in made.values():
         for place in (world.staging, world.production):
+            make.put(one, place, by=world.ada)
             review_request(actor=world.ada, tenant=one, environment=place)
     return Town(world=world, tenants=made)
 
@@ -142,6 +144,16 @@ def told_anywhere(actor: Actor, town: Town) -> Told:
     reviews = {(row.tenant.slug, row.environment.name) for row in checklists.reviews_open(actor)}
     mine = {(slug, place) for slug in SLUGS for place in PLACES if may(actor, Right.TENANT_VIEW, place, slug)}
     yield "reviews_open", set(map(str, reviews)), set(map(str, mine))
+    all_told = {(row.tenant.slug, row.environment.name) for row in checklists.reviews_visible(actor)}
+    yield "reviews_visible", set(map(str, all_told)), set(map(str, mine))
+    portion, _ = requests.reviews_portion(actor, is_open=True, cursor="", limit=100)
+    yield "reviews_portion", {str((row.tenant.slug, row.environment.name)) for row in portion}, set(map(str, mine))
+    yield "tenants_matching", {row.slug for row in newest.tenants_matching(actor, listing.Filter(), None)}, everywhere
+    known = newest.readiness_seen(actor, town.tenants.values(), town.places)
+    told = {
+        (slug, one.environment.name) for slug, row in town.tenants.items() for one in known[row.pk] if one is not None
+    }
+    yield "readiness_seen", set(map(str, told)), set(map(str, mine))
     for review in ReviewRequest.objects.select_related("tenant", "environment"):
         there = found(checklists.review_find, actor, str(review.pk))
         yield "review_find", {str(there)}, {str((review.tenant.slug, review.environment.name) in mine)}
@@ -170,6 +182,10 @@ def told_in(actor: Actor, town: Town, place: Environment) -> Told:
     key = make.SECRETS[0]
     items = {slug for slug, row in town.tenants.items() if found(checklists.item_find, actor, row, place, key)}
     yield "item_find", items, mine
+    matching = newest.tenants_matching(actor, listing.Filter(readiness="not-ready"), place)
+    yield "tenants_matching in", {row.slug for row in matching}, mine
+    waiting, _ = changes(actor, place, cursor="", limit=100)
+    yield "changes", {row.tenant.slug for row in waiting}, mine
 
 
 def test_every_selector_tells_of_ones_own_tenants_alone(town: Town) -> None:
