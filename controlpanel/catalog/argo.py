@@ -35,6 +35,8 @@ ENVIRONMENT_LABEL = "control-panel/environment"
 COMPONENT_LABEL = "control-panel/component"
 SHARD_LABEL = "control-panel/shard"
 EXAMPLE_REPO_URL = "https://git.example.com/deploy.git"
+EXAMPLE_PANEL_URL = "https://panel.example.com"
+LINK = "link.argocd.argoproj.io/control-panel"
 ROLE = "control-panel"
 RETRY = {"limit": 2, "backoff": {"duration": "5s", "factor": 2, "maxDuration": "1m"}}
 """Two Applications that make the namespace they share at the same moment: Argo CD fails one of them, and it tries again."""
@@ -70,10 +72,38 @@ def app_project(document: CatalogDocument, environment: EnvironmentSpec, repo_ur
     }
 
 
-def applications(document: CatalogDocument, environment: EnvironmentSpec, repo_url: str) -> list[dict[str, Any]]:
-    """The Applications of an environment: the catalog's components in their order, then the shards of tenants."""
+_AUTOMATED = """\
+# The same Applications, synced by Argo CD itself as soon as the branch moves: the panel adopts the operation that Argo CD
+# starts. Choose it where drift must be undone at once, and nobody needs the panel to hold a sync back.
+apiVersion: kustomize.config.k8s.io/v1beta1
+kind: Kustomization
+resources:
+- ../../../overlays/{environment}
+patches:
+- target:
+    kind: Application
+  patch: |-
+    - op: add
+      path: /spec/syncPolicy/automated
+      value:
+        allowEmpty: false
+        prune: true
+        selfHeal: true
+"""
+
+
+def applications(
+    document: CatalogDocument, environment: EnvironmentSpec, repo_url: str, panel_url: str = ""
+) -> list[dict[str, Any]]:
+    """The Applications of an environment: the catalog's components in their order, then the shards of tenants.
+
+    With `panel_url` each carries a link to its page in the panel, which Argo CD's own pages show.
+    """
     own = [application(document, environment, component, repo_url) for component in document.components]
-    return own + shard_applications(document, environment, repo_url)
+    found = own + shard_applications(document, environment, repo_url)
+    for item in found if panel_url else ():
+        item["metadata"]["annotations"] = {LINK: f"{panel_url}/applications/{item['metadata']['name']}"}
+    return found
 
 
 def application(
@@ -141,11 +171,11 @@ def _application(
 
 
 def render_overlays(document: CatalogDocument, repo_url: str = EXAMPLE_REPO_URL) -> dict[str, str]:
-    """Path below the repository -> text of every generated file: `argo/overlays/`, and the volume with every shard."""
+    """Path below the repository -> text of every generated file: `argo/`, and the volume with every shard."""
     files = _volume(document.tenant_credentials)
     for environment in document.environments:
         objects: dict[str, Any] = {"project": [app_project(document, environment, repo_url)]}
-        for item in applications(document, environment, repo_url):
+        for item in applications(document, environment, repo_url, EXAMPLE_PANEL_URL):
             objects.setdefault(item["metadata"]["labels"][COMPONENT_LABEL], []).append(item)
         kustomization = {
             "apiVersion": "kustomize.config.k8s.io/v1beta1",
@@ -156,6 +186,8 @@ def render_overlays(document: CatalogDocument, repo_url: str = EXAMPLE_REPO_URL)
         for name, items in {**objects, "kustomization": [kustomization]}.items():
             text = b"---\n".join(map(canonical, items))
             files[f"argo/overlays/{environment.name}/{name}.yaml"] = (_GENERATED + text).decode("utf-8")
+        automated = _AUTOMATED.format(environment=environment.name)
+        files[f"argo/automated/overlays/{environment.name}/kustomization.yaml"] = _GENERATED.decode("utf-8") + automated
     return files
 
 
@@ -166,9 +198,12 @@ def _volume(spec: TenantCredentialsSpec | None) -> dict[str, str]:
 
 
 def stale_files(document: CatalogDocument, root: Path) -> list[str]:
-    """Generated paths that are missing or different, and those below `argo/overlays/` that no longer are, sorted."""
+    """Generated paths that are missing or different, and those below `argo/` that no longer are, sorted."""
     wanted = render_overlays(document)
-    places = [*(root / "argo/overlays").glob("*/*"), *(root / path for path in wanted if not path.startswith("argo/"))]
+    places = [
+        *(root / "argo").glob("**/overlays/*/*"),
+        *(root / path for path in wanted if not path.startswith("argo/")),
+    ]
     present = {str(path.relative_to(root)): path for path in places if path.is_file()}
     different = {
         path for path, text in wanted.items() if path not in present or present[path].read_text("utf-8") != text

@@ -11,6 +11,8 @@ from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from typing import Any
 
+from django.conf import settings
+
 from controlpanel.catalog import argo, connections
 from controlpanel.catalog.current import current_document
 from controlpanel.catalog.document import CatalogDocument, EnvironmentSpec
@@ -48,7 +50,7 @@ def bootstrap(*, actor: audit.Author) -> Iterator[str]:
     yield from _branches(repository, document)
     yield from _projects(document, places, repo_url)
     for spec, argocd in places:
-        for manifest in argo.applications(document, spec, repo_url):
+        for manifest in argo.applications(document, spec, repo_url, settings.CONFIGURATION.public_url.rstrip("/")):
             yield _application(argocd, manifest)
     audit.record(actor=actor, action="bootstrap", message=f"{document.platform.title} was bootstrapped.")
 
@@ -179,6 +181,7 @@ def _is_as_wanted(existing: Application, manifest: Mapping[str, Any]) -> bool:
     return (
         without_zeros(existing.spec) == without_zeros(manifest["spec"])
         and metadata["labels"].items() <= existing.labels.items()
+        and metadata.get("annotations", {}).items() <= existing.annotations.items()
         and set(metadata["finalizers"]) == set(existing.finalizers)
     )
 

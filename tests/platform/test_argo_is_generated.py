@@ -18,6 +18,7 @@ from controlpanel.catalog.argo import (
     write_overlays,
 )
 from controlpanel.catalog.document import CatalogDocument, parse
+from script.development.overlays import built
 
 ROOT = Path(__file__).parents[2]
 CRDS = ROOT / "tests/contract/crds"
@@ -162,3 +163,26 @@ def test_the_command_fails_on_a_stale_overlay(tmp_path: Path, monkeypatch: pytes
     assert main(["--check"]) == 1
     assert main([]) == 0
     assert main(["--check"]) == 0
+
+
+def test_each_application_leads_back_to_its_page_in_the_panel(document: CatalogDocument) -> None:
+    for item in applications(document, document.environments[0], REPO, "https://panel.example.com"):
+        link = item["metadata"]["annotations"]["link.argocd.argoproj.io/control-panel"]
+        assert link == f"https://panel.example.com/applications/{item['metadata']['name']}"
+
+
+def test_the_automated_variant_differs_in_nothing_but_who_syncs(document: CatalogDocument) -> None:
+    for environment in document.environments:
+        manual = by_name(ROOT / f"argo/overlays/{environment.name}")
+        automated = by_name(ROOT / f"argo/automated/overlays/{environment.name}")
+        assert automated.keys() == manual.keys()
+        for name, item in automated.items():
+            if item["kind"] == "Application":
+                policy = item["spec"]["syncPolicy"].pop("automated")
+                assert policy == {"allowEmpty": False, "prune": True, "selfHeal": True}
+            assert item == manual[name]
+
+
+def by_name(overlay: Path) -> dict[str, Any]:
+    items = yaml.load_all(built(overlay), Loader=yaml.CSafeLoader)
+    return {f"{item['kind']} {item['metadata']['name']}": item for item in items}
