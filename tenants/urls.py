@@ -21,6 +21,7 @@ urlpatterns = [
     path("tenants/<slug:slug>/move", editing.move, name="tenant_move"),
     path("tenants/<slug:slug>/offboard", editing.offboard, name="tenant_offboard"),
     path("tenants/<slug:slug>/check", acts.check, name="tenant_check"),
+    path("tenants/<slug:slug>/test-event", acts.send_event, name="tenant_test_event"),
     path("tenants/<slug:slug>/sign-off", acts.sign_off_all, name="tenant_sign_off"),
     path("tenants/<slug:slug>/item/sign-off", acts.sign_off, name="item_sign_off"),
     path("tenants/<slug:slug>/item/withdraw", acts.withdraw, name="item_withdraw"),

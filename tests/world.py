@@ -45,6 +45,8 @@ class World:
     server: str = ""
     platform: Callable[[Path], None] | None = None
     variables: dict[str, str] = field(default_factory=dict)
+    hubs: dict[str, str] = field(default_factory=dict)
+    """Environment → address of the Redis of its hub, which the sandbox then plays."""
 
     @property
     def deploy(self) -> Path:
@@ -71,7 +73,12 @@ class World:
             "--repository-cache",
             str(self.directory / "cache-s"),
         ]
-        self._spawn("-m", "sandbox", *arguments, "--speed", str(self.speed), "--admin-password-file", str(password))
+        redis = {f"{name.upper()}_REDIS_URL": url for name, url in self.hubs.items()}
+        arguments += [part for name in self.hubs for part in ("--hub", f"{name}={name.upper()}_REDIS_URL")]
+        self._spawn(
+            "-m", "sandbox", *arguments, "--speed", str(self.speed), "--admin-password-file", str(password),
+            environment={**os.environ, **redis},
+        )  # fmt: skip
         until(lambda: _answers(f"{self.server}/healthz"), "the sandbox answers")
         token = (
             subprocess.run(
@@ -96,6 +103,9 @@ class World:
             "ARGOCD_TOKEN": token,
             "CACHE_DIRECTORY": str(self.directory / "cache"),
             "LOG_FORMAT": "console",
+            **redis,
+            **{f"{name.upper()}_HUB_URL": f"{self.server}/hubs/{name}" for name in self.hubs},
+            **{f"{name.upper()}_PROMETHEUS_URL": f"{self.server}/hubs/{name}/prometheus" for name in self.hubs},
             **self.variables,
         }
         self.manage("load_platform")
@@ -191,10 +201,13 @@ def running_world(
     database_url: str,
     speed: float = 40.0,
     platform: Callable[[Path], None] | None = None,
+    hubs: dict[str, str] | None = None,
     **variables: str,
 ) -> Iterator[World]:
     """A started world that is stopped whatever happens. `platform` writes the platform's files, `variables` go before ours."""
-    world = World(directory=directory, database_url=database_url, speed=speed, platform=platform, variables=variables)
+    world = World(
+        directory=directory, database_url=database_url, speed=speed, platform=platform, variables=variables, hubs=hubs or {}
+    )  # fmt: skip
     try:
         world.start()
         yield world

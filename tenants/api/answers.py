@@ -155,6 +155,19 @@ class ChangeList(Schema):
     next: str | None
 
 
+class HubEventOut(Schema):
+    """A test event; `state` is asked, taken, refused or unsure (it may have been taken)."""
+
+    id: UUID
+    tenant: str
+    environment: str
+    state: str
+    message: str
+    requested_by: str
+    created_at: datetime
+    finished_at: datetime | None
+
+
 class HubOut(Schema):
     """What the hub, Redis and Prometheus said of a tenant; null where it was not read. No token, no message bodies."""
 

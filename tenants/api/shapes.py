@@ -8,7 +8,7 @@ from typing import Any
 from django.conf import settings
 
 from controlpanel.catalog.models import Environment
-from tenants.models import CredentialReference, HubState, Readiness, ReferenceVersion, ReviewRequest, Tenant
+from tenants.models import CredentialReference, HubEvent, HubState, Readiness, ReferenceVersion, ReviewRequest, Tenant
 from tenants.selectors import place
 from tenants.selectors.checklists import Line
 from tenants.services.importing import Imported
@@ -87,6 +87,14 @@ def hub(row: Tenant, environment: Environment, state: HubState | None) -> dict[s
     """What the hub was last seen to say."""
     known = state or HubState(tail=[], metrics={})
     return {"tenant": row.slug, "environment": environment.name, **{name: getattr(known, name) for name in OF_HUB}}
+
+
+def hub_event(row: HubEvent) -> dict[str, Any]:
+    """What became of a test event."""
+    return {
+        "id": row.pk, "tenant": row.tenant.slug, "environment": row.environment.name, "state": row.state, "message": row.message,
+        "requested_by": row.requested_by, "created_at": row.created_at, "finished_at": row.finished_at,
+    }  # fmt: skip
 
 
 def review(row: ReviewRequest) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from controlpanel.core.permissions import Right
 from controlpanel.core.problems import PROBLEMS
 from controlpanel.core.words import KEY, Key, Word
 from tenants.api import shapes
-from tenants.api.answers import HubOut, TenantList, TenantOut
+from tenants.api.answers import HubEventOut, HubOut, TenantList, TenantOut
 from tenants.api.requests import ReasonIn, TenantChangeIn, TenantIn
 from tenants.choices import TenantState
 from tenants.models import Tenant
@@ -26,6 +26,7 @@ from tenants.selectors.listing import Filter
 from tenants.selectors.newest import readiness_seen, tenants_matching
 from tenants.selectors.seeing import environment_find, environments_visible, tenant_find
 from tenants.services import tenants as services
+from tenants.services.hub_events import hub_event_newest, hub_event_send
 
 router = Router(tags=["tenants"])
 NOTHING = ReasonIn()
@@ -118,6 +119,38 @@ def hub_state(request: HttpRequest, slug: Word, environment: Word) -> Any:
     row = tenant_find(actor, slug)
     here = environment_find(actor, environment, slug)
     return shapes.hub(row, here, place.hub_state_of(row, here))
+
+
+@router.post(
+    "/{slug}/test-event",
+    auth=Bearer(Right.TENANT_CHECK),
+    response={202: HubEventOut, **PROBLEMS},
+    summary="Send a test event",
+)
+def send_event(request: HttpRequest, slug: Word, environment: Word, key: Key = KEY) -> Status[Any]:
+    """A worker posts it to the hub, at most once; one that is still on its way is answered instead of another."""
+
+    def work(actor: Actor) -> dict[str, Any]:
+        row = tenant_find(actor, slug)
+        here = environment_find(actor, environment, slug)
+        return shapes.hub_event(hub_event_send(actor=actor, tenant=row, environment=here))
+
+    return once(request, key, None, 202, work)
+
+
+@router.get(
+    "/{slug}/test-event",
+    auth=Bearer(Right.TENANT_VIEW),
+    response={200: HubEventOut, **PROBLEMS},
+    summary="Read what became of the last test event",
+)
+def sent_event(request: HttpRequest, slug: Word, environment: Word) -> Any:
+    """404 where none was ever asked for."""
+    actor = actor_of(request)
+    found = hub_event_newest(tenant_find(actor, slug), environment_find(actor, environment, slug))
+    if found is None:
+        raise AbsentError(f"No test event was sent for {slug} in {environment}.", "POST to this address sends one.")
+    return shapes.hub_event(found)
 
 
 def _shape(actor: Actor, row: Tenant) -> dict[str, Any]:

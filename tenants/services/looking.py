@@ -10,6 +10,7 @@ from controlpanel.core import audit, live
 from controlpanel.core.errors import ConflictError
 from controlpanel.core.permissions import Right
 from tenants.models import CredentialReference, Tenant
+from tenants.services import reference_looks
 
 
 @transaction.atomic
@@ -31,4 +32,5 @@ def references_look(*, actor: Actor, tenant: Tenant, environment: Environment, k
     message = f"Asked for a look at {key or 'all references'}."
     audit.record(actor=actor, action="tenant.look", environment=environment.name, target=tenant.slug, message=message)
     live.publish(f"tenant.{tenant.slug}")
+    reference_looks.wake(environment, [tenant.slug])
     return len(keys)

@@ -22,6 +22,7 @@ from tenants.models import ChecklistItem, Tenant
 from tenants.selectors.checklists import item_find
 from tenants.selectors.seeing import environment_find, tenant_find
 from tenants.services import reviews, signing
+from tenants.services.hub_events import hub_event_send
 from tenants.services.looking import references_look
 
 Act = Callable[[Actor, Tenant, Environment], str]
@@ -37,6 +38,18 @@ def check(request: HttpRequest, slug: str) -> HttpResponse:
     def act(actor: Actor, tenant: Tenant, environment: Environment) -> str:
         count = references_look(actor=actor, tenant=tenant, environment=environment, key=key)
         return f"{count} reference{'s are' if count != 1 else ' is'} being looked at."
+
+    return _act(request, slug, Right.TENANT_CHECK, act)
+
+
+@declares(Right.TENANT_CHECK)
+@require_POST
+def send_event(request: HttpRequest, slug: str) -> HttpResponse:
+    """Have a worker post a test event to the hub."""
+
+    def act(actor: Actor, tenant: Tenant, environment: Environment) -> str:
+        hub_event_send(actor=actor, tenant=tenant, environment=environment)
+        return f"A test event for {tenant.slug} is on its way to the hub of {environment.name}."
 
     return _act(request, slug, Right.TENANT_CHECK, act)
 

@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET
 
 from controlpanel.accounts.actors import Actor, of_request
+from controlpanel.catalog import hub_connections
 from controlpanel.catalog.models import Environment
 from controlpanel.core.models import AuditEvent
 from controlpanel.core.permissions import Right, declares
@@ -24,6 +25,7 @@ from tenants.selectors.newest import readiness_seen
 from tenants.selectors.people import names_of
 from tenants.selectors.requests import review_here
 from tenants.selectors.seeing import environments_visible, tenant_find
+from tenants.services.hub_events import hub_event_newest
 from tenants.views.showing import Rights, shown
 
 TEMPLATE = "tenants/tenant.html"
@@ -84,7 +86,8 @@ def _place(actor: Actor, row: Tenant, here: Environment, readiness: Readiness | 
     sign = _signing(lines, readiness, names)
     open_review = review_here(row, here)
     return {
-        "may": may, "sign": sign, "hub": _hub(row, place.hub_state_of(row, here)),
+        "may": may, "sign": sign, "hub": _hub(row, place.hub_state_of(row, here)), "test_event": hub_event_newest(row, here),
+        "test_event_url": reverse("tenant_test_event", args=[row.slug]) if hub_connections.is_named(here) else "",
         "lines": [
             shown(line, number=number, slug=row.slug, environment=here.name, may=may, names=names)
             for number, line in enumerate(lines, start=1)
