@@ -30,9 +30,11 @@ class Backend:
     """One running backend."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
-        directory = Path(environment.get("HUB_TENANTS_DIRECTORY", "/etc/hub/tenants"))
+        directory = Path(environment.get("HUB_TENANTS_DIRECTORY", "/etc/tenants"))
         self.credentials = Credentials(directory, environment)
-        self.store = Store(environment.get("REDIS_URL", "redis://redis:6379"))
+        self.store = Store(
+            environment.get("REDIS_URL", "redis://redis:6379"), ca_file=environment.get("REDIS_CA_FILE", "")
+        )
         self.orchestrator = environment.get("AI_ORCHESTRATOR_URL", "http://orchestrator:8080")
         self.measures = Measures()
 

@@ -6,6 +6,7 @@ Assets carry the hash of their content in their name and never change; pages are
 from __future__ import annotations
 
 import hashlib
+import os
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -16,10 +17,11 @@ from starlette.routing import Route
 
 from docker.hub.serving import serve
 
-IMMUTABLE = "public, max-age=31536000, immutable"
-REVALIDATED = "public, max-age=0, s-maxage=60, stale-while-revalidate=300, must-revalidate"
+IMMUTABLE = os.environ.get("ASSETS_CACHE_CONTROL", "public, max-age=31536000, immutable")
+REVALIDATED = os.environ.get("PAGES_CACHE_CONTROL", "public, max-age=0, s-maxage=60, must-revalidate")
+ASSETS = os.environ.get("ASSETS_PATH", "/_next/static")
 STYLE = "body { font-family: system-ui, sans-serif; margin: 4rem auto; max-width: 40rem }\n" * 20
-STYLE_PATH = f"/_next/static/{hashlib.sha256(STYLE.encode()).hexdigest()[:16]}.css"
+STYLE_PATH = f"{ASSETS}/{hashlib.sha256(STYLE.encode()).hexdigest()[:16]}.css"
 PAGE = f"""<!doctype html>
 <html lang="en">
 <head><meta charset="utf-8"><title>Synchron AI Hub</title><link rel="stylesheet" href="{STYLE_PATH}"></head>

@@ -18,8 +18,9 @@ AGENTS = [{"id": "triage", "version": "1"}, {"id": "scheduling", "version": "1"}
 class Store:
     """The keys of each tenant: its events, its cached agents and its token."""
 
-    def __init__(self, url: str) -> None:
-        self._redis: Redis = Redis.from_url(url, decode_responses=True, socket_timeout=5)
+    def __init__(self, url: str, *, ca_file: str = "") -> None:
+        authority = {"ssl_ca_certs": ca_file} if ca_file and url.startswith("rediss:") else {}
+        self._redis: Redis = Redis.from_url(url, decode_responses=True, socket_timeout=5, **authority)
 
     async def is_up(self) -> bool:
         """Whether Redis answers."""

@@ -121,7 +121,7 @@ def test_what_is_mounted_from_the_checkout_is_there(file: str) -> None:
 def test_the_tenants_credentials_are_mounted_where_the_command_writes_them() -> None:
     volume = services("docker-compose.tenant-validation.yml")["backend"]["volumes"][0]
     assert (DOCKER / volume.split(":")[0]).relative_to(ROOT) == local_environment.TENANTS
-    assert volume.endswith(":/etc/hub/tenants:ro")
+    assert volume.endswith(":/etc/tenants:ro")
 
 
 @pytest.mark.parametrize(

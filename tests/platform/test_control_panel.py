@@ -152,7 +152,7 @@ def test_everything_is_denied_but_what_is_named(overlay: str) -> None:
         name: {port["port"] for rule in item["spec"].get("egress", ()) for port in rule["ports"]}
         for name, item in policies.items()
     }
-    assert reached["delivery"] == {22, 443, 8080, 4000, 6380, 9090}
+    assert reached["delivery"] == {22, 443, 8080, 4000, 6379, 9090}
     chosen = policies["delivery"]["spec"]["podSelector"]["matchExpressions"][0]["values"]
     assert set(namespaces(policies["delivery"])) == {"argocd"} | {
         namespace_of(component, place) for place in catalog().environments for component in catalog().components
