@@ -19,7 +19,7 @@ class Store:
     """The keys of each tenant: its events, its cached agents and its token."""
 
     def __init__(self, url: str, *, ca_file: str = "") -> None:
-        authority = {"ssl_ca_certs": ca_file} if ca_file and url.startswith("rediss:") else {}
+        authority: dict[str, Any] = {"ssl_ca_certs": ca_file} if ca_file and url.startswith("rediss:") else {}
         self._redis: Redis = Redis.from_url(url, decode_responses=True, socket_timeout=5, **authority)
 
     async def is_up(self) -> bool:
