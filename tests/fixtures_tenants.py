@@ -109,12 +109,14 @@ COPY = """
 CREATE TEMPORARY TABLE copied ON COMMIT DROP AS
   SELECT one, nextval('tenants_tenant_id_seq') AS id, %(prefix)s || lpad(one::text, 5, '0') AS slug
   FROM generate_series(1, %(count)s) AS one;
+ANALYZE copied;
 INSERT INTO tenants_tenant (id, slug, display_name, state, owner, contacts, labels, search_text, created_by)
   SELECT copied.id, copied.slug, 'Tenant ' || one, state, owner, contacts, labels, copied.slug || ' tenant ' || one, created_by
   FROM tenants_tenant, copied WHERE tenants_tenant.id = %(tenant)s;
 INSERT INTO tenants_credentialreference (tenant_id, environment_id, key, owner, standing, message, checked_at, verified_at, verified_generation)
   SELECT copied.id, environment_id, key, owner, standing, message, checked_at, verified_at, verified_generation
   FROM tenants_credentialreference, copied WHERE tenant_id = %(tenant)s;
+ANALYZE tenants_tenant, tenants_credentialreference;
 INSERT INTO tenants_referenceversion (reference_id, number, kind, store, remote_key, remote_property, sealed_name, sealed_key,
     sealed_text, value, target_key, is_removed, created_by)
   SELECT new.id, 1, kind, store, copied.slug || '/' || lower(old.key), remote_property, sealed_name, sealed_key, sealed_text, value,
@@ -122,6 +124,7 @@ INSERT INTO tenants_referenceversion (reference_id, number, kind, store, remote_
   FROM copied JOIN tenants_credentialreference AS new ON new.tenant_id = copied.id
   JOIN tenants_credentialreference AS old ON old.tenant_id = %(tenant)s AND old.environment_id = new.environment_id AND old.key = new.key
   JOIN tenants_referenceversion AS version ON version.id = old.newest_id;
+ANALYZE tenants_referenceversion;
 UPDATE tenants_credentialreference AS reference SET newest_id = version.id, promoted_id = version.id, verified_version_id = version.id
   FROM tenants_referenceversion AS version, copied WHERE reference.tenant_id = copied.id AND version.reference_id = reference.id;
 INSERT INTO tenants_checklistitem (id, tenant_id, environment_id, key, type, source, release_version, is_required, is_retired,
@@ -129,11 +132,13 @@ INSERT INTO tenants_checklistitem (id, tenant_id, environment_id, key, type, sou
   SELECT gen_random_uuid(), copied.id, environment_id, key, type, source, release_version, is_required, is_retired, owner_role,
     position, needs_sign_off, found, state, evidence, subject, snapshot, unsignable, waived_reason, waived_by
   FROM tenants_checklistitem, copied WHERE tenant_id = %(tenant)s;
+ANALYZE tenants_checklistitem;
 INSERT INTO tenants_signoff (item_id, "by", note, subject, snapshot, part_digest, withdrawn_by)
   SELECT new.id, sign_off.by, sign_off.note, new.subject, new.snapshot, part_digest, ''
   FROM copied JOIN tenants_checklistitem AS new ON new.tenant_id = copied.id
   JOIN tenants_checklistitem AS old ON old.tenant_id = %(tenant)s AND old.environment_id = new.environment_id AND old.key = new.key AND old.type = new.type
   JOIN tenants_signoff AS sign_off ON sign_off.id = old.sign_off_id;
+ANALYZE tenants_signoff;
 UPDATE tenants_checklistitem AS item SET sign_off_id = sign_off.id
   FROM tenants_signoff AS sign_off, copied WHERE item.tenant_id = copied.id AND sign_off.item_id = item.id;
 INSERT INTO tenants_readiness (tenant_id, environment_id, slug, state, required, met, waived, signed, stale, unsigned, pending,
@@ -152,8 +157,7 @@ def copies(of: Tenant, count: int, prefix: str = "copy-") -> None:
         for statement in COPY.split(";\n"):
             if statement.strip():
                 cursor.execute(statement, {"tenant": of.pk, "count": count, "prefix": prefix})
-        for table in ("tenant", "credentialreference", "referenceversion", "checklistitem", "signoff", "readiness"):
-            cursor.execute(f"ANALYZE tenants_{table}")
+        cursor.execute("ANALYZE tenants_credentialreference, tenants_checklistitem, tenants_readiness")
 
 
 def live_values(environment: Environment) -> None:

@@ -67,14 +67,13 @@ def not_ready(
 
     `provided` are environment-scoped keys that the release itself sets: what is live lacking them does not block it.
     """
-    rows = _seen(Readiness.objects.filter(environment=environment, state=TenantState.ACTIVE), environment, actor)
-    needed = _needed(environment, release_version)
-    items = _missing(environment, needed, provided)
-    blocked = rows.filter(_lapsed() | Q(tenant__in=items.values("tenant"))).select_related("tenant").order_by("slug")
-    found = list(blocked)
+    items = list(_missing(environment, _needed(environment, release_version), provided).order_by("position", "key"))
     own: defaultdict[int, list[ChecklistItem]] = defaultdict(list)
-    for item in items.filter(tenant__in=[row.tenant_id for row in found]).order_by("position", "key"):
+    for item in items:
         own[item.tenant_id].append(item)
+    # The keys of tenants as a list, not as a subquery: an index finds them beside the few that have lapsed.
+    rows = _seen(Readiness.objects.filter(environment=environment, state=TenantState.ACTIVE), environment, actor)
+    found = rows.filter(_lapsed() | Q(tenant__in=list(own))).select_related("tenant").order_by("slug")
     return [_told(row, own[row.tenant_id]) for row in found]
 
 
@@ -102,9 +101,10 @@ def readiness_of(tenants: Iterable[int], environments: Sequence[Environment]) ->
 
 def _counted(environment: Environment, release_version: str, actor: Actor | None, provided: Collection[str]) -> Counts:
     rows = _seen(Readiness.objects.filter(environment=environment, state=TenantState.ACTIVE), environment, actor)
-    items = _missing(environment, _needed(environment, release_version), provided)
+    missing = _missing(environment, _needed(environment, release_version), provided).order_by()
+    tenants = list(missing.values_list("tenant", flat=True).distinct())
     total = rows.count()
-    return Counts(total=total, ready=total - rows.filter(_lapsed() | Q(tenant__in=items.values("tenant"))).count())
+    return Counts(total=total, ready=total - rows.filter(_lapsed() | Q(tenant__in=tenants)).count())
 
 
 def _seen(rows: QuerySet[Readiness], environment: Environment, actor: Actor | None) -> QuerySet[Readiness]:

@@ -13,7 +13,7 @@ from controlpanel.accounts.models import User
 from controlpanel.catalog.models import Environment
 from controlpanel.core import audit, live
 from controlpanel.core.errors import InvalidError
-from controlpanel.core.lease import StatementTime
+from controlpanel.core.lease import Clock
 from controlpanel.core.permissions import Right
 from tenants.choices import TenantState
 from tenants.models import CredentialReference, Tenant
@@ -165,6 +165,7 @@ def _carry_out(actor: Actor, planned: Sequence[Planned], places: Sequence[Enviro
 
 def _write_tenants(actor: Actor, due: Sequence[Planned]) -> None:
     owners = {user.username: user.display_name for user in User.objects.filter(username__in=[one.fields.get("owner", one.tenant.owner) for one in due])}  # fmt: skip
+    now = Clock()()
     for one in due:
         for name, value in one.fields.items():
             setattr(one.tenant, name, value)
@@ -172,9 +173,11 @@ def _write_tenants(actor: Actor, due: Sequence[Planned]) -> None:
         row.search_text = " ".join(
             filter(None, [row.slug, row.display_name, row.owner, owners.get(row.owner, "")])
         ).lower()
-        row.changed_at = StatementTime()
+        row.created_at = now if one.is_new else row.created_at
+        row.changed_at = now
         row.created_by = row.created_by or actor.name
     Tenant.objects.bulk_create([one.tenant for one in due if one.is_new], batch_size=1000)
-    Tenant.objects.bulk_update(
-        [one.tenant for one in due if not one.is_new], [*COLUMNS, "search_text", "changed_at"], batch_size=500
-    )
+    Tenant.objects.bulk_create(
+        [one.tenant for one in due if not one.is_new], update_conflicts=True, unique_fields=["slug"],
+        update_fields=[*COLUMNS, "search_text", "changed_at"],
+    )  # fmt: skip

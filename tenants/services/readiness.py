@@ -10,7 +10,7 @@ from django.db import transaction
 
 from controlpanel.catalog.models import Environment
 from controlpanel.core import audit, live
-from controlpanel.core.lease import StatementTime
+from controlpanel.core.lease import Clock, StatementTime
 from tenants.checklist.asking import Basis, basis_of
 from tenants.checklist.judging import Judged, Own, judge
 from tenants.choices import ItemState
@@ -44,9 +44,12 @@ def readiness_lock(environment: Environment, tenants: Collection[Any] | None = N
     environments are locked in the order of their primary keys.
     """
     chosen = Tenant.objects.all() if tenants is None else Tenant.objects.filter(pk__in=tenants)
-    missing = chosen.exclude(readiness__environment=environment).order_by("pk")
+    missing, now = list(chosen.exclude(readiness__environment=environment).order_by("pk")), Clock()()
     Readiness.objects.bulk_create(
-        (Readiness(tenant=one, environment=environment, slug=one.slug, state=one.state) for one in missing),
+        (
+            Readiness(tenant=one, environment=environment, slug=one.slug, state=one.state, changed_at=now)
+            for one in missing
+        ),
         ignore_conflicts=True,  # somebody else makes the same right now
     )
     rows = Readiness.objects.filter(environment=environment, **({} if tenants is None else {"tenant__in": tenants}))
@@ -134,12 +137,14 @@ def _recompute(basis: Basis, keys: Sequence[int], by: str) -> list[str]:
         differing = [item for item in judged.items if before.get(item.pk) != _said(item, ITEM_COLUMNS)]
         items += differing
         changes += [
-            _change(item, states.get(item.pk, ""), by) for item in differing if item.state != states.get(item.pk)
+            _change(item, states.get(item.pk, ""), by, basis) for item in differing if item.state != states.get(item.pk)
         ]
-        row = readiness.get(own.tenant.pk) or Readiness(tenant=own.tenant, environment=basis.environment)
+        row = readiness.get(own.tenant.pk) or Readiness(
+            tenant=own.tenant, environment=basis.environment, changed_at=basis.now
+        )
         if _update(row, judged, basis) or differing:
             rows.append(row)
-    _write(items, changes, rows)
+    _write(items, changes, rows, basis)
     return [row.slug for row in rows]
 
 
@@ -182,13 +187,14 @@ def _update(row: Readiness, judged: Judged, basis: Basis) -> bool:
     return before != _said(row, READINESS_COLUMNS)
 
 
-def _change(item: ChecklistItem, was: str, by: str) -> ItemChange:
-    return ItemChange(item=item, was=was, becomes=item.state, evidence=item.evidence, by=by)
+def _change(item: ChecklistItem, was: str, by: str, basis: Basis) -> ItemChange:
+    return ItemChange(item=item, was=was, becomes=item.state, evidence=item.evidence, by=by, at=basis.now)
 
 
-def _write(items: list[ChecklistItem], changes: list[ItemChange], rows: list[Readiness]) -> None:
+def _write(items: list[ChecklistItem], changes: list[ItemChange], rows: list[Readiness], basis: Basis) -> None:
+    """Values only, no expressions: then Django sends one array for each column instead of a statement as long as the rows."""
     for item in items:
-        item.updated_at = StatementTime()
+        item.updated_at = basis.now
     ChecklistItem.objects.bulk_create(
         items, update_conflicts=True, unique_fields=["tenant", "environment", "key", "type"],
         update_fields=[*ITEM_COLUMNS, "updated_at"],

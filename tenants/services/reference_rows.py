@@ -5,11 +5,13 @@ from __future__ import annotations
 import uuid
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from typing import Any
 
 from django.db.models import Max
 
 from controlpanel.catalog.models import Environment
+from controlpanel.core.lease import Clock
 from tenants.choices import ReferenceKind, Stage
 from tenants.models import CredentialReference, Departure, ReferenceVersion, Tenant
 from tenants.parts import Reference, target_key
@@ -35,7 +37,7 @@ def references_write(
     """
     rows = _rows(environment, puts)
     numbers = _numbers(rows.values())
-    changed, made = [], []
+    changed, made, now = [], [], Clock()()
     for put in puts:
         row = rows.get((put.tenant.pk, put.key))
         if row is None:  # what never was is taken away
@@ -44,15 +46,22 @@ def references_write(
         if _holds(row.newest, put):
             changed += [row] if is_kept else []
             continue
-        made.append((put, _version(row, put, numbers.get(row.pk, 0) + 1, by, change_set)))
+        made.append((put, _version(row, put, numbers.get(row.pk, 0) + 1, by, change_set, now)))
         changed.append(row)
     ReferenceVersion.objects.bulk_create([version for _, version in made])
     for put, version in made:
         row = rows[put.tenant.pk, put.key]
         row.newest = row.promoted if _holds(row.promoted, put) else version
-    CredentialReference.objects.bulk_update(changed, ["newest", "owner", "rotation_days"], batch_size=1000)
+    references_update(changed, ["newest", "owner", "rotation_days"])
     departures_settle(environment, {put.tenant.pk for put in puts})
     return changed
+
+
+def references_update(rows: Sequence[CredentialReference], columns: Sequence[str]) -> None:
+    """Write columns of rows that are there, by one statement: `bulk_update` writes a case for each row and column."""
+    CredentialReference.objects.bulk_create(
+        rows, update_conflicts=True, unique_fields=["tenant", "environment", "key"], update_fields=columns
+    )
 
 
 def departures_settle(environment: Environment, tenants: Collection[int]) -> None:
@@ -108,7 +117,7 @@ def _keep(row: CredentialReference, put: Put) -> bool:
 
 
 def _version(
-    row: CredentialReference, put: Put, number: int, by: str, change_set: uuid.UUID | None
+    row: CredentialReference, put: Put, number: int, by: str, change_set: uuid.UUID | None, now: datetime
 ) -> ReferenceVersion:
     fields: dict[str, Any] = {
         "kind": row.newest.kind if row.newest else ReferenceKind.EXTERNAL_SECRET,
@@ -117,4 +126,6 @@ def _version(
     if put.place is not None:
         fields = {name: text for name, text in asdict(put.place).items() if name not in ("key", "version")}
     fields |= {"target_key": target_key(put.tenant.slug, put.key)}
-    return ReferenceVersion(reference=row, number=number, change_set=change_set, created_by=by, **fields)
+    return ReferenceVersion(
+        reference=row, number=number, change_set=change_set, created_by=by, created_at=now, **fields
+    )

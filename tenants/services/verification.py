@@ -18,6 +18,7 @@ from controlpanel.core.literal_secrets import find
 from tenants.choices import ReferenceKind, Standing
 from tenants.models import CredentialReference
 from tenants.services.readiness import readiness_lock, readiness_recompute
+from tenants.services.reference_rows import references_update
 
 LONGEST_MESSAGE = 1000
 COLUMNS = ["standing", "message", "checked_at", "verified_at", "verified_generation", "verified_version"]
@@ -53,7 +54,7 @@ def verifications_record(environment: Environment, found: Sequence[Verified], *,
     )
     current = [row for row in rows if row.promoted_id is not None and _is_current(row, looks[row.pk])]
     moved = _apply(current, looks)
-    CredentialReference.objects.bulk_update(current, COLUMNS, batch_size=500)
+    references_update(current, COLUMNS)
     changed = readiness_recompute(environment, tenants)
     for row, was in moved:
         _record(environment, row, was, actor)
