@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 from controlpanel.clients.argocd import ArgoCD
+from controlpanel.clients.argocd_json import Json, message, moment, text
 from controlpanel.clients.argocd_models import Application as Read
 from controlpanel.clients.argocd_tree import Node, Tree
 from controlpanel.clients.errors import ClientError
@@ -101,13 +103,19 @@ def _last_event(context: Context, argocd: ArgoCD, rollout: PromotionComponent, p
         )
     except ClientError as error:
         return f"{pod.reason} (its events could not be read: {error.sentence})"
-    return next((event["message"] for event in reversed(events) if event.get("message")), pod.reason)
+    told = sorted((event for event in events if text(event, "message")), key=_at)
+    return message(told[-1]) if told else pod.reason
+
+
+def _at(event: Json) -> datetime:
+    """When it happened last: Kubernetes lists events by name, and counts one that happens again."""
+    times = (moment(event, key) for key in ("lastTimestamp", "eventTime", "firstTimestamp"))
+    return next(filter(None, times), datetime.min.replace(tzinfo=UTC))
 
 
 def _effect(context: Context, rollout: PromotionComponent) -> str:
     """What the pause means for what is live."""
-    done = list(
-        context.promotion.rollouts.filter(state=Rollout.DONE, is_changed=True).values_list("component", flat=True)
-    )
-    live = f" {', '.join(dict.fromkeys(done))} already run {context.promotion.title}." if done else ""
+    rows = context.promotion.rollouts.filter(state=Rollout.DONE, is_changed=True)
+    done = list(dict.fromkeys(rows.values_list("component", flat=True)))
+    live = f" {', '.join(done)} already run{'s' if len(done) == 1 else ''} {context.promotion.title}." if done else ""
     return f"Pods of {rollout.title} from before keep serving; later waves have not started.{live}"

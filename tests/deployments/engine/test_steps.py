@@ -12,6 +12,7 @@ import time_machine
 from django.utils import timezone
 
 from controlpanel.clients.argocd_models import HistoryEntry
+from controlpanel.clients.argocd_tree import Node, Tree
 from controlpanel.clients.errors import Ambiguous
 from controlpanel.core import audit
 from controlpanel.core.lease import Clock, Lease
@@ -252,6 +253,32 @@ def test_a_tree_that_cannot_be_read_keeps_nothing_from_being_proved(
     argocd.applications[APPLICATION] = synced(APPLICATION, str(rolling.pk))
     step(observe.run, rolling)
     assert rollout_of(rolling).state == Rollout.DONE
+
+
+def test_a_stuck_pod_that_says_nothing_itself_is_told_by_its_newest_event_without_credentials(
+    rolling: Promotion, argocd: FakeArgoCD, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Kubernetes lists events by name; one that happened again stands where it first was."""
+    address = f"https://ada:{'hunter2'}@registry.example.com/backend"
+    pod = Node(
+        "", "v1", "Pod", "hub", "backend-x", uid="3", info={"Status Reason": "ErrImagePull", "Containers": "0/1"}
+    )
+    events = (
+        {"message": f"Failed to pull {address}", "lastTimestamp": "2026-11-23T12:03:00Z"},
+        {"message": "Successfully assigned", "lastTimestamp": None, "eventTime": "2026-11-23T12:00:00.5Z"},
+        {"message": "Pulling", "lastTimestamp": "2026-11-23T12:02:00Z"},
+        {"message": "", "lastTimestamp": "2026-11-23T12:04:00Z"},
+    )
+    monkeypatch.setattr(argocd, "resource_tree", lambda *_, **__: Tree((pod,)))
+    monkeypatch.setattr(argocd, "events", lambda *_, **__: events, raising=False)
+    rollout_of(rolling, stuck_since=timezone.now() - timedelta(hours=1), next_tree_at=None)
+    rolling.rollouts.exclude(component="backend").update(is_changed=False)
+    rolling.rollouts.filter(component="ai").update(is_changed=True, state=Rollout.DONE)
+    argocd.applications[APPLICATION] = synced(APPLICATION, str(rolling.pk), health_status="Progressing")
+    issue = step(observe.run, rolling).issue
+    assert issue is not None
+    assert issue["raw"].startswith("Failed to pull https://") and "hunter2" not in issue["raw"]
+    assert f" ai already runs {rolling.release}." in issue["effect"]
 
 
 def test_an_end_after_a_push_that_was_never_answered_is_not_sure(promoted: Callable[[], Promotion]) -> None:
