@@ -30,16 +30,17 @@ class Panel:
     world: World
     url: str
     complaints: list[str] = field(default_factory=list)
+    root_password: str = ""
 
 
-def signed_in(page: Page, panel: Panel, name: str = "elif") -> Page:
+def signed_in(page: Page, panel: Panel, name: str = "elif", password: str = PASSWORD) -> Page:
     """The page after signing in, with everything noted that a browser complains of."""
     page.on("console", lambda message: panel.complaints.append(message.text) if message.type == "error" else None)
     page.on("pageerror", lambda error: panel.complaints.append(str(error)))
     page.add_init_script(SHIFT)
     page.goto(f"{panel.url}/login")
     page.get_by_label("Name").fill(name)
-    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_label("Password").fill(password)
     page.keyboard.press("Enter")
     page.wait_for_url(f"{panel.url}/")
     return page
