@@ -104,6 +104,15 @@ class PromotionFilter(forms.Form):
     until = forms.DateField(required=False, error_messages={"invalid": "Write the day as 2026-11-23."})
 
 
+class AuditFilter(forms.Form):
+    """What the audit log is narrowed to; a day that is none is said at its field and narrows nothing."""
+
+    who = forms.CharField(required=False, max_length=150)
+    action = forms.CharField(required=False, max_length=60)
+    environment = forms.CharField(required=False, max_length=63)
+    since = forms.DateField(required=False, error_messages={"invalid": "Write the day as 2026-11-23."})
+
+
 class PasswordForm(PasswordChangeForm):
     """Django's form with our words; wrong tries count as at the login page, so that nobody guesses here either."""
 

@@ -57,6 +57,18 @@ class AuditChain(models.Model):
     hash = models.CharField(max_length=64)
 
 
+class AuditFollowed(models.Model):
+    """How far the chain was followed, and what came of it: one row, written by `following.follow`. Pages read this instead of the chain."""
+
+    id = models.IntegerField(primary_key=True)
+    sequence = models.BigIntegerField(default=0)
+    hash = models.CharField(max_length=64, default="0" * 64)
+    again_sequence = models.BigIntegerField(default=0)
+    again_hash = models.CharField(max_length=64, default="0" * 64)
+    at = models.DateTimeField(null=True)
+    broken = models.BigIntegerField(null=True)
+
+
 class Leased(models.Model):
     """A row that a worker claims for a while: `lease.claim` sets these, every later write checks `fencing`."""
 

@@ -54,3 +54,32 @@ CREATE FUNCTION core_audit_first_broken() RETURNS bigint LANGUAGE sql STABLE AS 
   FROM core_auditchain head, broken WHERE head.id = 1
 $$;
 """
+
+AUDIT_FOLLOWED = """
+-- Follows at most `amount` events behind `place`, whose hash is `known`: where it came to, and the first that does not follow.
+CREATE FUNCTION core_audit_follow(place bigint, known text, amount integer)
+  RETURNS TABLE (reached bigint, reached_hash text, broken bigint) LANGUAGE sql STABLE AS $$
+  WITH chain AS (
+    SELECT (event).sequence, (event).hash, (event).previous_hash,
+      encode(sha256(convert_to(core_audit_text(event), 'UTF8')), 'hex') AS computed,
+      lag((event).hash, 1, known) OVER (ORDER BY (event).sequence) AS before,
+      place + row_number() OVER (ORDER BY (event).sequence) AS expected
+    FROM (SELECT event FROM core_auditevent event WHERE event.sequence > place
+      ORDER BY event.sequence LIMIT amount) portion),
+  reached AS (
+    SELECT coalesce(max(chain.sequence), place) AS sequence, coalesce((array_agg(chain.hash ORDER BY chain.sequence DESC))[1], known) AS hash,
+      count(*) AS found,
+      min(chain.sequence) FILTER (WHERE chain.hash <> computed OR previous_hash <> before OR chain.sequence <> expected) AS broken
+    FROM chain)
+  SELECT reached.sequence, reached.hash, coalesce(reached.broken, CASE WHEN reached.found < amount
+    AND (head.sequence <> reached.sequence OR head.hash <> reached.hash) THEN head.sequence END)
+  FROM reached, core_auditchain head WHERE head.id = 1
+$$;
+
+CREATE FUNCTION core_audit_tell() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM pg_notify('live', json_build_object('topic', 'audit', 'sequence', txid_current())::text);
+  RETURN NULL;
+END $$;
+CREATE TRIGGER core_audit_tell AFTER INSERT ON core_auditevent FOR EACH STATEMENT EXECUTE FUNCTION core_audit_tell();
+"""

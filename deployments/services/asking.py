@@ -9,7 +9,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from controlpanel.catalog.models import Environment
-from controlpanel.core import audit, live
+from controlpanel.core import audit
 from controlpanel.core.errors import ConflictError, InvalidError
 from controlpanel.core.lease import StatementTime
 from deployments import gates, lifecycle
@@ -109,7 +109,6 @@ def _record_refusal(wanted: Wanted, refusal: ConflictError) -> None:
             "gates": [{"gate": gate["gate"], "verdict": gate["verdict"]} for gate in refusal.extra["gates"]],
         },
     )  # fmt: skip
-    live.publish("audit")
 
 
 def _create(wanted: Wanted, preflight: Preflight | None, answers: list[GateAnswer]) -> Promotion:

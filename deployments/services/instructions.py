@@ -145,4 +145,3 @@ def _record(actor: audit.Author, row: Instruction, action: str, message: str, **
     audit.record(
         actor=actor, action=action, environment=environment, target=row.application.name, message=what, details=details
     )
-    live.publish("audit")

@@ -11,7 +11,7 @@ from typing import Any
 import structlog
 from django.db import connection, models
 
-from controlpanel.core import doorbell, lease
+from controlpanel.core import doorbell, following, lease
 from controlpanel.core.lease import StatementTime
 from controlpanel.core.models import Leased, OutboxMessage
 from deployments.advance import advance
@@ -53,17 +53,21 @@ class Reconciler:
         self.pool = ThreadPoolExecutor(threads, thread_name_prefix="due")
         self.running: set[Any] = set()
         self._forgets_at = 0.0
+        self._follows_at = 0.0
         self._tidies_at = 0.0
 
     def once(self) -> int:
         """Look at every kind of due row once; returns how many were found. What time alone changes of tenants is computed anew;
-        now and then checklists are brought up to date, and old answers forgotten."""
+        now and then checklists are brought up to date, the audit is followed, and old answers forgotten."""
         found = sum(self._look(model, task, run) for model, task, run in DUTIES)
         self._here("lapse", readiness_lapse)
         if time.monotonic() >= self._tidies_at:
             self._tidies_at = time.monotonic() + TIDY_SECONDS
             self._here("tidy", readiness_tidy)
             self._here("rounds", rounds_tidy)
+        if time.monotonic() >= self._follows_at:
+            self._follows_at = time.monotonic() + following.EVERY_SECONDS
+            self._here("audit", following.follow)
         if time.monotonic() >= self._forgets_at:
             self._forgets_at = time.monotonic() + FORGET_SECONDS
             inquiries_forget()

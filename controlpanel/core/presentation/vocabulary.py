@@ -164,6 +164,11 @@ FINDING = {
     "fail": Status("octagon-cross", "bad", "Stops promotions"),
     "unknown": Status("ring-question", "odd", "Unknown"),
 }
+CHAIN = {
+    "verified": Status("circle-check", "ok", "Chain verified"),
+    "broken": Status("octagon-cross", "bad", "Chain broken"),
+    "unverified": Status("ring-dashed", "mute", "Not verified yet"),
+}
 EVENT = {tone: Status(shape, tone, "") for tone, shape in (
     ("ok", "circle-check"), ("run", "arc"), ("warn", "triangle"), ("bad", "octagon-cross"), ("odd", "ring-question"), ("mute", "info"),
 )}  # fmt: skip
@@ -186,6 +191,7 @@ VOCABULARIES: Mapping[str, Mapping[str, Status]] = {
     "token": TOKEN,
     "finding": FINDING,
     "event": EVENT,
+    "chain": CHAIN,
 }
 
 

@@ -1,4 +1,4 @@
-"""Promotions, releases, one environment, the audit log, a new release."""
+"""Promotions, releases, one environment, a new release."""
 
 from __future__ import annotations
 
@@ -207,18 +207,6 @@ def test_a_viewer_may_not_make_a_release(stage: Stage) -> None:
     assert "New release" not in text(browser, "/releases")
 
 
-def test_the_audit_log_can_be_filtered(client: Client, stage: Stage) -> None:
-    make.live(stage.old, stage.staging, by=stage.elif_)
-    assert "promotion.succeeded" in text(client, "/audit")
-    assert "promotion.succeeded" in text(client, "/audit?action=promotion&environment=staging&who=panel")
-    assert "Nothing matches." in text(client, "/audit?action=release")
-
-
-def test_the_audit_log_hides_environments_that_are_not_mine(stage: Stage) -> None:
-    row = make.promotion(stage.old, stage.production, by=stage.elif_)
-    assert f"promotion {row.number}" not in text(stage.client(stage.stan), "/audit")
-
-
 @pytest.mark.parametrize(
     "address",
     [
@@ -248,8 +236,3 @@ def test_the_form_of_a_new_release_shows_what_a_pipeline_runs_instead(client: Cl
     page = text(client, "/releases/new")
     assert "/api/v1/releases" in page
     assert "&quot;monitoring&quot;:" in page
-
-
-def test_the_audit_log_names_what_to_clear(client: Client) -> None:
-    page = text(client, "/audit?who=nobody&action=token")
-    assert 'Clear one filter: <a href="?action=token">who</a>, <a href="?who=nobody">action</a>.' in page
