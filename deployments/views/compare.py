@@ -57,12 +57,14 @@ def _facts(sides: Sides) -> dict[str, Any]:
     [answer] = ask(question, fresh=FRESH)
     rows = beside(sides)
     body = answer.body or {}
+    variables = body.get("variables", [])
+    apart = sum(one["before"] != one["after"] for one in variables)
     return {
         "sides": sides, "answer": answer, "topic": question.topic, "rows": _rows(rows, body.get("counts", {})),
         "images": [image for row in rows for image in row.images], "changes": body.get("changes", []),
         "unchanged": sum(own.get("unchanged", 0) for own in body.get("counts", {}).values()),
-        "left_out": body.get("left_out", 0), "namespaces": body.get("namespaces", []), "variables": body.get("variables", []),
-        "apart": sum(one["before"] != one["after"] for one in body.get("variables", [])),
+        "left_out": body.get("left_out", 0), "namespaces": body.get("namespaces", []), "variables": variables,
+        "apart": apart, "same": len(variables) - apart,
     }  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from controlpanel.core.presentation import wording
-from controlpanel.core.presentation.diff import resources, rows_of
+from controlpanel.core.presentation.diff import resources, rows_of, unfolded
 from controlpanel.core.presentation.vocabulary import TONES, VOCABULARIES, status_of
 from deployments.choices import Rollout, State, Verdict
 
@@ -147,3 +147,22 @@ def test_equal_names_in_two_namespaces_get_different_ids() -> None:
     change = {"component": "a", "kind": "Role", "name": "r", "change": "added", "diff": "+x: 1\n"}
     shown = resources([{**change, "namespace": "one"}, {**change, "namespace": "two"}])
     assert [resource.identity for resource in shown] == ["a/Role/r", "a/Role/two/r"]
+
+
+def test_a_long_diff_is_folded_behind_so_many_lines_but_never_a_problem() -> None:
+    def change(name: str, count: int, kind: str = "changed", **more: object) -> dict[str, object]:
+        lines = "".join(f"+line {number}\n" for number in range(count))
+        diff = f"@@ -0,0 +1,{count} @@\n{lines}"
+        return {"component": "a", "kind": "ConfigMap", "name": name, "change": kind, "diff": diff, **more}
+
+    shown = resources(
+        [
+            change("a", 5),
+            change("b", 50),
+            change("c", 3),
+            change("new", 1, "added"),
+            change("bad", 90, problems=["No."]),
+        ]
+    )
+    assert [one.name for one in unfolded(shown) if one.is_open] == ["a", "b", "c", "bad"]
+    assert [one.name for one in unfolded(shown, 10) if one.is_open] == ["a", "c", "bad"]

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 _HUNK = re.compile(r"^@@ -(\d+)(?:,\d+)? \+(\d+)(?:,\d+)? @@ ?(.*)$")
+AT_ONCE = ("changed", "missing", "extra")
+"""Changes that are shown unfolded; what is new or gone is folded."""
 MARK_LIMIT = 400
 """Longer lines get no word marks, in characters."""
 
@@ -47,6 +49,7 @@ class ResourceDiff:
     rows: tuple[Row, ...] = field(repr=False)
     identity: str = ""
     problems: tuple[str, ...] = ()
+    is_open: bool = False
 
 
 def resources(changes: Iterable[Any]) -> list[ResourceDiff]:
@@ -61,6 +64,17 @@ def resources(changes: Iterable[Any]) -> list[ResourceDiff]:
         taken.add(identity)
         unique.append(replace(resource, identity=identity, rows=tuple(_identified(resource.rows, identity))))
     return unique
+
+
+def unfolded(shown: Iterable[ResourceDiff], lines: int | None = None) -> list[ResourceDiff]:
+    """Open what is worth a look at once: what changed in place, up to `lines` lines of diff in all, and what has a problem."""
+    left, found = lines, []
+    for one in shown:
+        is_open = bool(one.problems) or (one.change in AT_ONCE and (left is None or len(one.rows) <= left))
+        if left is not None and is_open:
+            left -= len(one.rows)
+        found.append(replace(one, is_open=is_open))
+    return found
 
 
 def _resource(change: Any) -> ResourceDiff:

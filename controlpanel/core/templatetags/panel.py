@@ -14,7 +14,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from controlpanel.core.presentation import wording
-from controlpanel.core.presentation.diff import resources
+from controlpanel.core.presentation.diff import resources, unfolded
 from controlpanel.core.presentation.vocabulary import Status, status_of
 
 register = template.Library()
@@ -78,9 +78,9 @@ def dialog(content: str, id: str, title: str) -> str:
 
 
 @register.inclusion_tag("components/diff.html")
-def diff(changes: Iterable[Any], unchanged: int = 0, note: bool = True) -> dict[str, object]:
-    """The rendered diff of a list of changes; `unchanged` resources are only counted."""
-    return {"resources": resources(changes), "unchanged": unchanged, "note": note}
+def diff(changes: Iterable[Any], unchanged: int = 0, note: bool = True, lines: int | None = None) -> dict[str, object]:
+    """The rendered diff of a list of changes; `unchanged` resources are only counted. What goes beyond `lines` lines is folded."""
+    return {"resources": unfolded(resources(changes), lines), "unchanged": unchanged, "note": note}
 
 
 @register.filter
