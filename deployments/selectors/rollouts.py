@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,6 +14,9 @@ from controlpanel.catalog.models import Component
 from controlpanel.catalog.shards import COMPONENT
 from deployments.choices import Rollout
 from deployments.models import Application, Promotion, PromotionComponent
+
+OWN_VERSION = re.compile(r"(?:^|/)(?P<name>[^/:@]+):(?P<tag>v?\d+\.\d[\w.-]*)(?:@|$)")
+"""`registry.example/redis:8.2.1@sha256:…`"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +49,16 @@ class ComponentRow:
     def health_words(self) -> str:
         """Words instead of Argo CD's, where it has been silent."""
         return self.application.health_words if self.application and self.health == "Unknown" else ""
+
+    @property
+    def own_version(self) -> str:
+        """The version of what others make, such as Redis: the numbered tag of the observed image that is called like the component.
+        Nothing where releases alone tell images apart."""
+        for image in self.application.images if self.application else ():
+            found = OWN_VERSION.search(str(image))
+            if found and found["name"] == self.component:
+                return found["tag"]
+        return ""
 
     @property
     def pods(self) -> str:

@@ -24,6 +24,14 @@ PAGES = (
     "/promotions/1001?tab=audit", "/applications", "/applications?show=differs", "/applications/backend-staging",
     "/applications/backend-staging?resource=Deployment/backend", "/settings/account", "/settings/tokens", "/settings/catalog",
 )  # fmt: skip
+OF_TENANTS = (
+    "/tenants", "/tenants?q=nobody", "/tenants/nova-fertility", "/tenants/nova-fertility?environment=production",
+    "/tenants/nova-fertility/onboarding", "/tenants/nova-fertility/references", "/tenants/nova-fertility/edit",
+    "/tenants/nova-fertility/offboard", "/onboarding", "/onboarding/import", "/reviews", "/environments/production/configuration",
+    "/settings/status",
+)  # fmt: skip
+"""What an administrator sees besides."""
+TENANTS = "slug,displayName,owner\nnova-fertility,Nova Fertility,selin\natlas-dental,Atlas Dental Group,selin\n"
 ERRORS = ("/releases/2026.11.33", "/nowhere", "/settings/status")
 """Not found with the nearest name, not found, not allowed."""
 WIDTHS, THEMES = (1440, 390), ("light", "dark")
@@ -47,6 +55,20 @@ def elif_at_her_desk(browser: Browser, lived_in: Panel) -> Iterator[Page]:
     context.close()
 
 
+@pytest.fixture(scope="module")
+def root_at_her_desk(browser: Browser, lived_in: Panel) -> Iterator[Page]:
+    """She has imported two tenants."""
+    context = browser.new_context(reduced_motion="reduce")
+    page = signed_in(context.new_page(), lived_in, "root", lived_in.root_password)
+    page.goto(f"{lived_in.url}/onboarding/import")
+    page.locator("[name=text]").fill(TENANTS)
+    page.get_by_role("button", name="Show what would change").click()
+    page.get_by_role("button", name="Import 2 tenants").click()
+    page.wait_for_url(f"{lived_in.url}/tenants")
+    yield page
+    context.close()
+
+
 @pytest.mark.parametrize("path", PAGES)
 def test_no_page_keeps_anyone_out(elif_at_her_desk: Page, lived_in: Panel, path: str) -> None:
     lived_in.complaints.clear()
@@ -59,11 +81,11 @@ def test_an_answer_that_is_no_page_is_one(elif_at_her_desk: Page, lived_in: Pane
     look(elif_at_her_desk, lived_in, path, "-refused")
 
 
-def test_an_administrator_sees_the_status_of_the_system(browser: Browser, lived_in: Panel) -> None:
-    context = browser.new_context(reduced_motion="reduce")
-    page = signed_in(context.new_page(), lived_in, "root", lived_in.root_password)
-    look(page, lived_in, "/settings/status")
-    context.close()
+@pytest.mark.parametrize("path", OF_TENANTS)
+def test_no_page_of_an_administrator_keeps_anyone_out(root_at_her_desk: Page, lived_in: Panel, path: str) -> None:
+    lived_in.complaints.clear()
+    look(root_at_her_desk, lived_in, path)
+    assert lived_in.complaints == []
 
 
 def test_everybody_can_sign_in(browser: Browser, lived_in: Panel) -> None:

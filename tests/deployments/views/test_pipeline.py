@@ -149,3 +149,18 @@ def test_a_silent_argo_cd_is_said_with_the_last_reading(client: Client, stage: S
     shown = text(client, page)
     assert "Argo CD did not answer." in shown
     assert f'Last read <time datetime="{then.isoformat()}"' in shown
+
+
+def test_what_others_make_shows_its_own_version(client: Client, stage: Stage) -> None:
+    make.live(stage.old, stage.staging, by=stage.elif_)
+    digest = f"@sha256:{'a' * 64}"
+    for name, images in {
+        "monitoring": [f"registry.example:5000/library/haproxy:3.2.1{digest}", f"registry.example:5000/library/monitoring:8.2.1{digest}"],
+        "backend": [f"registry.example/backend{digest}"],
+        "ai": [f"registry.example/ai:main{digest}"],
+    }.items():  # fmt: skip
+        Application.objects.filter(name=f"{name}-staging").update(images=images)
+    page = text(client)
+    assert "8.2.1" in page
+    assert "3.2.1" not in page
+    assert ">main<" not in page
