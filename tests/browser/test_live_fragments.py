@@ -2,77 +2,26 @@
 
 from __future__ import annotations
 
-import socket
-import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import uvicorn
 from axe_playwright_python.sync_playwright import Axe
-from django.conf import settings as django_settings
 from django.contrib.auth import get_user_model
-from django.core.asgi import get_asgi_application
 from django.db import transaction
-from django.test import Client
 from playwright.sync_api import Page
 
 from controlpanel.accounts.models import Session
 from controlpanel.core import live
 from controlpanel.core.views import events
+from tests.browser.serving import QUIRKS, Server, sign_in, until
 from tests.core import rules
 
-PATIENCE = 10.0
 pytestmark = [
     pytest.mark.django_db(transaction=True),
     pytest.mark.urls("tests.core.rules"),
-    # WhiteNoise serves its small files from synchronous iterators.
-    pytest.mark.filterwarnings("ignore:StreamingHttpResponse must consume synchronous iterators"),
-    # Django leaves the empty body of a request to the collector when its client goes away.
-    pytest.mark.filterwarnings("ignore:Unclosed file <tempfile.SpooledTemporaryFile:ResourceWarning"),
+    *map(pytest.mark.filterwarnings, QUIRKS),
 ]
-
-
-class Server:
-    """The web process in a thread; can be stopped and started again on its port."""
-
-    def __init__(self) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = int(free.getsockname()[1])
-        self.url = f"http://127.0.0.1:{self.port}"
-
-    def start(self) -> None:
-        """Return when it answers."""
-        configuration = uvicorn.Config(
-            get_asgi_application(),
-            host="127.0.0.1",
-            port=self.port,
-            log_config=None,
-            timeout_graceful_shutdown=1,
-            loop="asyncio",
-        )
-        self._server = uvicorn.Server(configuration)
-        self._thread = threading.Thread(target=self._server.run, daemon=True)
-        self._thread.start()
-        until(lambda: self._server.started, "the server starts")
-
-    def stop(self) -> None:
-        """Return when it has ended."""
-        for loop, hub in tuple(events.hubs.items()):
-            if not loop.is_closed():
-                loop.call_soon_threadsafe(hub.close)
-        self._server.should_exit = True
-        self._thread.join(PATIENCE)
-
-
-def until(holds: Callable[[], Any], what: str) -> None:
-    """Wait until it holds; raises `AssertionError` after some seconds."""
-    deadline = time.monotonic() + PATIENCE
-    while not holds():
-        assert time.monotonic() < deadline, f"Waited in vain: {what}."
-        time.sleep(0.02)
 
 
 @pytest.fixture
@@ -102,10 +51,7 @@ def complaints(page: Page) -> list[str]:
 @pytest.fixture
 def live_page(page: Page, server: Server, complaints: list[str]) -> Page:
     """The page of live fragments, listening."""
-    client = Client()
-    client.force_login(get_user_model().objects.create(username="elif", display_name="Elif Kaya"))
-    cookie = client.cookies[django_settings.SESSION_COOKIE_NAME].value
-    page.context.add_cookies([{"name": django_settings.SESSION_COOKIE_NAME, "value": cookie, "url": server.url}])
+    sign_in(page.context, server, get_user_model().objects.create(username="elif", display_name="Elif Kaya"))
     reads: list[str] = []
     page.on("response", lambda response: reads.append(response.url) if response.url.endswith("/live") else None)
     page.goto(f"{server.url}/live")
