@@ -8,6 +8,7 @@ import random
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -168,6 +169,32 @@ def test_an_object_says_the_path_of_the_field() -> None:
 def test_a_long_hostile_line_is_read_in_time_that_grows_with_its_length() -> None:
     for run in ("a", "ab1", "eyJ", "://a:", "password=", "AKIA", "user >", "-----BEGIN "):
         scan(run * (200_000 // len(run)), path="x.yaml")
+
+
+class Counted(str):
+    """Text that knows how many of its characters were gone through for line ends."""
+
+    gone_through = 0
+
+    def count(self, sub: str, start: Any = 0, end: Any = None) -> int:
+        self.gone_through += (len(self) if end is None else int(end)) - int(start)
+        return super().count(sub, start, end)
+
+
+@pytest.mark.parametrize("is_encoded", [False, True])
+def test_the_lines_of_many_findings_are_counted_in_one_go(is_encoded: bool) -> None:
+    """A stranger's request of a megabyte would else keep a web process busy for a minute."""
+    address = f"redis://:{drawn(SEED, 3)[2].value}@redis:6379"
+    line = base64.b64encode(address.encode()).decode() if is_encoded else address
+    text = Counted(f"{line}\n" * 500)
+    assert len(find(text)) == 500
+    assert text.gone_through <= 3 * len(text)
+
+
+def test_a_finding_far_down_names_its_line() -> None:
+    token = drawn(SEED, 3)[2].value
+    text = "\n\n" + "\n".join(f"redis://:{token}@redis:6379" for _ in range(3))
+    assert [one.line for one in find(text)] == [3, 4, 5]
 
 
 def test_the_repository_holds_no_credential_and_raises_no_false_alarm() -> None:
