@@ -154,13 +154,14 @@ def broken(held: Manifests, path: str, steps: tuple[Any, ...], value: Any) -> Ma
     if not steps:
         del objects[path]
         return Manifests(objects, held.variables, held.tenants)
-    objects[path] = item = copy.deepcopy(objects[path])
+    item: Any = copy.deepcopy(objects[path])
+    objects[path] = item
     for step in steps[:-1]:
-        item = item.setdefault(step, {}) if isinstance(item, dict) else item[step]  # type: ignore[union-attr]
+        item = item.setdefault(step, {}) if isinstance(item, dict) else item[step]
     if value is GONE:
-        del item[steps[-1]]  # type: ignore[union-attr]
+        del item[steps[-1]]
     else:
-        item[steps[-1]] = value  # type: ignore[index]
+        item[steps[-1]] = value
     return Manifests(objects, held.variables, held.tenants)
 
 
