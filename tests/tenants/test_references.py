@@ -11,8 +11,15 @@ from controlpanel.core.errors import AbsentError, ConflictError, InvalidError
 from controlpanel.core.models import AuditEvent
 from tenants.models import CredentialReference, ReferenceVersion
 from tenants.selectors.parts import parts, pending, versions
-from tenants.services.promoting import LiveValue, environment_values_record, references_promoted
+from tenants.services.promoting import (
+    LiveValue,
+    departures_cleared,
+    departures_done,
+    environment_values_record,
+    references_promoted,
+)
 from tenants.services.references import Edit, reference_put, reference_remove, references_put
+from tenants.services.signing import item_sign_off, item_sign_off_withdraw
 from tenants.services.tenants import tenant_offboard
 from tests import fixtures_tenants as make
 from tests.tenants.conftest import World
@@ -45,9 +52,7 @@ def test_a_key_of_the_environment_names_the_file_that_sets_it(world: World) -> N
         )
 
 
-@pytest.mark.parametrize(
-    ("key", "place", "field"),
-    [
+NO_PLACES: list[tuple[str, dict[str, Any], str]] = [
         ("NO_SUCH_KEY", {"value": "x"}, "key"),
         ("TEMPO_ENDPOINT", {"value": "https://x.example.com"}, "key"),
         (KEY, {"value": "hunter2"}, "value"),
@@ -63,13 +68,15 @@ def test_a_key_of_the_environment_names_the_file_that_sets_it(world: World) -> N
         ("DOKTOR365_BASE_URL", {"value": "http://doktor365.example.com"}, "value"),
         ("DOKTOR365_BASE_URL", {"kind": "ExternalSecret", "store": "vault", "remoteKey": "nova/x"}, "kind"),
         ("DOKTOR365_BASE_URL", {"value": None}, "value"),
-    ],
-)  # fmt: skip
-def test_what_is_no_place_is_refused_by_its_field(key: str, place: dict[str, Any], field: str, world: World) -> None:
+]  # fmt: skip
+
+
+def test_what_is_no_place_is_refused_by_its_field(world: World) -> None:
     nova = make.tenant("nova", by=world.olga)
-    with pytest.raises(InvalidError) as refused:
-        reference_put(actor=world.olga, tenant=nova, environment=world.staging, key=key, place=place)
-    assert refused.value.extra["field"] == field
+    for key, place, field in NO_PLACES:
+        with pytest.raises(InvalidError) as refused:
+            reference_put(actor=world.olga, tenant=nova, environment=world.staging, key=key, place=place)
+        assert refused.value.extra["field"] == field, place
     assert not CredentialReference.objects.exists()
 
 
@@ -123,8 +130,6 @@ def test_going_back_to_what_git_holds_leaves_nothing_pending(world: World) -> No
 
 
 def test_offboarding_takes_the_keys_out_first_and_keeps_history(world: World) -> None:
-    from tenants.services.promoting import departures_cleared, departures_done
-
     nova = make.ready("nova", world.staging, by=world.ada)
     before = ReferenceVersion.objects.count()
     tenant_offboard(actor=world.olga, tenant=nova, reason="The contract has ended.")
@@ -170,13 +175,18 @@ GUARDED = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("what", GUARDED)
-def test_postgresql_refuses(what: str, world: World) -> None:
-    from tenants.services.signing import item_sign_off, item_sign_off_withdraw
-
+def test_postgresql_refuses_what_no_service_does(world: World) -> None:
     nova = make.ready("nova", world.staging, by=world.ada)
     row = make.item(nova, world.staging, "TEMPO_ENDPOINT")
     item_sign_off_withdraw(actor=world.ada, item=row)
     item_sign_off(actor=world.ada, item=row)
-    with pytest.raises(DatabaseError), transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(GUARDED[what])
+    assert [what for what, statement in GUARDED.items() if _takes(statement)] == []
+
+
+def _takes(statement: str) -> bool:
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(statement)
+    except DatabaseError:
+        return False
+    return True
