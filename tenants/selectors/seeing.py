@@ -21,7 +21,7 @@ def tenant_find(actor: Actor, slug: str) -> Tenant:
     """The tenant. Raises `AbsentError` for one that is absent or not the actor's to see: both read the same."""
     found = Tenant.objects.filter(slug=slug).first()
     if found is None or not actor.may(Right.TENANT_VIEW, tenant=slug):
-        raise AbsentError(f"There is no tenant {slug[:63]}, or it is not yours to see.", "See GET /api/v1/tenants.")
+        raise AbsentError("There is no such tenant, or it is not yours to see.", "See GET /api/v1/tenants.")
     return found
 
 
@@ -36,9 +36,7 @@ def environment_find(actor: Actor, name: str, tenant: str | None = None) -> Envi
     """The environment. Raises `AbsentError` where it is absent or none of the actor's tenants is to be seen there."""
     found = Environment.objects.filter(name=name, is_retired=False).first()
     if found is None or not actor.may(Right.TENANT_VIEW, name, tenant):
-        raise AbsentError(
-            f"There is no environment {name[:63]}, or it is not yours to see.", "See GET /api/v1/environments."
-        )
+        raise AbsentError("There is no such environment, or it is not yours to see.", "See GET /api/v1/environments.")
     return found
 
 

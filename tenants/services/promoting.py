@@ -68,8 +68,8 @@ def departures_done(environment: Environment, slugs: Collection[str]) -> None:
 
 
 def environment_values_record(environment: Environment, values: Sequence[LiveValue], *, actor: Actor = SYSTEM) -> None:
-    """Store what is live (after a promotion that succeeded) and compute all readiness anew; sign-offs of changed values become
-    stale. Keys that are no environment-scoped variables of the catalog are left out, and values of secrets are not kept."""
+    """Store what is live (after a promotion that succeeded) and, where that differs, compute all readiness anew; sign-offs of
+    changed values become stale. Keys that are no environment-scoped variables of the catalog are left out, and values of secrets are not kept."""
     secrets = dict(Variable.objects.filter(scope="environment").values_list("key", "is_secret"))
     rows = [
         EnvironmentValue(
@@ -79,11 +79,16 @@ def environment_values_record(environment: Environment, values: Sequence[LiveVal
         for one in values
         if one.key in secrets
     ]  # fmt: skip
+    known = EnvironmentValue.objects.filter(environment=environment)
+    if {(row.key, row.state, row.value, row.where) for row in known} == {
+        (row.key, row.state, row.value, row.where) for row in rows
+    }:
+        return
     with transaction.atomic():
         EnvironmentValue.objects.bulk_create(
             rows, update_conflicts=True, unique_fields=["environment", "key"], update_fields=["state", "value", "where"]
         )
-        EnvironmentValue.objects.filter(environment=environment).exclude(key__in=[row.key for row in rows]).delete()
+        known.exclude(key__in=[row.key for row in rows]).delete()
     readiness_refresh(environment)
 
 
