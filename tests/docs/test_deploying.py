@@ -19,8 +19,8 @@ from tests.docs.test_commands import script_of
 from tests.docs.visitor import Visitor
 from tests.platform.workflows import run, shell_steps, stand_in
 
-REPOSITORY = "example/hub"
-NAMES = {key: f"ghcr.io/{REPOSITORY}/{key}" for key in ("backend", "ai", "frontend")}
+REPOSITORY = "Example/Hub"
+NAMES = {key: f"ghcr.io/{REPOSITORY.lower()}/{key}" for key in ("backend", "ai", "frontend")}
 RUN = {"GITHUB_RUN_NUMBER": "17", "GITHUB_RUN_ID": "4711", "GITHUB_WORKFLOW": "Deploy", "GITHUB_REPOSITORY": REPOSITORY}
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -60,7 +60,7 @@ def token(desk: Desk, name: str, *scopes: str) -> str:
 
 def expressions(desk: Desk, secret: str, **more: str) -> dict[str, str]:
     images = {f"needs.images.outputs.{key}": f"{name}@sha256:{key.encode().hex():0<64}" for key, name in NAMES.items()}
-    return {"vars.PANEL_URL": desk.address, "secrets.PANEL_TOKEN": secret, "github.repository": REPOSITORY,
+    return {"vars.PANEL_URL": desk.address, "secrets.PANEL_TOKEN": secret,
             "github.token": "of-the-run", **images, **more}  # fmt: skip
 
 

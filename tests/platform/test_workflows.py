@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.platform.workflows import EXPRESSION, FOLDER, names, workflow
+from tests.platform.workflows import EXPRESSION, FOLDER, names, run, shell_steps, workflow
 
 PINNED = re.compile(r"uses: [\w.-]+/[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$")
 LOCAL = re.compile(r"uses: \./\.github/workflows/[\w-]+\.yml( #.*)?$")
@@ -102,3 +104,17 @@ def test_images_are_named_by_digest_and_carry_their_provenance() -> None:
     assert any("attest-build-provenance" in step.get("uses", "") for step in steps)
     given = dict(jobs("deploy-staging.yml"))["deploy"]["steps"][-1]["run"]
     assert given.count("--image") == 3
+
+
+def test_each_image_is_named_in_lower_case_and_by_its_digest(tmp_path: Path) -> None:
+    output = tmp_path / "output"
+    values = {
+        "matrix.image": "ai",
+        "steps.image.outputs.name": "ghcr.io/example/hub/ai",
+        "steps.build.outputs.digest": "sha256:0f",
+    }
+    environment = {"PATH": os.environ["PATH"], "GITHUB_REPOSITORY": "Example/Hub", "GITHUB_OUTPUT": str(output)}
+    for step in shell_steps("deploy-staging.yml", "images", values):
+        assert run(step, tmp_path, environment).returncode == 0
+
+    assert output.read_text().splitlines() == ["name=ghcr.io/example/hub/ai", "ai=ghcr.io/example/hub/ai@sha256:0f"]
