@@ -17,7 +17,7 @@ from tests.docs.accounts import another_argocd
 from tests.docs.conftest import Desk
 from tests.docs.documents import ROOT, blocks, commands, documents, name_of
 
-SECONDS = 120
+SECONDS = 240
 IN_ORDER = ("README.md", "docs/operations.md", "docs/api.md")
 """The README comes first: others continue it."""
 BESIDE_A_HUB = ("docs/DEPLOYMENT_GUIDE.md",)
