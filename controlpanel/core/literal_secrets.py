@@ -11,6 +11,7 @@ import binascii
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from controlpanel.core.credential_shapes import IN_ACL, IN_ADDRESS, IN_COMMAND, IN_HEADER, SHAPES, Shape
 
@@ -60,6 +61,7 @@ def hidden(text: str) -> str:
     return text
 
 
+@lru_cache(maxsize=4096)
 def looks_secret(name: str) -> bool:
     """Whether a field's name says that its value is a secret: `DB_PASSWORD`, `clientSecret`, `tls.key`, not `secretName`."""
     if _FILE_OF_KEY.search(name):

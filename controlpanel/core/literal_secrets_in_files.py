@@ -16,6 +16,7 @@ import yaml
 from controlpanel.core import literal_secrets
 from controlpanel.core.literal_secrets import NAMED, Finding, is_reference, line_of, looks_random, looks_secret
 
+SEALED = "encryptedData"
 _YAML = frozenset({".yaml", ".yml", ".json", ".tpl"})
 _CONFIGURATION = frozenset({".env", ".conf", ".cfg", ".ini", ".properties", ".acl"})
 _NAME = r"(?P<name>[A-Za-z_][\w.-]{0,80})"
@@ -43,7 +44,16 @@ def scan(text: str, *, path: str) -> list[Finding]:
 
 def scan_object(item: Mapping[str, Any], *, name: str = "") -> list[Finding]:
     """Findings in a Kubernetes object, each with the path of its field as the name and no line of use."""
-    return sorted(_in_value(item, name, ""))
+    values = list(_values(item, name, ""))
+    whole = "\n".join(value for _, value, _ in values)
+    # Nearly every object is innocent: shapes are looked for in all of its text at once, and in each value only then.
+    is_suspect = bool(literal_secrets.find(whole)) or any(True for _ in _spoken(whole))
+    return sorted(
+        Finding(1, one.kind, path, 0, 0)
+        for named, value, path in values
+        if is_suspect or looks_secret(named) or "\n" in value or _PAIR.match(value)
+        for one in _in_text(value, named)
+    )
 
 
 def _spoken(text: str) -> Iterator[Finding]:
@@ -100,15 +110,16 @@ def _of_secret(node: yaml.Node) -> Iterator[Finding]:
             yield Finding(mark.line + 1, NAMED, str(key.value), mark.index, value.end_mark.index)
 
 
-def _in_value(value: Any, name: str, path: str) -> Iterator[Finding]:
+def _values(value: Any, name: str, path: str) -> Iterator[tuple[str, str, str]]:
+    """Name, text and path of every value that is text or a number."""
     if isinstance(value, Mapping):
         for key, item in value.items():
-            yield from _in_value(item, _named(str(key), name, value), f"{path}.{key}" if path else str(key))
+            yield from _values(item, _named(str(key), name, value), f"{path}.{key}" if path else str(key))
     elif isinstance(value, list):
         for index, item in enumerate(value):
-            yield from _in_value(item, name, f"{path}[{index}]")
+            yield from _values(item, name, f"{path}[{index}]")
     elif isinstance(value, str | int) and not isinstance(value, bool):
-        yield from (Finding(1, one.kind, path, 0, 0) for one in _in_text(str(value), name))
+        yield name, str(value), path
 
 
 def _in_text(value: str, name: str) -> Iterator[Finding]:
@@ -125,8 +136,10 @@ def _in_text(value: str, name: str) -> Iterator[Finding]:
 def _named(key: str, parent: str, entries: Mapping[str, Any]) -> str:
     """The name of a value by its key: `value` is called by the `name` beside it, or by what it stands in.
 
-    What ExternalSecrets call `secretKey` is the name of a key.
+    What ExternalSecrets call `secretKey` is the name of a key; what is sealed can be read by the cluster alone.
     """
+    if parent == SEALED:
+        return SEALED
     if key in ("value", "default"):
         return str(entries.get("name") or parent or key)
     return "" if "remoteRef" in entries else key

@@ -146,7 +146,7 @@ spec:
     remoteRef: {key: hub/tenants/chat365, property: DOKTOR365_SECRET}
 ---
 kind: SealedSecret
-spec: {encryptedData: {REDIS_PASSWORD: SEALED}}
+spec: {encryptedData: {REDIS_PASSWORD: SEALED, DOKTOR365_SECRET: AgBy}}
 ---
 kind: Pod
 spec:
@@ -164,6 +164,12 @@ def test_an_object_says_the_path_of_the_field() -> None:
     value = drawn(SEED, 3)[2].value
     item = {"kind": "Pod", "spec": {"containers": [{"env": [{"name": "DB_PASSWORD", "value": value}]}]}}
     assert [one.name for one in scan_object(item)] == ["spec.containers[0].env[0].value"]
+
+
+def test_what_is_sealed_is_no_finding_in_an_object() -> None:
+    sealed = base64.b64encode(random.randbytes(300)).decode()
+    item = {"kind": "SealedSecret", "spec": {"encryptedData": {"chat365.DOKTOR365_SECRET": sealed, "TOKEN": "AgBy"}}}
+    assert scan_object(item) == []
 
 
 def test_a_long_hostile_line_is_read_in_time_that_grows_with_its_length() -> None:
