@@ -14,6 +14,7 @@ from deployments.choices import IN_LANE, TERMINAL, Kind, State
 from deployments.models import Application, Promotion, Release
 from deployments.selectors.progress import Step, sentence_of, steps_of
 from deployments.selectors.rollouts import ComponentRow, component_rows, rollouts_of, silent_since
+from tenants.selectors.readiness import Counts
 
 NEWEST = 12
 """Releases that the board looks at."""
@@ -37,6 +38,7 @@ class Lane:
     behind: int
     before: Environment | None
     committed: Promotion | None
+    tenants: Counts
 
     @property
     def unproved(self) -> Promotion | None:
@@ -146,6 +148,7 @@ def lanes(
     applications: Mapping[int, Sequence[Application]],
     open_promotions: Mapping[str, Sequence[Promotion]],
     succeeded: Mapping[tuple[str, int], object],
+    tenants: Mapping[str, Counts],
 ) -> list[Lane]:
     """The columns of the board in the order of the pipeline; one query for the rollouts of all of them."""
     holders = {one.pk: _holder(open_promotions.get(one.name, ())) for one in environments}
@@ -166,6 +169,7 @@ def lanes(
                 steps=tuple(steps_of(holder, own)) if holder else (),
                 sentence=sentence_of(holder, own) if holder else "",
                 candidates=_candidates(one, releases, live, open_here, succeeded, open_promotions),
+                tenants=tenants.get(one.name, Counts()),
                 behind=_behind(releases, live, ends.live.get(before.pk) if before else None),
             )
         )  # fmt: skip

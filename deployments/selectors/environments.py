@@ -40,7 +40,7 @@ def environment_of_page(name: str, *, actor: Actor) -> EnvironmentPage:
     history = tuple(rows.order_by("-number")[:HISTORY])
     opened = tuple(rows.filter(state__in=OPEN).order_by("number"))
     applications = tuple(in_catalog_order(Application.objects.filter(environment=place)))
-    shown = lanes([place], (), ends_of([place], ()), {place.pk: applications}, {name: opened}, {})
+    shown = lanes([place], (), ends_of([place], ()), {place.pk: applications}, {name: opened}, {}, {})
     return EnvironmentPage(lane=shown[0], applications=applications, history=history, lates=_lates(place))
 
 

@@ -50,7 +50,7 @@ def _board(actor: Actor, environments: list[Environment], wanted: str) -> dict[s
     releases = board.newest_releases()
     facts = gates.facts_of(environments, releases)
     ends = board.ends_of(environments, releases)
-    shown = board.lanes(environments, releases, ends, facts.applications, facts.open, facts.succeeded)
+    shown = board.lanes(environments, releases, ends, facts.applications, facts.open, facts.succeeded, facts.tenants)
     targets = [(release, lane.environment) for lane in shown for release in lane.candidates]
     offered = offers(targets, actor=actor, facts=facts)
     main = next((offer.id for offer in reversed(offered) if offer.is_open), "")

@@ -7,7 +7,8 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Count, Q, QuerySet
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import Count, OuterRef, Q, QuerySet
 
 from controlpanel.accounts.actors import Actor
 from controlpanel.catalog.models import Environment
@@ -16,6 +17,8 @@ from controlpanel.core.permissions import Right
 from tenants.choices import UNMET, TenantState
 from tenants.models import ChecklistItem, KeyNeed, Readiness
 
+NAMED = 3
+"""Tenants that are not ready whose names a board shows."""
 LAPSED = "Computed for a moment that has passed; it is looked at again within seconds."
 
 
@@ -45,10 +48,11 @@ class NotReady:
 
 @dataclass(frozen=True, kw_only=True)
 class Counts:
-    """Active tenants of an environment."""
+    """Active tenants of an environment; `names` are the first that are not ready, where all environments were asked at once."""
 
     total: int = 0
     ready: int = 0
+    names: tuple[str, ...] = ()
 
     @property
     def not_ready(self) -> int:
@@ -86,10 +90,18 @@ def readiness_counts(
     """Environment's name → counts of active tenants; two queries for each environment with a release, one for all without."""
     if release_version or provided or actor is not None:
         return {one.name: _counted(one, release_version, actor, provided) for one in environments}
+    is_ready = Q(is_ready=True) & ~_lapsed()
     rows = Readiness.objects.filter(environment__in=environments, state=TenantState.ACTIVE).order_by()
-    ready = Count("pk", filter=Q(is_ready=True) & ~_lapsed())
-    found = rows.values("environment__name").annotate(total=Count("pk"), ready=ready)
-    known = {row["environment__name"]: Counts(total=row["total"], ready=row["ready"]) for row in found}
+    here = Readiness.objects.filter(environment=OuterRef("environment"), state=TenantState.ACTIVE).exclude(is_ready)
+    found = rows.values("environment", "environment__name").annotate(
+        total=Count("pk"),
+        ready=Count("pk", filter=is_ready),
+        names=ArraySubquery(here.order_by("slug").values("slug")[:NAMED]),
+    )
+    known = {
+        row["environment__name"]: Counts(total=row["total"], ready=row["ready"], names=tuple(row["names"]))
+        for row in found
+    }
     return {one.name: known.get(one.name, Counts()) for one in environments}
 
 

@@ -13,6 +13,7 @@ from controlpanel.core import audit
 from deployments import lifecycle
 from deployments.choices import State
 from deployments.models import Application
+from tenants.models import Readiness, Tenant
 from tests import fixtures_deployments as make
 from tests.deployments.views.conftest import Stage
 
@@ -164,3 +165,17 @@ def test_what_others_make_shows_its_own_version(client: Client, stage: Stage) ->
     assert "8.2.1" in page
     assert "3.2.1" not in page
     assert ">main<" not in page
+
+
+def test_a_column_says_how_many_tenants_are_ready_and_names_the_first_that_are_not(
+    client: Client, stage: Stage
+) -> None:
+    type(stage.staging).objects.filter(pk=stage.staging.pk).update(gates=[{"name": "tenants-ready"}])
+    for number in range(5):
+        tenant = Tenant.objects.create(slug=f"clinic-{number}", display_name=f"Clinic {number}", state="active")
+        Readiness.objects.create(
+            tenant=tenant, environment=stage.staging, slug=tenant.slug, state="active", required=5, met=5 if number == 4 else 3, is_ready=number == 4,
+        )  # fmt: skip
+    page = text(client)
+    assert "1 of 5 ready, not clinic-0, clinic-1, clinic-2 and more." in page
+    assert page.count(" ready, not ") == 1, "production serves nobody"
