@@ -16,8 +16,9 @@ _MOST_PARTS = 12
 
 @policy("tenant-names", about="No object holds the name of a tenant.")
 def tenant_names(manifests: Manifests) -> Iterator[tuple[Object, str, str]]:
-    """Names that are also words of the platform (a component, a namespace) cannot be told from them and are left out."""
-    words = {path.split("/")[0] for path in manifests.objects} | manifests.namespaces
+    """Names that are also words of the platform (a component, a part of a namespace's name) cannot be told from it."""
+    words = {path.split("/")[0] for path in manifests.objects}
+    words |= {part for namespace in manifests.namespaces for part in _parts(namespace)}
     names = {name for name in manifests.tenants if len(name) >= _SHORTEST} - words
     if not names:
         return

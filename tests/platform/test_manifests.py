@@ -65,6 +65,15 @@ def test_every_object_stands_in_its_components_namespace(environment: str) -> No
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_every_place_holder_of_a_base_is_filled_in(environment: str) -> None:
+    other = next(name for name in ENVIRONMENTS if name != environment)
+    for path, item in rendered(environment).items():
+        text = str(item)
+        for word in ("hub-environment", "host.environment", "'environment'", f"hub-{other}", f"{other}.example.com"):
+            assert word not in text, f"{path}: {word}"
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
 def test_every_object_says_what_it_is_part_of(environment: str) -> None:
     for path, item in rendered(environment).items():
         assert item["metadata"]["labels"]["app.kubernetes.io/part-of"] == catalog().platform.name, path
