@@ -7,6 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from django.db import connection, transaction
+from django.db.models import F, OuterRef, Subquery
+from django.db.models.functions import Now
+from django.utils import timezone
 
 from controlpanel.accounts.actors import Actor
 from controlpanel.accounts.models import RoleBinding, User
@@ -15,9 +18,10 @@ from controlpanel.catalog.models import Environment
 from controlpanel.core import audit
 from controlpanel.core.permissions import Role
 from tenants.choices import Standing, TenantState
-from tenants.models import ChecklistItem, CredentialReference, Tenant
+from tenants.models import ChecklistItem, CredentialReference, SignOff, Tenant
 from tenants.selectors.parts import versions
 from tenants.services.promoting import LiveValue, environment_values_record, references_promoted
+from tenants.services.readiness import readiness_refresh
 from tenants.services.references import Edit, references_put
 from tenants.services.signing import items_sign_off_all
 from tenants.services.tenants import tenant_create, tenant_move
@@ -158,6 +162,24 @@ def copies(of: Tenant, count: int, prefix: str = "copy-") -> None:
             if statement.strip():
                 cursor.execute(statement, {"tenant": of.pk, "count": count, "prefix": prefix})
         cursor.execute("ANALYZE tenants_credentialreference, tenants_checklistitem, tenants_readiness")
+
+
+def sign_copies(environment: Environment) -> None:
+    """Copies are signed for as they are: their places differ from those of what they were copied from."""
+    readiness_refresh(environment)
+    stale = ChecklistItem.objects.filter(environment=environment, sign_off__isnull=False).exclude(
+        sign_off__subject=F("subject")
+    )
+    rows = list(stale)
+    ChecklistItem.objects.filter(pk__in=[row.pk for row in rows]).update(sign_off=None)
+    SignOff.objects.filter(item__in=rows).update(withdrawn_at=Now(), withdrawn_by="ada")
+    at = timezone.now()
+    SignOff.objects.bulk_create(
+        SignOff(item=row, by="ada", at=at, subject=row.subject, snapshot=row.snapshot, part_digest="") for row in rows
+    )
+    newest = SignOff.objects.filter(item=OuterRef("pk"), withdrawn_at=None).values("pk")
+    ChecklistItem.objects.filter(pk__in=[row.pk for row in rows]).update(sign_off=Subquery(newest))
+    readiness_refresh(environment)
 
 
 def live_values(environment: Environment) -> None:

@@ -141,7 +141,7 @@ def _carry_out(actor: Actor, planned: Sequence[Planned], places: Sequence[Enviro
     list(
         Tenant.objects.filter(pk__in=[one.tenant.pk for one in planned if not one.is_new])
         .order_by("pk")
-        .select_for_update()
+        .select_for_update(no_key=True)
     )
     due = [one for one in planned if one.is_new or one.words]
     _write_tenants(actor, due)

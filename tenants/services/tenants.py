@@ -140,8 +140,8 @@ def before_and_after(before: Tenant, changed: Mapping[str, Any]) -> dict[str, An
 
 
 def locked(tenant: Tenant) -> Tenant:
-    """The row, locked until the transaction ends."""
-    return Tenant.objects.select_for_update().get(pk=tenant.pk)
+    """The row, locked until the transaction ends; not its key, which rows that others make of it refer to."""
+    return Tenant.objects.select_for_update(no_key=True).get(pk=tenant.pk)
 
 
 def recompute_everywhere(tenants: Collection[int], *, by: str) -> None:
