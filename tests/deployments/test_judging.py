@@ -25,7 +25,7 @@ def test_variables_and_tenants_come_from_our_rows() -> None:
 
     found = findings({"backend/hub/ConfigMap-a.yaml": config_map("a", GREETING="hello clinic7")})
 
-    assert [(one["policy"], one["object"], one["component"]) for one in found] == [
+    assert sorted((one["policy"], one["object"], one["component"]) for one in found) == [
         ("tenant-names", "ConfigMap hub/a", "backend"),
         ("variables", "Variable KAFKA_BROKERS", ""),
     ]
