@@ -102,8 +102,15 @@ class Command(BaseCommand):
     def _configure(self, environment: Environment) -> None:
         """Promote the tenants' references."""
         _observe(environment)
+        preflight = preflight_request(actor=_actor(), release=None, environment=environment.name)
+        _render(preflight)  # nobody else does while the demo is made
         promotion = promotion_request(
-            actor=_actor(), environment=environment.name, release=None, kind=Kind.TENANT_CONFIG, reason="Demo tenants."
+            actor=_actor(),
+            environment=environment.name,
+            release=None,
+            kind=Kind.TENANT_CONFIG,
+            reason="Demo tenants.",
+            render_digest=preflight.render_digest,
         )
         self._follow(promotion, environment)
 
