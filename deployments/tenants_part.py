@@ -52,6 +52,22 @@ def render_tenants(environment: Environment) -> Rendering:
     )
 
 
+def manifests_of(environment: Environment, part: TenantPart) -> list[tuple[str, str]]:
+    """(path, text) of what Git would hold of one tenant, rendered without its neighbours; empty where that is nothing.
+
+    Raises `NotRenderable` where the catalog keeps no references, `RenderError` where they cannot be rendered.
+    """
+    _, place = _place(environment)
+    empty, files = render([], place), render([part] if part.references else [], place)
+    own = (
+        (path, content)
+        for shard in files
+        for path, content in files[shard].items()
+        if empty[shard].get(path) != content
+    )
+    return sorted((path, content.decode()) for path, content in own)
+
+
 def losses(environment: Environment, versions: Mapping[str, int] | None) -> list[dict[str, Any]]:
     """What these versions would take from tenants that are served: [{"slug", "keys"}], by slug. None takes nothing."""
     if versions is None:

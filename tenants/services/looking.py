@@ -9,6 +9,7 @@ from controlpanel.catalog.models import Environment
 from controlpanel.core import audit, live
 from controlpanel.core.errors import ConflictError
 from controlpanel.core.permissions import Right
+from tenants.choices import ReferenceKind
 from tenants.models import CredentialReference, Tenant
 from tenants.services import reference_looks
 
@@ -21,6 +22,7 @@ def references_look(*, actor: Actor, tenant: Tenant, environment: Environment, k
     """
     actor.require(Right.TENANT_CHECK, environment.name, tenant.slug)
     rows = CredentialReference.objects.filter(tenant=tenant, environment=environment, promoted__is_removed=False)
+    rows = rows.exclude(promoted__kind=ReferenceKind.VALUE)  # those stand in Git, which is all there is to know
     rows = rows.filter(key=key) if key else rows
     keys = list(rows.select_for_update(of=("self",)).order_by("pk").values_list("pk", flat=True))
     if not keys:
@@ -29,6 +31,7 @@ def references_look(*, actor: Actor, tenant: Tenant, environment: Environment, k
             "Promote the configuration first.",
         )
     CredentialReference.objects.filter(pk__in=keys).update(checked_at=None)
+    reference_looks.wake(environment, [tenant.slug])
     message = f"Asked for a look at {key or 'all references'}."
     audit.record(actor=actor, action="tenant.look", environment=environment.name, target=tenant.slug, message=message)
     live.publish(f"tenant.{tenant.slug}")

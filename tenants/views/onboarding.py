@@ -17,9 +17,13 @@ from controlpanel.catalog.models import Environment
 from controlpanel.core.errors import ConflictError, InvalidError
 from controlpanel.core.permissions import Right, declares
 from controlpanel.core.views.answering import SeeOther, page
+from deployments.renderers.base import RenderError
+from deployments.rendering import NotRenderable
+from deployments.tenants_part import manifests_of
 from tenants.choices import TenantState
 from tenants.forms import ReferenceForm, TenantForm
 from tenants.models import Readiness, ReviewRequest, Tenant
+from tenants.parts import TenantPart
 from tenants.selectors import place
 from tenants.selectors.askable import Askable, askables
 from tenants.selectors.newest import readiness_seen
@@ -135,8 +139,20 @@ def _context(
         "may": rights(actor, row, here), "stage": stage, "may_promote": actor.may(Right.PROMOTION_REQUEST, here.name),
         "configuration_url": reverse("configuration", args=[here.name]) if actor.may(Right.VIEW, here.name) else "",
         "others": [one.name for one, readiness in zip(environments, places, strict=True) if one != here and not (readiness and readiness.is_ready)],
-        "manifests": [],
+        "manifests": _manifests(here, row, stage.lines),
     }  # fmt: skip
+
+
+def _manifests(here: Environment, row: Tenant, lines: Sequence[Askable]) -> list[dict[str, str]]:
+    """What Git would hold of the tenant, or nothing where the catalog keeps no references."""
+    versions = [(line.key, line.version) for line in lines]
+    part = TenantPart(
+        slug=row.slug, references=tuple(one.as_reference(key) for key, one in versions if one is not None)
+    )
+    try:
+        return [{"path": path, "text": text} for path, text in manifests_of(here, part)]
+    except (NotRenderable, RenderError):
+        return []
 
 
 def _steps(stage: Stage, *, has_errors: bool) -> list[dict[str, Any]]:
