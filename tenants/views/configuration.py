@@ -27,7 +27,7 @@ from tenants.selectors.parts import pending
 from tenants.selectors.people import names_of
 
 TEMPLATE = "tenants/configuration.html"
-LISTED = 100
+LISTED = 50
 MAY_NOT = "It needs the role operator or release manager here."
 
 

@@ -18,6 +18,13 @@ from tenants.selectors.checklists import Line
 
 ABSENT = re.compile(r"not found|does not exist|could not find|no such|nosuchkey|missing", re.IGNORECASE)
 """How secret stores say that there is nothing at a place."""
+SEEN = {
+    ItemState.MET: "met",
+    ItemState.OPEN: "not_checked",
+    ItemState.FAILING: "failing",
+    ItemState.WAIVED: "not_checked",
+}
+"""What the panel found of an item that is no reference, in the vocabulary `reference`."""
 WAIVED_DAYS = 14
 """What the dialog of a waiver offers."""
 
@@ -64,9 +71,8 @@ def _place(line: Line) -> dict[str, str]:
     if version is not None:
         return _of_version(version)
     if line.value is not None and line.value.state != "missing":
-        told = line.value.value or "set by a secret of the environment"
-        secret = "value in Git, not secret" if line.value.value else "referenced, value never read"
-        return {"place": told, "place_detail": ", ".join(filter(None, [secret, line.value.where])), "no_place": ""}
+        said = "value in Git, not secret" if line.value.value else "referenced, value never read"
+        return {"place": line.value.value or line.value.where, "place_detail": said, "no_place": ""}
     if line.variable is not None and line.variable.scope != "tenant":
         return {
             "place": "",
@@ -98,9 +104,9 @@ def _exists(line: Line) -> dict[str, Any]:
     reference, item = line.reference, line.item
     if not _is_of_reference(line):
         return {
-            "exists": _seen(item.state),
+            "exists": SEEN[ItemState(item.found)],
             "exists_at": item.updated_at,
-            "exists_note": "" if item.state == ItemState.MET else item.evidence,
+            "exists_note": "" if item.found == ItemState.MET else item.evidence,
         }
     if reference is None or _newest(reference) is None:
         return {"exists": "none", "exists_at": None, "exists_note": ""}
@@ -127,13 +133,6 @@ def _standing(reference: CredentialReference) -> dict[str, Any]:
         is_old = reference.verified_at is not None and timezone.now() - reference.verified_at > VERIFICATION_MAX_AGE
         return {"exists": "too_old" if is_old else "verified", "exists_at": reference.verified_at, "exists_note": ""}
     return {"exists": "unverified", "exists_at": reference.checked_at, "exists_note": ""}
-
-
-def _seen(state: str) -> str:
-    """The word for what is no reference: met, failing or not checked."""
-    return {ItemState.MET: "met", ItemState.WAIVED: "not_checked", ItemState.FAILING: "failing"}.get(
-        ItemState(state), "not_checked"
-    )
 
 
 def _sign(line: Line, names: Mapping[str, str]) -> dict[str, Any]:
