@@ -19,7 +19,7 @@ from tenants.selectors.checklists import Line
 ABSENT = re.compile(r"not found|does not exist|could not find|no such|nosuchkey|missing", re.IGNORECASE)
 """How secret stores say that there is nothing at a place."""
 SEEN = {
-    ItemState.MET: "met",
+    ItemState.MET: "verified",
     ItemState.OPEN: "not_checked",
     ItemState.FAILING: "failing",
     ItemState.WAIVED: "not_checked",

@@ -92,7 +92,7 @@ def _place(actor: Actor, row: Tenant, here: Environment, readiness: Readiness | 
             shown(line, number=number, slug=row.slug, environment=here.name, may=may, names=names)
             for number, line in enumerate(lines, start=1)
         ],
-        "pending": [_pending(one) for one in pending], "review": _review(open_review), "dock_reason": sign["reason"] if may.sign else "",
+        "pending": [_pending(one) for one in pending], "review": _review(open_review), "dock_reason": f"Sign-off waits: {sign['reason'].partition('. ')[0].rstrip('.')}." if may.sign and sign["reason"] else "",
         "references_url": f"{reverse('tenant_references', args=[row.slug])}?{query}", "announcement": _announcement(row, here, readiness),
         "configuration_url": reverse("configuration", args=[here.name]) if actor.may(Right.VIEW, here.name) else "",
     }  # fmt: skip
@@ -159,7 +159,7 @@ def _hub(row: Tenant, state: HubState | None) -> dict[str, Any]:
     length = f"stream, {number(known.stream_length)} entries" if known.stream_length is not None else ""
     return {
         "read_at": known.read_at, "error": known.error, "stream_length": known.stream_length or len(known.tail), "tail": known.tail[:10],
-        "metrics": sorted(known.metrics.items()),
+        "metrics": [(name.replace("_", " "), value) for name, value in sorted(known.metrics.items())],
         "rows": [
             {"key": f"{row.slug}:hub:registry:agents", "state": _presence(known.agents), "detail": agents, "at": known.agents_at},
             {"key": f"{row.slug}:onlychannel:token", "state": _is(known.token_present), "detail": token if known.token_present is not None else "", "at": None},
@@ -187,13 +187,13 @@ def _review(open_review: ReviewRequest | None) -> dict[str, Any] | None:
 
 
 def _entry(event: AuditEvent) -> dict[str, Any]:
-    where = f" in {event.environment}" if event.environment else ""
+    where = f", {event.environment}" if event.environment else ""
     text = event.message or event.action.removeprefix("tenant.").replace("_", " ")
     return {
         "at": event.at,
         "tone": "mute",
         "shape": "person",
-        "text": f"{event.actor}: {text}{where}",
+        "text": f"{event.actor}{where}: {text}",
         "key": f"event-{event.pk}",
     }
 
