@@ -35,5 +35,4 @@ def references_look(*, actor: Actor, tenant: Tenant, environment: Environment, k
     message = f"Asked for a look at {key or 'all references'}."
     audit.record(actor=actor, action="tenant.look", environment=environment.name, target=tenant.slug, message=message)
     live.publish(f"tenant.{tenant.slug}")
-    reference_looks.wake(environment, [tenant.slug])
     return len(keys)
