@@ -97,6 +97,8 @@ class Gate:
 
 
 gates: Registry[Gate] = Registry("gate")
+UNRENDERED = "Waits for the rendered diff."
+"""What every gate says that looks at rendered manifests, until they are there."""
 EVERYWHERE = frozenset({"board", "request", "start"})
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from deployments.choices import PreflightState, Verdict
-from deployments.gates.base import GateAnswer, Situation, gate
+from deployments.gates.base import UNRENDERED, GateAnswer, Situation, gate
 
 NAME, TITLE = "digest-current", "Preview is current"
 
@@ -13,7 +13,7 @@ def digest_current(situation: Situation) -> GateAnswer:
     """Block a preview that another commit to the environment has overtaken; unknown until one is rendered."""
     preview = situation.preflight
     if preview is None or preview.state == PreflightState.RENDERING:
-        return GateAnswer(gate=NAME, title=TITLE, verdict=Verdict.UNKNOWN, reason="Waits for the rendered diff.")
+        return GateAnswer(gate=NAME, title=TITLE, verdict=Verdict.UNKNOWN, reason=UNRENDERED)
     if preview.state == PreflightState.FAILED:
         return GateAnswer(
             gate=NAME,

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from deployments.choices import Kind, PreflightState, Verdict
-from deployments.gates.base import GateAnswer, Situation, gate
+from deployments.gates.base import UNRENDERED, GateAnswer, Situation, gate
 from deployments.policies import policies
 
 NAME, TITLE = "policies", "Policies hold"
@@ -19,7 +19,7 @@ def policies_hold(situation: Situation) -> GateAnswer:
     """Block while there is a finding of any policy but those `without` which the catalog asks; the first is named."""
     preview = situation.preflight
     if preview is None or preview.state != PreflightState.READY:
-        return _answer(Verdict.UNKNOWN, "Waits for the rendered diff.")
+        return _answer(Verdict.UNKNOWN, UNRENDERED)
     without = left_out(situation.parameters)
     findings = [one for one in preview.findings if one["policy"] not in without]
     asked = len(list(policies)) - len(without)

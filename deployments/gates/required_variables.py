@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from deployments.choices import Kind, PreflightState, Verdict
-from deployments.gates.base import GateAnswer, Situation, gate
+from deployments.gates.base import UNRENDERED, GateAnswer, Situation, gate
 
 NAME, TITLE = "required-variables", "Required variables present"
 KINDS = frozenset({Kind.RELEASE})
@@ -15,7 +15,7 @@ def required_variables(situation: Situation) -> GateAnswer:
     """Block while one is missing; the first few are named."""
     preview = situation.preflight
     if preview is None or preview.state != PreflightState.READY:
-        return _answer(Verdict.UNKNOWN, "Waits for the rendered diff.")
+        return _answer(Verdict.UNKNOWN, UNRENDERED)
     missing = [one["key"] for one in preview.variables if one["state"] == "missing"]
     if not missing:
         count = len(preview.variables)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from deployments.choices import Kind, PreflightState, Verdict
-from deployments.gates.base import GateAnswer, Situation, gate
+from deployments.gates.base import UNRENDERED, GateAnswer, Situation, gate
 
 NAME, TITLE = "server-dry-run", "Accepted by the cluster"
 KINDS = frozenset({Kind.RELEASE, Kind.TENANT_CONFIG})
@@ -17,7 +17,7 @@ def server_dry_run(situation: Situation) -> GateAnswer:
     """Block on the first object that the API server refuses; unknown where it did not answer."""
     preview = situation.preflight
     if preview is None or preview.state != PreflightState.READY:
-        return _answer(Verdict.UNKNOWN, "Waits for the rendered diff.")
+        return _answer(Verdict.UNKNOWN, UNRENDERED)
     told: dict[str, Any] = preview.dry_run
     refused = [change for change in preview.changes if change.get("problems")]
     if refused:

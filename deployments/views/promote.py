@@ -20,6 +20,7 @@ from deployments import gates
 from deployments.choices import PreflightState, Verdict
 from deployments.forms import PromotionForm
 from deployments.gates import GateAnswer
+from deployments.gates.base import UNRENDERED
 from deployments.models import Preflight
 from deployments.selectors import preflights as reading
 from deployments.selectors.estimates import expected_words
@@ -181,9 +182,6 @@ def _summary(answers: Sequence[GateAnswer]) -> str:
 
 def _reasons(answers: Sequence[GateAnswer], missing: str) -> list[str]:
     """All that stands between the reader and the button, apart from typing the name."""
-    found = [missing] if missing else []
-    for answer in answers:
-        if answer.blocks:
-            waits = answer.verdict == Verdict.UNKNOWN and answer.gate == "digest-current"
-            found.append(answer.reason if waits else f"Blocked: {lowered(answer.reason)}")
-    return found
+    blocking = (answer.reason for answer in answers if answer.blocks)
+    words = [reason if reason == UNRENDERED else f"Blocked: {lowered(reason)}" for reason in blocking]
+    return list(dict.fromkeys([missing, *words] if missing else words))
