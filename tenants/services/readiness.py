@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import transaction
@@ -61,7 +62,8 @@ def readiness_recompute(
 ) -> list[str]:
     """Compute items and readiness of these tenants (primary keys; None: all) anew, in batches, and write what differs.
 
-    Within a transaction that holds `readiness_lock`. Tells browsers; returns the slugs of those that changed.
+    Within a transaction that holds `readiness_lock`. Tells browsers; returns the slugs of those of whom anything is to be seen
+    that was not before.
     """
     basis = basis_of(environment)
     keys = sorted(Tenant.objects.values_list("pk", flat=True) if tenants is None else set(tenants))
@@ -124,28 +126,47 @@ def _in_batches(keys: Sequence[int]) -> Iterator[Sequence[int]]:
     return (keys[start : start + BATCH] for start in range(0, len(keys), BATCH))
 
 
-def _recompute(basis: Basis, keys: Sequence[int], by: str) -> list[str]:
-    """One batch: four reads, at most three writes."""
-    readiness = {row.tenant_id: row for row in Readiness.objects.filter(environment=basis.environment, tenant__in=keys)}
-    items: list[ChecklistItem] = []
-    changes: list[ItemChange] = []
-    rows: list[Readiness] = []
-    for own in _own_rows(basis.environment, keys):
+@dataclass
+class _Batch:
+    """What differs of some tenants; `told` are those of whom somebody sees something new, not only a later moment."""
+
+    basis: Basis
+    by: str
+    items: list[ChecklistItem] = field(default_factory=list)
+    changes: list[ItemChange] = field(default_factory=list)
+    rows: list[Readiness] = field(default_factory=list)
+    told: list[str] = field(default_factory=list)
+
+    def take(self, own: Own, row: Readiness) -> None:
+        """Judge one tenant and keep what differs from its rows."""
         before = {item.pk: _said(item, ITEM_COLUMNS) for item in own.items.values()}
         states = {item.pk: item.state for item in own.items.values()}
-        judged = judge(own, basis)
+        judged = judge(own, self.basis)
         differing = [item for item in judged.items if before.get(item.pk) != _said(item, ITEM_COLUMNS)]
-        items += differing
-        changes += [
-            _change(item, states.get(item.pk, ""), by, basis) for item in differing if item.state != states.get(item.pk)
-        ]
-        row = readiness.get(own.tenant.pk) or Readiness(
-            tenant=own.tenant, environment=basis.environment, changed_at=basis.now
-        )
-        if _update(row, judged, basis) or differing:
-            rows.append(row)
-    _write(items, changes, rows, basis)
-    return [row.slug for row in rows]
+        moved = [item for item in differing if item.state != states.get(item.pk)]
+        self.items += differing
+        self.changes += [
+            ItemChange(
+                item=item, was=states.get(item.pk, ""), becomes=item.state, evidence=item.evidence, by=self.by, at=self.basis.now
+            )
+            for item in moved
+        ]  # fmt: skip
+        columns = _update(row, judged, self.basis)
+        if columns or differing:
+            self.rows.append(row)
+        if columns - {"recheck_at"} or differing:
+            self.told.append(row.slug)
+
+
+def _recompute(basis: Basis, keys: Sequence[int], by: str) -> list[str]:
+    """One batch: five reads, at most three writes."""
+    environment, batch = basis.environment, _Batch(basis, by)
+    known = {row.tenant_id: row for row in Readiness.objects.filter(environment=environment, tenant__in=keys)}
+    for own in _own_rows(environment, keys):
+        row = known.get(own.tenant.pk) or Readiness(tenant=own.tenant, environment=environment, changed_at=basis.now)
+        batch.take(own, row)
+    _write(batch.items, batch.changes, batch.rows, basis)
+    return batch.told
 
 
 def _own_rows(environment: Environment, keys: Sequence[int]) -> Iterator[Own]:
@@ -176,19 +197,14 @@ def _said(row: Any, columns: Sequence[str]) -> list[Any]:
     return [getattr(row, name) for name in columns]
 
 
-def _update(row: Readiness, judged: Judged, basis: Basis) -> bool:
-    """Bring the row up to date in memory; whether anything differs."""
-    before = _said(row, READINESS_COLUMNS)
-    was_ready = row.is_ready
-    for name, value in judged.readiness.items():
-        setattr(row, name, value)
-    if row.is_ready != was_ready:
+def _update(row: Readiness, judged: Judged, basis: Basis) -> set[str]:
+    """Bring the row up to date in memory; the columns that differ."""
+    differing = {name for name, value in judged.readiness.items() if getattr(row, name) != value}
+    if "is_ready" in differing:
         row.changed_at = basis.now
-    return before != _said(row, READINESS_COLUMNS)
-
-
-def _change(item: ChecklistItem, was: str, by: str, basis: Basis) -> ItemChange:
-    return ItemChange(item=item, was=was, becomes=item.state, evidence=item.evidence, by=by, at=basis.now)
+    for name in differing:
+        setattr(row, name, judged.readiness[name])
+    return differing
 
 
 def _write(items: list[ChecklistItem], changes: list[ItemChange], rows: list[Readiness], basis: Basis) -> None:

@@ -12,12 +12,12 @@ from django.db.models import F, Q
 from controlpanel.accounts.actors import SYSTEM, Actor
 from controlpanel.catalog.models import Environment
 from controlpanel.clients.credentials_in_text import without_credentials
-from controlpanel.core import audit
+from controlpanel.core import audit, live
 from controlpanel.core.lease import Clock, StatementTime
 from controlpanel.core.literal_secrets import find
 from tenants.choices import ReferenceKind, Standing
 from tenants.models import CredentialReference
-from tenants.services.readiness import readiness_lock, readiness_recompute
+from tenants.services.readiness import TOLD_BY_NAME, readiness_lock, readiness_recompute
 from tenants.services.reference_rows import references_update
 
 LONGEST_MESSAGE = 1000
@@ -53,9 +53,12 @@ def verifications_record(environment: Environment, found: Sequence[Verified], *,
         .order_by("pk")
     )
     current = [row for row in rows if row.promoted_id is not None and _is_current(row, looks[row.pk])]
+    waited_for = {row.tenant.slug for row in current if row.checked_at is None}
     moved = _apply(current, looks)
     references_update(current, COLUMNS)
     changed = readiness_recompute(environment, tenants)
+    for slug in sorted(waited_for - set(changed))[:TOLD_BY_NAME]:
+        live.publish(f"tenant.{slug}")  # who asked for the look sees that it came, whatever it found
     for row, was in moved:
         _record(environment, row, was, actor)
     return changed

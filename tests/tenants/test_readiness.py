@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
 from tenants.choices import ItemState, Standing
-from tenants.models import Readiness
+from tenants.models import CredentialReference, Readiness
 from tenants.selectors.checklists import checklist
 from tenants.selectors.readiness import not_ready, readiness_counts
 from tests import fixtures_tenants as make
@@ -56,3 +59,14 @@ def test_a_changed_remote_key_makes_its_sign_off_stale_and_says_from_what_to_wha
     make.verify(world.staging)
     assert "remote key changed from" in make.item(nova, world.staging, key).evidence
     assert (of("nova", world).met, of("nova", world).stale, of("nova", world).first_missing) == (4, 1, key)
+
+
+def test_a_look_that_finds_the_same_tells_nobody_but_who_asked_for_it(world: World) -> None:
+    make.ready("nova", world.staging, by=world.ada)
+    with CaptureQueriesContext(connection) as queries:
+        assert make.verify(world.staging) == []
+    assert not [query for query in queries if "pg_notify" in query["sql"]]
+    CredentialReference.objects.update(checked_at=None)
+    with CaptureQueriesContext(connection) as queries:
+        assert make.verify(world.staging) == []
+    assert [query["sql"].count("tenant.nova") for query in queries if "pg_notify" in query["sql"]] == [1]
