@@ -10,12 +10,14 @@ import json
 import re
 
 import httpx
+import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.panel import PASSWORD, Panel, signed_in
 from tests.world import World, until
 
-ROLLOUT_MS = 60_000
+ROLLOUT_MS = 120_000
+pytestmark = pytest.mark.timeout(400)  # other work may keep the machine busy
 
 
 def promote(page: Page, panel: Panel, version: str, environment: str) -> str:
@@ -47,6 +49,12 @@ def digest_in_git(world: World, branch: str) -> str:
         if "/" in path
     ]
     return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def needs_live(panel: Panel, environment: str) -> None:
+    """Skip what goes on from a release that an earlier test brought there, where that one failed."""
+    if not panel.world.git("ls-tree", "-r", "--name-only", f"env/{environment}").strip("\n").count("/"):
+        pytest.skip(f"Nothing is live in {environment}: see the failure before.")
 
 
 def test_a_release_goes_to_production_live_and_git_holds_what_the_page_showed(page: Page, panel: Panel) -> None:
@@ -82,6 +90,7 @@ def change_by_hand(world: World, name: str, patch: dict[str, object]) -> None:
 
 
 def test_what_was_changed_by_hand_is_shown_and_restored_by_promoting_the_same_release(page: Page, panel: Panel) -> None:
+    needs_live(panel, "production")
     signed_in(page, panel)
     change_by_hand(panel.world, "frontend", {"spec": {"replicas": 7}})
     page.goto(f"{panel.url}/applications/frontend-production")
@@ -98,6 +107,7 @@ def test_what_was_changed_by_hand_is_shown_and_restored_by_promoting_the_same_re
 
 
 def test_a_log_is_read_live_and_a_workload_restarted(page: Page, panel: Panel) -> None:
+    needs_live(panel, "production")
     signed_in(page, panel)
     page.goto(f"{panel.url}/applications/frontend-production")
     pod = page.locator(".tree a").filter(has_text=re.compile(r"^frontend-\w+-\w+$")).first
@@ -160,6 +170,7 @@ def test_without_script_a_promotion_is_asked_for_and_followed(browser: Browser, 
 
 
 def test_staging_goes_back_to_what_was_live_before(page: Page, panel: Panel) -> None:
+    needs_live(panel, "staging")
     signed_in(page, panel)
     page.goto(f"{panel.url}/environments/staging")
     page.get_by_role("link", name="Roll back…").click()
@@ -170,7 +181,7 @@ def test_staging_goes_back_to_what_was_live_before(page: Page, panel: Panel) -> 
     shown = digest.input_value()
     page.get_by_role("button", name="Roll back staging").click()
     page.wait_for_url(re.compile("/promotions/"))
-    expect(page.locator("h1")).to_contain_text("Succeeded", timeout=60_000)
+    expect(page.locator("h1")).to_contain_text("Succeeded", timeout=ROLLOUT_MS)
     expect(page.locator("h1")).to_contain_text(before)
     assert digest_in_git(panel.world, "env/staging") == shown
     assert page.evaluate("window.shift") < 0.02, page.evaluate("window.shifted")
