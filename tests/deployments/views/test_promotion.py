@@ -217,3 +217,11 @@ def test_the_frame_of_one_reader_is_never_given_to_another(
     assert "Ceren Demir" in whole.content.decode()
     assert "Ceren Demir" not in other.content.decode()
     assert "<html" not in part.content.decode()
+
+
+def test_only_what_was_opened_stopped_or_ended_takes_its_full_height(client: Client, stage: Stage) -> None:
+    """A panel that grew when a promotion ends would push the steps down under the eyes of whoever follows it."""
+    row = make.rolling_out_backend(make.promotion(stage.new, stage.staging, by=stage.elif_))
+    assert "data-whole" not in client.get(f"/promotions/{row.number}").content.decode()
+    ended = make.live(stage.old, stage.production, by=stage.elif_)
+    assert "data-whole" in client.get(f"/promotions/{ended.number}").content.decode()
