@@ -180,10 +180,22 @@ def test_web_serves_every_page_without_a_key_of_git_or_argo_cd(desk: Desk) -> No
     assert keys <= desk.world.environment.keys()
     assert not keys & of_web(desk.world.environment).keys()
     password = desk.world.manage("create_user", "ada", "--role", "administrator").strip()
+    make_tenant(desk)
 
     with httpx.Client(base_url=desk.address, follow_redirects=True, timeout=30) as client:
         visitor = Visitor(client)
         visitor.sign_in("ada", password)
-        visitor.follow("/", "/settings/status", "/readyz", "/healthz")
+        visitor.follow("/", "/settings/status", "/environments/staging/configuration", "/readyz", "/healthz")
         assert visitor.broken() == {}, desk.world.logs()
         assert visitor.unseen() == set()
+
+
+def make_tenant(desk: Desk) -> None:
+    """One tenant with a reference that waits, so that its pages have something to show."""
+    secret = desk.world.manage("create_token", "tenants", "--scope", "tenants").strip()
+    reference = {"kind": "ExternalSecret", "store": "hub", "remoteKey": "tenants/chat365/doktor365"}
+    with httpx.Client(base_url=desk.address, headers={"Authorization": f"Bearer {secret}"}) as client:
+        client.post("/api/v1/tenants", json={"slug": "chat365"}).raise_for_status()
+        client.put(
+            "/api/v1/tenants/chat365/environments/staging/credentials/DOKTOR365_SECRET", json=reference
+        ).raise_for_status()
