@@ -10,10 +10,14 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
+from controlpanel.accounts.actors import Actor
+from controlpanel.catalog.models import Variable
 from controlpanel.core.models import AuditEvent
 from deployments.choices import PreflightState
 from deployments.models import Application, Preflight, Promotion
+from tenants.services.signing import item_waive
 from tests import fixtures_deployments as make
+from tests import fixtures_tenants as tenants
 from tests.deployments.views.conftest import Stage
 
 STAGING = "/environments/staging/promote?release=2026.11.3"
@@ -59,6 +63,29 @@ def test_what_the_cluster_refuses_stands_under_the_title_of_its_object_as_text(c
     title, problem = page.index("backend · Deployment/backend"), page.index("spec.&lt;b&gt;x&lt;/b&gt;: unknown field")
     assert title < problem < page.index('class="diff-scroll"')
     assert "octagon-cross" in page[title:problem]
+
+
+def test_tenants_that_are_not_ready_are_named_and_the_parts_that_depend_on_them_follow(
+    client: Client, stage: Stage
+) -> None:
+    stage.staging.gates = [{"name": "tenants-ready"}]
+    stage.staging.save()
+    Variable.objects.create(key="DOKTOR365_SECRET", scope="tenant", is_secret=True, on_checklist=True)
+    made = tenants.tenant("nova", by=Actor(name="ci", door="api", is_system=True))
+    make.preflight(stage.new, stage.staging)
+
+    page = body(client.get(STAGING))
+
+    assert "0 of 1 ready" in page
+    assert "Blocked: 1 of 1 active tenants is not ready: nova (DOKTOR365_SECRET)." in page
+    assert page.count('data-live="tenant"') == 2  # the gates with the tenants, and the button with its reasons
+    waiver = {"reason": "They start next week.", "until": timezone.now() + timedelta(days=1)}
+    item_waive(
+        actor=Actor(name="ci", door="api", is_system=True), item=made.items.get(environment=stage.staging), **waiver
+    )
+    followed = client.get(STAGING, headers={"HX-Request": "true", "HX-Target": "decision"})
+    assert 'id="promote" aria-disabled' not in body(followed)
+    assert "<html" not in body(followed)
 
 
 def test_a_missing_variable_is_named_and_shuts_the_button_where_the_gate_is_asked(client: Client, stage: Stage) -> None:

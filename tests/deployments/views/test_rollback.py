@@ -68,6 +68,24 @@ def test_asking_makes_a_rollback_and_goes_to_it(client: Client, old: Promotion, 
     assert (rollback.restores, rollback.release) == (old, old.release)
 
 
+def test_it_asks_what_becomes_of_references_that_tenants_would_lose(
+    client: Client, old: Promotion, running: Promotion
+) -> None:
+    preview(old, losses=[{"slug": "nova", "keys": ["DOKTOR365_SECRET"]}])
+    asked = body(client.get(ADDRESS))
+    assert "1 tenant would lose some" in asked and "<strong>nova</strong>" in asked
+    assert "Choose what becomes of the tenants&#x27; references." in asked
+    assert 'id="promote" aria-disabled' in asked
+
+    preview(old, keeps_tenants=True)
+    kept = body(client.get(ADDRESS, {"to": old.number, "tenants": "keep"}))
+    assert "Today's references stay as they are" in kept
+    assert 'id="promote" aria-disabled' not in kept
+    form = {"reason": "The new one does not start.", "render_digest": make.DIGEST, "key": "k1"}
+    assert client.post(f"{ADDRESS}?to={old.number}&tenants=keep", form).status_code == 303
+    assert Promotion.objects.get(kind=Kind.ROLLBACK).keeps_tenants
+
+
 def test_a_failed_preview_is_shown_and_not_made_anew_by_its_live_part(
     client: Client, old: Promotion, running: Promotion
 ) -> None:
