@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import transaction
+from django.db.models.functions import Now
 
 from controlpanel.catalog.models import Environment
 from controlpanel.core import audit, live
@@ -96,7 +97,7 @@ def readiness_tidy() -> int:
 def readiness_lapse() -> int:
     """Compute anew where time alone changed something: a waiver lapsed, a look grew too old; returns for how many tenants."""
     count = 0
-    lapsed = Readiness.objects.filter(recheck_at__lte=StatementTime())
+    lapsed = Readiness.objects.filter(recheck_at__lte=Now())
     for environment in Environment.objects.filter(pk__in=set(lapsed.values_list("environment", flat=True))).order_by(
         "pk"
     ):
