@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -139,8 +140,8 @@ CONTENT_SECURITY_POLICY = (
     "frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
 )
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1_000_000
-SECRETS_REFUSED_BY_VIEWS = ("/tenants", "/api/v1/tenants")
-"""Below these, views say which field holds what looks like a secret, and refuse more than its form tells."""
+SECRETS_REFUSED_BY_VIEWS = re.compile(r"/api/v1/tenants(?:/.*)?|/tenants/[^/]+/(?:references|edit|onboarding)")
+"""These say which field holds what looks like a secret, refuse more than its form tells, and show their form again."""
 
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"

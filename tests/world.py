@@ -201,10 +201,11 @@ def running_world(
     database_url: str,
     speed: float = 40.0,
     platform: Callable[[Path], None] | None = None,
-    hubs: dict[str, str] | None = None,
+    hubs: Any = None,
     **variables: str,
 ) -> Iterator[World]:
-    """A started world that is stopped whatever happens. `platform` writes the platform's files, `variables` go before ours."""
+    """A started world that is stopped whatever happens. `platform` writes the platform's files, `variables` go before ours,
+    `hubs` (environment → address of a Redis) are played."""
     world = World(
         directory=directory, database_url=database_url, speed=speed, platform=platform, variables=variables, hubs=hubs or {}
     )  # fmt: skip

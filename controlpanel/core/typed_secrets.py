@@ -61,8 +61,8 @@ def _typed(request: HttpRequest) -> Typed:
         yield "the address", key
         yield from ((_named(key), text) for text in values)
     yield from ((name, request.headers[name]) for name in HEADERS if name in request.headers)
-    if request.method not in ("GET", "HEAD", "OPTIONS") and not request.path.startswith(
-        settings.SECRETS_REFUSED_BY_VIEWS
+    if request.method not in ("GET", "HEAD", "OPTIONS") and not settings.SECRETS_REFUSED_BY_VIEWS.fullmatch(
+        request.path
     ):
         yield from _body(request)
 

@@ -21,7 +21,7 @@ from script.development.paths import ROOT
 from tests.bench import history, place
 from tests.bench.figures import Figure, table
 
-MEASURES = ("rollouts", "rendering", "references", "pages", "clicks", "live", "sizes")
+MEASURES = ("rollouts", "rendering", "references", "pages", "tenants", "clicks", "live", "sizes")
 """Each is a module of this package with `run(directory, database_url, options) -> list[Figure]`, best first line its docstring's."""
 
 
