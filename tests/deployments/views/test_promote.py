@@ -21,6 +21,7 @@ from tests import fixtures_tenants as tenants
 from tests.deployments.views.conftest import Stage
 
 STAGING = "/environments/staging/promote?release=2026.11.3"
+CI = Actor(name="ci", door="api", is_system=True)
 PRODUCTION = "/environments/production/promote?release=2026.11.3"
 
 
@@ -71,7 +72,7 @@ def test_tenants_that_are_not_ready_are_named_and_the_parts_that_depend_on_them_
     stage.staging.gates = [{"name": "tenants-ready"}]
     stage.staging.save()
     Variable.objects.create(key="DOKTOR365_SECRET", scope="tenant", is_secret=True, on_checklist=True)
-    made = tenants.tenant("nova", by=Actor(name="ci", door="api", is_system=True))
+    made = tenants.tenant("nova", by=CI)
     make.preflight(stage.new, stage.staging)
 
     page = body(client.get(STAGING))
@@ -79,10 +80,8 @@ def test_tenants_that_are_not_ready_are_named_and_the_parts_that_depend_on_them_
     assert "0 of 1 ready" in page
     assert "Blocked: 1 of 1 active tenants is not ready: nova (DOKTOR365_SECRET)." in page
     assert page.count('data-live="tenant"') == 2  # the gates with the tenants, and the button with its reasons
-    waiver = {"reason": "They start next week.", "until": timezone.now() + timedelta(days=1)}
-    item_waive(
-        actor=Actor(name="ci", door="api", is_system=True), item=made.items.get(environment=stage.staging), **waiver
-    )
+    until, reason = timezone.now() + timedelta(days=1), "They start next week."
+    item_waive(actor=CI, item=made.items.get(environment=stage.staging), reason=reason, until=until)
     followed = client.get(STAGING, headers={"HX-Request": "true", "HX-Target": "decision"})
     assert 'id="promote" aria-disabled' not in body(followed)
     assert "<html" not in body(followed)
