@@ -54,11 +54,11 @@ def move(request: HttpRequest, slug: str) -> HttpResponse:
 
 
 @declares(Right.TENANT_EDIT)
-@require_http_methods(["POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def offboard(request: HttpRequest, slug: str) -> HttpResponse:
     """Take all references away; the slug has to be typed."""
     actor, row = _found(request, slug)
-    form = ReasonForm(request.POST, expected=slug)
+    form = ReasonForm(request.POST if request.method == "POST" else None, expected=slug)
     if form.is_valid():
         try:
             tenant_offboard(actor=actor, tenant=row, reason=form.cleaned_data["reason"])
@@ -71,7 +71,9 @@ def offboard(request: HttpRequest, slug: str) -> HttpResponse:
                 request, f"{slug} is offboarded. Its references leave Git with the next promotion of the configuration."
             )
             return SeeOther(reverse("tenant", args=[slug]))
-    return _show(request, row, TenantForm(with_slug=False, initial=TenantForm.of(row)), form, status=422)
+    return _show(
+        request, row, TenantForm(with_slug=False, initial=TenantForm.of(row)), form, status=422 if form.errors else 200
+    )
 
 
 def _found(request: HttpRequest, slug: str) -> tuple[Actor, Tenant]:

@@ -33,7 +33,7 @@ class Panel:
     root_password: str = ""
 
 
-def signed_in(page: Page, panel: Panel, name: str = "elif", password: str = PASSWORD) -> Page:
+def signed_in(page: Page, panel: Panel, name: str = "elif", password: str = PASSWORD, lands: str = "/") -> Page:
     """The page after signing in, with everything noted that a browser complains of."""
     page.on("console", lambda message: panel.complaints.append(message.text) if message.type == "error" else None)
     page.on("pageerror", lambda error: panel.complaints.append(str(error)))
@@ -42,5 +42,5 @@ def signed_in(page: Page, panel: Panel, name: str = "elif", password: str = PASS
     page.get_by_label("Name").fill(name)
     page.get_by_label("Password").fill(password)
     page.keyboard.press("Enter")
-    page.wait_for_url(f"{panel.url}/")
+    page.wait_for_url(f"{panel.url}{lands}")
     return page
