@@ -78,7 +78,7 @@ def test_it_asks_what_becomes_of_references_that_tenants_would_lose(
     assert 'id="promote" aria-disabled' in asked
 
     preview(old, keeps_tenants=True)
-    kept = body(client.get(ADDRESS, {"to": old.number, "tenants": "keep"}))
+    kept = body(client.get(ADDRESS, {"to": str(old.number), "tenants": "keep"}))
     assert "Today's references stay as they are" in kept
     assert 'id="promote" aria-disabled' not in kept
     form = {"reason": "The new one does not start.", "render_digest": make.DIGEST, "key": "k1"}
