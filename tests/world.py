@@ -140,6 +140,7 @@ class World:
         """Start the web process and wait until it answers."""
         arguments = [
             "controlpanel.asgi:application",
+            "--no-access-log",
             "--host",
             "127.0.0.1",
             "--port",
