@@ -57,6 +57,10 @@ PAGES = {
     "status": "/settings/status",
     "account": "/settings/account",
     "component sheet": "/settings/components",
+    "tenants' configuration": "/environments/e000/configuration",
+    "reviews": "/reviews",
+    "new tenant": "/onboarding",
+    "import of tenants": "/onboarding/import",
     "search": "/search?q=part",
 }
 """Every page by its name; `tests/deployments/views/test_every_page.py` says which is missing."""

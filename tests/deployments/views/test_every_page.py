@@ -17,7 +17,7 @@ MOST = {"rollback": 18}
 """What is taken back, what may be gone back to and what stays are asked besides what the promote page asks."""
 NO_PAGES = {"healthz", "readyz", "metrics", "events", "theme", "login", "logout", "sessions_end", "token_end"}
 """What is read by machines, only acted on, or read before anybody has signed in."""
-ACTS = ("_abort", "_retry", "_claim", "_ignore", "_refresh", "_restart")
+ACTS = ("_abort", "_retry", "_claim", "_ignore", "_refresh", "_restart", "_close")
 
 
 def test_no_page_is_left_out() -> None:
