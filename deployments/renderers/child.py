@@ -161,12 +161,15 @@ def _too_long(time_limit: float) -> str:
     return f"It did not finish within {time_limit:g} seconds and was stopped."
 
 
+_OF_MEMORY = ("out of memory", "cannot allocate memory", "fatal error: unexpected signal", "SIGSEGV: segmentation violation")
+
+
 def _last_words(status: int, errors: bytes) -> str:
     if status < 0:
         name = signal.Signals(-status).name
         return f"It was stopped by {name}, as happens beyond its bounds of memory, processor time or file size."
     words = errors.decode("utf-8", "replace").strip()
     # A Go program whose memory ends while it makes room for a stack or for garbage collection dies of a wild signal.
-    if any(sign in words for sign in ("out of memory", "cannot allocate memory", "fatal error: unexpected signal")):
+    if any(sign in words for sign in _OF_MEMORY):
         return "It needed more memory than it may have and was stopped."
     return words or f"It ended with status {status} and said nothing."

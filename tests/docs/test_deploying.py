@@ -185,7 +185,15 @@ def test_web_serves_every_page_without_a_key_of_git_or_argo_cd(desk: Desk) -> No
     with httpx.Client(base_url=desk.address, follow_redirects=True, timeout=30) as client:
         visitor = Visitor(client)
         visitor.sign_in("ada", password)
-        visitor.follow("/", "/settings/status", "/environments/staging/configuration", "/readyz", "/healthz")
+        starts = (
+            "/",
+            "/settings/status",
+            "/environments/staging/configuration",
+            "/tenants/chat365/offboard",
+            "/readyz",
+            "/healthz",
+        )
+        visitor.follow(*starts)
         assert visitor.broken() == {}, desk.world.logs()
         assert visitor.unseen() == set()
 
