@@ -161,7 +161,12 @@ def _too_long(time_limit: float) -> str:
     return f"It did not finish within {time_limit:g} seconds and was stopped."
 
 
-_OF_MEMORY = ("out of memory", "cannot allocate memory", "fatal error: unexpected signal", "SIGSEGV: segmentation violation")
+_OF_MEMORY = (
+    "out of memory",
+    "cannot allocate memory",
+    "fatal error: unexpected signal",
+    "SIGSEGV: segmentation violation",
+)
 
 
 def _last_words(status: int, errors: bytes) -> str:
