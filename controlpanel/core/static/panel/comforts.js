@@ -30,13 +30,14 @@ document.addEventListener("submit", (event) => { if (event.target.action.endsWit
 // The same component elsewhere
 
 let lit = "";
-function light(event) {
+const light = () => { for (const one of $$("[data-component]")) one.classList.toggle("is-lit", !!lit && one.dataset.component === lit); };
+function look(event) {
   const name = event.target.closest?.("[data-component]")?.dataset.component ?? "";
   if (name === lit) return;
-  for (const one of $$("[data-component]")) one.classList.toggle("is-lit", !!name && one.dataset.component === name);
   lit = name;
+  light();
 }
-for (const name of ["mouseover", "focusin"]) document.addEventListener(name, light);
+for (const name of ["mouseover", "focusin"]) document.addEventListener(name, look);
 
 // Notify me: asked for by a click, told once. While it is on, the stream stays open in a hidden tab (live.js).
 
@@ -85,7 +86,7 @@ function count(log) {
 const counted = () => $$("[data-follow]").forEach(count);
 document.addEventListener("scroll", (event) => event.target.matches?.("[data-follow]") && count(event.target), true);
 
-body.addEventListener("htmx:afterSettle", () => { mark(); tell(); counted(); });
+body.addEventListener("htmx:afterSettle", () => { mark(); tell(); counted(); if (lit) light(); }); // a morph brings the server's classes back
 mark();
 for (const log of $$("[data-follow]")) log.scrollTop = log.scrollHeight;
 counted();
