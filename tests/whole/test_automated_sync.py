@@ -14,6 +14,7 @@ from deployments.services.releases import release_create
 from tests.whole.conftest import CI, Whole
 
 SECOND = RELEASES[1][0]
+NOTICE = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: frontend-notice}\ndata: {notice: soon gone}\n"
 
 
 @pytest.mark.timeout(300)
@@ -33,20 +34,41 @@ def test_the_operation_that_argo_cd_starts_by_itself_is_followed(whole: Whole) -
 
 def test_what_argo_cd_leaves_alone_is_synced_without_a_revision(whole: Whole) -> None:
     """Automated sync without pruning does not act where an object only has to go; the panel's sync removes it."""
-    platform = whole.world.directory / "platform"
-    base = platform / "kubernetes/frontend/base/kustomization.yaml"
-    base.write_text(base.read_text().replace("  - service-account.yaml\n", ""))
-    git = ["git", "-C", str(platform), "-c", "user.name=Test", "-c", "user.email=test@example.com"]
-    subprocess.run([*git, "commit", "-aqm", "No account of its own"], check=True)
-    commit = subprocess.run([*git, "rev-parse", "HEAD"], check=True, capture_output=True, text=True).stdout.strip()
-    images = Release.objects.get(version=SECOND).images
-    release_create(actor=CI, version="2026.12.0", commit=commit, images=images)
-
-    promotion = whole.promoted("2026.12.0", "staging")
+    base = whole.world.directory / "platform/kubernetes/frontend/base"
+    listed = (base / "kustomization.yaml").read_text()
+    (base / "notice.yaml").write_text(NOTICE)
+    (base / "kustomization.yaml").write_text(listed.replace("resources:\n", "resources:\n  - notice.yaml\n"))
+    whole.promoted(released(whole, "2026.12.0"), "staging")
+    assert "frontend-notice" in in_the_tree(whole)
+    (base / "kustomization.yaml").write_text(listed)
+    promotion = whole.promoted(released(whole, "2026.12.1"), "staging")
     assert promotion.state == State.SUCCEEDED
     assert whole.synced(promotion) == {"frontend-staging": 1}
+    assert "frontend-notice" not in in_the_tree(whole)
+
+
+def released(whole: Whole, version: str) -> str:
+    """Make a release of the platform as it lies there."""
+    git = [
+        "git",
+        "-C",
+        str(whole.world.directory / "platform"),
+        "-c",
+        "user.name=Test",
+        "-c",
+        "user.email=test@example.com",
+    ]
+    subprocess.run([*git, "add", "--all"], check=True)
+    subprocess.run([*git, "commit", "-qm", version], check=True)
+    commit = subprocess.run([*git, "rev-parse", "HEAD"], check=True, capture_output=True, text=True).stdout.strip()
+    release_create(actor=CI, version=version, commit=commit, images=Release.objects.get(version=SECOND).images)
+    return version
+
+
+def in_the_tree(whole: Whole) -> set[str]:
+    """Names of the resources of the frontend in staging."""
     tree = whole.ask("GET", "/api/v1/applications/frontend-staging/resource-tree?project=hub")
-    assert "ServiceAccount" not in {node["kind"] for node in tree["nodes"]}
+    return {node["name"] for node in tree["nodes"]}
 
 
 def sync_by_themselves(whole: Whole, environment: str) -> None:
