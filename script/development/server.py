@@ -28,7 +28,11 @@ WEB_PORT = 8000
 VALKEY_PORT = 16379
 SANDBOX_PORT = 18080
 SEEDING_SPEED = 40.0
-SEEDING_TIMES = {"CONTROL_PANEL_SETTLE_SECONDS": "0.2", "CONTROL_PANEL_QUARANTINE_SECONDS": "2"}
+SEEDING_TIMES = {
+    "CONTROL_PANEL_SETTLE_SECONDS": "0.2",
+    "CONTROL_PANEL_QUARANTINE_SECONDS": "2",
+    "CONTROL_PANEL_RELIST_SECONDS": "1",  # nothing streams yet: what was read is read again soon
+}
 DATABASE = "control_panel"
 PREPARATION = ("migrate", "load_platform --or-keep")
 STOPPED_LAST = ("valkey", "postgres")
