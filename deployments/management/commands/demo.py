@@ -187,12 +187,10 @@ def _drive(promotion: Promotion, environment: Environment) -> Promotion:
     started = timezone.now()
     while (timezone.now() - started).total_seconds() < PATIENCE_SECONDS:
         if not advance(promotion.pk):
-            if promotion.preflight and promotion.preflight.state == PreflightState.RENDERING:
-                preflight_render(promotion.preflight.pk)  # no worker runs yet
             tick.wait(0.1)
             _observe(environment)
             wake(Promotion.objects.filter(pk=promotion.pk, state__in=(*RUNNING, *WAITING)))
-        promotion = Promotion.objects.select_related("preflight").get(pk=promotion.pk)
+        promotion = Promotion.objects.get(pk=promotion.pk)
         if promotion.state not in (*RUNNING, *WAITING):
             break
     return promotion
