@@ -20,6 +20,7 @@ KEY = re.compile(r"[A-Z][A-Z0-9_]{0,99}")
 OBJECT_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 DATA_KEY = re.compile(r"[-A-Za-z0-9_.]{1,253}")
 REMOTE = re.compile(r"[A-Za-z0-9_./:@+=,~-]{1,500}")
+_FIELD = re.compile(r"[A-Za-z]{1,30}")
 _IN_STORE = "Write the name under which the store keeps it, such as nova/doktor365."
 ENCRYPTED_BYTES = range(290, 200_000)
 FIELDS = {
@@ -76,7 +77,7 @@ def reference_of(slug: str, key: str, place: Mapping[str, Any], keys: Keys) -> R
         raise InvalidError("A reference is put as an object with a kind.", field="kind")
     kind = _kind(place, is_secret, key)
     if unknown := sorted(set(map(str, place)) - FIELDS[kind]):
-        name = unknown[0] if re.fullmatch(r"[A-Za-z]{1,30}", unknown[0]) else "a field"
+        name = unknown[0] if _FIELD.fullmatch(unknown[0]) and not _is_secret(unknown[0]) else "a field"
         raise InvalidError(f"{kind} does not take {name}.", f"It takes {', '.join(sorted(FIELDS[kind]))}.", field=name)
     fields: dict[str, Any] = {**READERS[kind](slug, key, place)}
     return Reference(key=key, kind=kind, target_key=target_key(slug, key), **fields)

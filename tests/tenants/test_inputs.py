@@ -7,6 +7,7 @@ import json
 import secrets
 from collections.abc import Callable
 from datetime import timedelta
+from string import ascii_uppercase
 from typing import Any
 
 import pytest
@@ -45,6 +46,7 @@ CREDENTIALS: dict[str, Callable[[], str]] = {
     ),
     "address with a password": lambda: "postgresql://hub:" + secrets.token_urlsafe(12) + "@db.example.com/hub",
     "AWS access key": lambda: "AKIA" + base64.b32encode(secrets.token_bytes(10)).decode(),
+    "AWS access key without a digit": lambda: "AKIA" + "".join(secrets.SystemRandom().sample(ascii_uppercase, 16)),
     "GitHub token": lambda: "ghp_" + secrets.token_hex(18),
     "panel token": lambda: "cp_" + secrets.token_urlsafe(32),
     "random text": lambda: secrets.token_urlsafe(32),
