@@ -16,6 +16,7 @@ primary=${primary:-redis-0.$DOMAIN}
 umask 077
 {
   cat /etc/redis/redis.conf
+  echo "maxmemory $MAXMEMORY"
   echo "replica-announce-ip $self"
   echo "masteruser replication"
   echo "masterauth $REDIS_REPLICATION_PASSWORD"

@@ -1,0 +1,123 @@
+"""What keeps the platform running once it is there: time to start, room to grow, certificates that last, objects that do not collide."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.platform import test_control_panel as panel
+from tests.platform.test_manifests import ENVIRONMENTS, ROOT, Object, of_kind, rendered
+
+PANELS = panel.OVERLAYS
+UNITS = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "mb": 2**20, "gb": 2**30}
+
+
+def workloads() -> Iterator[tuple[str, Object]]:
+    """Where it runs and its manifest: every Deployment, StatefulSet and Job of the platform and of the panel."""
+    kinds = ("Deployment", "StatefulSet", "Job")
+    for environment in ENVIRONMENTS:
+        yield from ((f"{environment}: {item['metadata']['name']}", item) for item in of_kind(environment, *kinds))
+    for overlay in PANELS:
+        yield from ((f"panel {overlay}: {name}", item) for kind in kinds for name, item in panel.named(overlay, kind).items())  # fmt: skip
+
+
+def in_bytes(quantity: str) -> int:
+    number, unit = re.fullmatch(r"(\d+)(\w\w)", quantity).groups()  # type: ignore[union-attr]
+    return int(number) * UNITS[unit]
+
+
+def hours(duration: str) -> int:
+    return int(duration.removesuffix("h"))
+
+
+def test_every_container_is_bounded_in_cpu_and_memory() -> None:
+    for where, item in workloads():
+        pod = item["spec"]["template"]["spec"]
+        for container in pod["containers"] + pod.get("initContainers", []):
+            for bound in ("requests", "limits"):
+                assert container["resources"][bound].keys() == {"cpu", "memory"}, (where, container["name"], bound)
+
+
+def test_no_service_of_the_namespace_reaches_a_pod_as_a_variable() -> None:
+    """`LOKI_PORT=tcp://…` of a Service `loki` would be taken for a setting, and each Service added changes every pod."""
+    for where, item in workloads():
+        assert item["spec"]["template"]["spec"]["enableServiceLinks"] is False, where
+
+
+def test_what_reads_its_disk_before_it_answers_has_a_quarter_of_an_hour_for_it() -> None:
+    """A probe that ends it earlier ends it each time again, since each time it begins anew."""
+    for environment in ENVIRONMENTS:
+        for item in of_kind(environment, "StatefulSet"):
+            probe = item["spec"]["template"]["spec"]["containers"][0]["startupProbe"]
+            assert probe["periodSeconds"] * probe["failureThreshold"] >= 900, item["metadata"]["name"]
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_redis_is_full_before_its_node_kills_it(environment: str) -> None:
+    redis = next(item for item in of_kind(environment, "StatefulSet") if item["metadata"]["name"] == "redis")
+    container = redis["spec"]["template"]["spec"]["containers"][0]
+    most = next(entry["value"] for entry in container["env"] if entry["name"] == "MAXMEMORY")
+    assert 0.5 <= in_bytes(most) / in_bytes(container["resources"]["limits"]["memory"]) <= 0.7
+    assert 'echo "maxmemory $MAXMEMORY"' in (ROOT / "kubernetes/platform/redis/files/start-redis.sh").read_text()
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_a_certificate_that_is_read_at_the_start_lasts_for_half_a_year_after_its_renewal(environment: str) -> None:
+    for item in of_kind(environment, "Certificate"):
+        if item["spec"]["issuerRef"]["name"] == "platform-ca":
+            assert hours(item["spec"]["renewBefore"]) >= 180 * 24, item["metadata"]["name"]
+            assert hours(item["spec"]["duration"]) >= 2 * hours(item["spec"]["renewBefore"]), item["metadata"]["name"]
+
+
+def test_no_rollout_waits_for_what_says_nothing_about_it() -> None:
+    everything = [item for environment in ENVIRONMENTS for item in rendered(environment).values()]
+    everything += [item for overlay in PANELS for item in panel.rendered(overlay)]
+    for item in everything:
+        if item["kind"] in ("Ingress", "HorizontalPodAutoscaler"):
+            assert item["metadata"]["annotations"]["argocd.argoproj.io/ignore-healthcheck"] == "true", item["metadata"]
+
+
+def test_all_overlays_can_stand_in_one_cluster() -> None:
+    """Two that make the same object would undo each other; a Job that is there cannot even be changed."""
+    made: dict[tuple[str, str, str], Any] = {}
+    for item in everything():
+        identity = (item["kind"], item["metadata"].get("namespace", "argocd"), item["metadata"]["name"])
+        assert made.setdefault(identity, item) == item, identity
+
+
+def everything() -> Iterator[Object]:
+    for environment in ENVIRONMENTS:
+        yield from rendered(environment).values()
+        for path in sorted((ROOT / "argo/overlays" / environment).glob("*.yaml")):
+            for item in yaml.load_all(path.read_text("utf-8"), Loader=yaml.CSafeLoader):
+                if item["kind"] != "Kustomization":
+                    yield item
+    for overlay in PANELS:
+        yield from panel.rendered(overlay)
+
+
+def test_a_probe_asks_a_port_that_its_container_has() -> None:
+    for where, item in workloads():
+        for container in item["spec"]["template"]["spec"]["containers"]:
+            names = {port["name"] for port in container.get("ports", ())}
+            for kind in ("startupProbe", "readinessProbe", "livenessProbe"):
+                for how in ("httpGet", "tcpSocket"):
+                    if how in container.get(kind, {}):
+                        assert container[kind][how]["port"] in names, (where, container["name"], kind)
+
+
+def test_no_pod_writes_where_it_may_not() -> None:
+    """Each container whose image writes has scratch of its own; each mount stands for a volume, in one place only."""
+    for where, item in workloads():
+        pod = item["spec"]["template"]["spec"]
+        claims = {claim["metadata"]["name"] for claim in item["spec"].get("volumeClaimTemplates", ())}
+        volumes = [volume["name"] for volume in pod.get("volumes", ())]
+        assert len(volumes) == len(set(volumes)), where
+        for container in pod["containers"] + pod.get("initContainers", []):
+            mounts = container.get("volumeMounts", [])
+            assert {mount["name"] for mount in mounts} <= {*volumes, *claims}, (where, container["name"])
+            assert len({mount["mountPath"] for mount in mounts}) == len(mounts), (where, container["name"])
