@@ -154,6 +154,12 @@ class GitRepository:
         raw = self._copy.read("cat-file", "commit", commit, needs=[git_address.full_id(commit)]).stdout
         return raw.partition(b"\n\n")[2].decode(errors="replace")
 
+    def trailers(self, commit: str) -> list[tuple[str, dict[str, str]]]:
+        """The commits that lead to this one by their first parents, oldest first, each with its trailers (the last of a name counts)."""
+        arguments = ("log", "--first-parent", "--reverse", "-z", "--format=%H%n%(trailers:only,unfold)", commit)
+        listed = self._copy.read(*arguments, needs=[git_address.full_id(commit)]).stdout.decode(errors="replace")
+        return [(one[0], dict(_pairs(one[1:]))) for one in map(str.splitlines, filter(None, listed.split("\0")))]
+
     # ---- writing
 
     def commit(
@@ -292,6 +298,12 @@ class GitRepository:
 def create_local_repository(path: Path) -> None:
     """Make an empty bare repository for development, unless there is something already."""
     GitCopy.create_local(path)
+
+
+def _pairs(lines: list[str]) -> Iterator[tuple[str, str]]:
+    for name, colon, value in (line.partition(":") for line in lines):
+        if colon:
+            yield name, value.strip()
 
 
 def _claim_name(claim: str) -> str:
