@@ -97,7 +97,9 @@ def test_a_thousand_edits_are_all_found_and_named() -> None:
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL session_replication_role = replica")
         cursor.execute(TRIED)
-        cursor.execute("SELECT pg_temp.tried(edit) FROM unnest(%s::text[]) edit", [[statement for statement, _ in edits]])
+        cursor.execute(
+            "SELECT pg_temp.tried(edit) FROM unnest(%s::text[]) edit", [[statement for statement, _ in edits]]
+        )
         found = [row[0] for row in cursor.fetchall()]
     assert [edit for edit, one in zip(edits, found, strict=True) if one not in edit[1]] == []
     assert audit.first_broken() is None
