@@ -110,7 +110,10 @@ class AuditFilter(forms.Form):
     who = forms.CharField(required=False, max_length=150)
     action = forms.CharField(required=False, max_length=60)
     environment = forms.CharField(required=False, max_length=63)
+    target = forms.CharField(required=False, max_length=200)
+    door = forms.CharField(required=False, max_length=20)
     since = forms.DateField(required=False, error_messages={"invalid": "Write the day as 2026-11-23."})
+    until = forms.DateField(required=False, error_messages={"invalid": "Write the day as 2026-11-23."})
 
 
 class PasswordForm(PasswordChangeForm):

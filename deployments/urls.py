@@ -51,4 +51,6 @@ urlpatterns = [
     path("settings/tokens", tokens.tokens, name="tokens"),
     path("settings/tokens/<uuid:token>/revoke", tokens.token_end, name="token_end"),
     path("audit", audit.audit, name="audit"),
+    path("audit/export", audit.audit_export, name="audit_export"),
+    path("audit/<int:sequence>", audit.audit_entry, name="audit_entry"),
 ]

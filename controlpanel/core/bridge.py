@@ -11,7 +11,7 @@ from typing import Any
 
 from controlpanel.core.bounded import Application, Receive, Send
 
-ASYNCHRONOUS = ("/api/", "/events", "/static/", "/healthz", "/readyz")
+ASYNCHRONOUS = ("/api/", "/events", "/audit/export", "/static/", "/healthz", "/readyz")
 """Beginnings of paths that wait, stream, or must answer while all threads are busy."""
 BODY = frozenset({b"content-length", b"transfer-encoding"})
 

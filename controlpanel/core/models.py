@@ -43,6 +43,7 @@ class AuditEvent(models.Model):
             models.Index(fields=["action", "-sequence"]),
             models.Index(fields=["actor", "-sequence"]),
             models.Index(fields=["target", "-sequence"], name="audit_of_target"),
+            models.Index(fields=["at"], name="audit_of_time"),
         ]
 
     def __str__(self) -> str:

@@ -189,6 +189,7 @@ class AuditEventOut(Schema):
     message: str
     details: dict[str, Any]
     promotion: UUID | None
+    previous_hash: str
     hash: str
 
 

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import uuid
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
-from datetime import date, datetime
+from datetime import date, datetime, time, timedelta
+from typing import Any, NamedTuple
 
-from django.db.models import QuerySet
+from django.db import connection
+from django.db.models import Q, QuerySet
+from django.utils import timezone
 
 from controlpanel.accounts.actors import Actor
+from controlpanel.core.errors import AbsentError
 from controlpanel.core.models import AuditEvent, AuditFollowed
 from deployments.selectors.interface import audit_seen_by
 
@@ -17,13 +24,17 @@ NEWER_AT_MOST = 99
 
 @dataclass(frozen=True, kw_only=True)
 class Sought:
-    """What the log is narrowed to; "" and None narrow nothing. `action` may be a family such as "promotion"; `since` is the first day,
-    in the viewer's zone."""
+    """What the log is narrowed to; "" and None narrow nothing. `action` may be a family such as "promotion"; `since` and `until` are
+    the first and the last day, in the viewer's zone."""
 
     who: str = ""
     action: str = ""
     environment: str = ""
+    target: str = ""
+    door: str = ""
     since: date | None = None
+    until: date | None = None
+    promotion: uuid.UUID | None = None
 
     @property
     def named(self) -> list[str]:
@@ -48,17 +59,71 @@ class Chain:
         return f"Chain broken at entry {self.broken:,}" if self.broken else ""
 
 
+class Change(NamedTuple):
+    """One thing that an entry tells: what it was before and after, or what it is (`before` is None)."""
+
+    name: str
+    before: str | None
+    after: str
+
+
 def entries(actor: Actor, sought: Sought) -> QuerySet[AuditEvent]:
     """Entries that the actor may see."""
-    rows = audit_seen_by(actor)
-    if sought.who:
-        rows = rows.filter(actor=sought.who)
+    exact = {
+        "actor": sought.who,
+        "environment": sought.environment,
+        "target": sought.target,
+        "door": sought.door,
+        "promotion": sought.promotion,
+    }
+    rows = audit_seen_by(actor).filter(**{name: value for name, value in exact.items() if value})
     if sought.action:
-        family = "." not in sought.action
-        rows = rows.filter(action__startswith=f"{sought.action}.") if family else rows.filter(action=sought.action)
+        rows = rows.filter(Q(action=sought.action) | Q(action__startswith=f"{sought.action}."))
     if sought.since:
-        rows = rows.filter(at__date__gte=sought.since)
-    return rows.filter(environment=sought.environment) if sought.environment else rows
+        rows = rows.filter(at__gte=_start(sought.since))
+    return (
+        rows.filter(at__lt=_start(sought.until + timedelta(days=1)))
+        if sought.until and sought.until < date.max
+        else rows
+    )
+
+
+def entry(actor: Actor, sequence: int) -> AuditEvent:
+    """One entry. Raises `AbsentError` where it is absent or not the actor's to see."""
+    found = audit_seen_by(actor).filter(sequence=sequence).first()
+    if found is None:
+        raise AbsentError(f"There is no entry {sequence}, or it is not yours to see.", "See the audit log.")
+    return found
+
+
+def hash_fits(row: AuditEvent) -> bool:
+    """Whether the entry's hash is that of what it says, computed anew where it lies."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT hash = encode(sha256(convert_to(core_audit_text(event), 'UTF8')), 'hex') FROM core_auditevent event WHERE sequence = %s",
+            [row.sequence],
+        )
+        found = cursor.fetchone()
+    return bool(found and found[0])
+
+
+def changes(row: AuditEvent) -> list[Change]:
+    """What the entry tells besides its sentence."""
+    return list(_changes(row.details))
+
+
+def _changes(details: dict[str, Any]) -> Iterator[Change]:
+    if details.keys() >= {"from", "to"}:
+        yield Change("state", _text(details["from"]), _text(details["to"]))
+    for name, value in details.items():
+        if isinstance(value, dict) and value.keys() == {"from", "to"}:
+            yield Change(name, _text(value["from"]), _text(value["to"]))
+        elif name not in ("from", "to"):
+            yield Change(name, None, _text(value))
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, sort_keys=True)
 
 
 def newer(rows: QuerySet[AuditEvent], sequence: int) -> int:
@@ -73,3 +138,7 @@ def chain() -> Chain:
         return Chain(state="unverified")
     state = "verified" if row.broken is None else "broken"
     return Chain(state=state, sequence=row.sequence, hash=row.hash, at=row.at, broken=row.broken)
+
+
+def _start(day: date) -> datetime:
+    return timezone.make_aware(datetime.combine(day, time.min))

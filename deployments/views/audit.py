@@ -3,25 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast, get_args
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.urls import reverse
+from django.utils import timezone
 from django.views.decorators.http import require_GET
 
 from controlpanel.accounts.actors import of_request
 from controlpanel.catalog.models import Environment
+from controlpanel.core.errors import InvalidError
 from controlpanel.core.keyset import portion
 from controlpanel.core.models import AuditEvent
 from controlpanel.core.permissions import Right, declares
 from controlpanel.core.views.answering import fragment_of, page
 from controlpanel.core.views.paging import pages, without
+from controlpanel.core.views.streaming import download
 from deployments.forms import AuditFilter
 from deployments.selectors import audits
+from deployments.selectors.audit_export import CONTENT_TYPES, Format, exported
 
-TEMPLATE = "deployments/audit.html"
+TEMPLATE, OF_ENTRY = "deployments/audit.html", "deployments/audit_entry.html"
 LISTED = 50
-FAMILIES = ("promotion", "release", "user", "token", "catalog")
-WORDS = {"who": "who", "action": "action", "environment": "environment", "since": "from"}
+FAMILIES = ("promotion", "release", "tenant", "user", "token", "catalog", "refused")
+DOORS = ("page", "api", "command", "system")
+WORDS = {
+    "who": "who",
+    "action": "action",
+    "environment": "environment",
+    "target": "subject",
+    "door": "door",
+    "since": "from",
+    "until": "to",
+}
 """How the page calls each filter."""
 
 
@@ -31,9 +45,7 @@ def audit(request: HttpRequest) -> HttpResponse:
     """Entries of the chain, newest first; it never scrolls by itself, but says how many came since."""
     actor = of_request(request)
     actor.require(Right.AUDIT_VIEW)
-    form = AuditFilter(request.GET)
-    form.is_valid()
-    sought = audits.Sought(**{name: value for name, value in form.cleaned_data.items() if value})
+    form, sought = _sought(request)
     rows = audits.entries(actor, sought)
     if fragment_of(request) == "newer":
         return page(request, TEMPLATE, _newer(request, audits.newer(rows, _shown(request))), fragments=("newer",))
@@ -41,9 +53,52 @@ def audit(request: HttpRequest) -> HttpResponse:
     names = actor.environments(list(Environment.objects.values_list("name", flat=True)), Right.AUDIT_VIEW)
     context = {
         "entries": found, **pages(request, following), **_controls(form, names), **_newer(request, 0, found), "chain": audits.chain(),
-        "clears": [{"label": WORDS[name], "href": without(request, name)} for name in sought.named],
+        "clears": [{"label": WORDS[name], "href": without(request, name)} for name in sought.named], "exports": _exports(request),
     }  # fmt: skip
     return page(request, TEMPLATE, context)
+
+
+@declares(Right.AUDIT_VIEW)
+@require_GET
+def audit_entry(request: HttpRequest, sequence: int) -> HttpResponse:
+    """One entry, at an address that lasts: all that it holds, and whether its hash is that of what it says."""
+    actor = of_request(request)
+    actor.require(Right.AUDIT_VIEW)
+    entry = audits.entry(actor, sequence)
+    context = {"entry": entry, "changes": audits.changes(entry), "hash_fits": audits.hash_fits(entry)}
+    return page(request, OF_ENTRY, context)
+
+
+@declares(Right.AUDIT_VIEW)
+@require_GET
+def audit_export(request: HttpRequest) -> HttpResponseBase:
+    """The filtered log as a file, as much of it as the reader may see."""
+    actor = of_request(request)
+    actor.require(Right.AUDIT_VIEW)
+    form = request.GET.get("format", "csv")
+    if form not in get_args(Format):
+        raise InvalidError("There is no such format.", f"Choose {' or '.join(get_args(Format))}.", field="format")
+    chosen = cast("Format", form)
+    rows = exported(audits.entries(actor, _sought(request)[1]), chosen)
+    name = f"audit-{timezone.localdate():%Y-%m-%d}.{chosen}"
+    return download(request, rows, filename=name, content_type=CONTENT_TYPES[chosen])
+
+
+def _sought(request: HttpRequest) -> tuple[AuditFilter, audits.Sought]:
+    form = AuditFilter(request.GET)
+    form.is_valid()
+    return form, audits.Sought(**{name: value for name, value in form.cleaned_data.items() if value})
+
+
+def _exports(request: HttpRequest) -> list[dict[str, str]]:
+    """Both formats, with the filters kept."""
+    query = request.GET.copy()
+    query.pop("cursor", None)
+    links = []
+    for form, label in (("csv", "Export CSV"), ("jsonl", "Export JSON Lines")):
+        query["format"] = form
+        links.append({"label": label, "href": f"{reverse('audit_export')}?{query.urlencode()}"})
+    return links
 
 
 def _shown(request: HttpRequest) -> int:
@@ -67,13 +122,18 @@ def _newer(request: HttpRequest, count: int, found: Sequence[AuditEvent] = ()) -
 
 def _controls(form: AuditFilter, names: Sequence[str]) -> dict[str, Any]:
     """Search, selects and field of the filter, with what was chosen."""
-    who, action, environment, since = (form[name].value() or "" for name in WORDS)
+    typed = {name: form[name].value() or "" for name in WORDS}
+    action = typed["action"]
     actions = [*FAMILIES, *([action] if action and action not in FAMILIES else [])]
+    choices = {"action": ("any", actions), "environment": ("all", names), "door": ("any", DOORS)}
     return {
-        "search": {"name": "who", "value": who, "placeholder": "Who, by account name"},
+        "search": {"name": "who", "value": typed["who"], "placeholder": "Who, by account name"},
         "selects": [
-            {"name": "action", "label": "Action", "value": action, "choices": [("", "any"), *((name, name) for name in actions)]},
-            {"name": "environment", "label": "Environment", "value": environment, "choices": [("", "all"), *((name, name) for name in names)]},
+            {"name": name, "label": name.capitalize(), "value": typed[name], "choices": [("", nothing), *((one, one) for one in found)]}
+            for name, (nothing, found) in choices.items()
         ],
-        "fields": [{"name": "since", "label": "From", "type": "date", "value": since, "error": str(next(iter(form.errors.get("since", [])), ""))}],
+        "fields": [
+            {"name": name, "label": WORDS[name].capitalize(), "type": kind, "value": typed[name], "error": str(next(iter(form.errors.get(name, [])), ""))}
+            for name, kind in (("target", "text"), ("since", "date"), ("until", "date"))
+        ],
     }  # fmt: skip

@@ -108,9 +108,7 @@ def tenants_export(
         portion = tenants_portion(actor, environment, environments, chosen, cursor=cursor, limit=EXPORT_PORTION)
         for row in portion.rows:
             own = [row.tenant.slug, row.tenant.display_name, row.tenant.state, row.tenant.owner]
-            yield [
-                _cell(text) for text in [*own, *(text for name in names for text in _exported(row.readiness.get(name)))]
-            ]
+            yield [*own, *(text for name in names for text in _exported(row.readiness.get(name)))]
         cursor = portion.following
 
 
@@ -190,8 +188,3 @@ def _exported(row: Readiness | None) -> list[str]:
         return [""] * 5
     signed = row.signed_at.isoformat(timespec="seconds") if row.signed_at else ""
     return ["yes" if row.is_ready else "no", str(row.met), str(row.required), row.first_missing, signed]
-
-
-def _cell(text: str) -> str:
-    """A spreadsheet takes such a beginning for a formula, and would run it."""
-    return f"'{text}" if text[:1] in "=+-@\t\r" and text else text

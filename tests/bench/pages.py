@@ -51,6 +51,7 @@ PAGES = {
     "application": "/applications/part0-e000",
     "application, resource": "/applications/part0-e000?resource=Deployment/part0",
     "audit": "/audit",
+    "audit, one entry": "/audit/1",
     "insights": "/insights",
     "catalog": "/settings/catalog",
     "tokens": "/settings/tokens",

@@ -17,7 +17,7 @@ SCREENSHOTS = Path(os.environ.get("SCREENSHOTS", ".run/screenshots"))
 """Every page, in both themes and at two widths, to be looked at."""
 PAGES = (
     "/", "/promotions", "/promotions?environment=staging&state=ended", "/promotions?requester=nobody", "/releases", "/releases/new",
-    "/releases/2026.11.0", "/environments/staging", "/environments/production", "/audit", "/audit?who=nobody", "/search?q=2026",
+    "/releases/2026.11.0", "/environments/staging", "/environments/production", "/audit", "/audit?who=nobody", "/audit/1", "/search?q=2026",
     "/insights", "/compare?from=2026.11.1&to=2026.11.3", "/compare?from=staging&to=production",
     "/environments/staging/promote?release=2026.11.3", "/environments/production/promote?release=2026.11.3",
     "/environments/staging/rollback", "/promotions/1001", "/promotions/1001?tab=log", "/promotions/1001?tab=commit",

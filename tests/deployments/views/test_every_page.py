@@ -16,7 +16,18 @@ MOST_QUERIES = 13
 """Twelve, and one with which administrators are warned of tokens that end."""
 MOST = {"rollback": 18}
 """What is taken back, what may be gone back to and what stays are asked besides what the promote page asks."""
-NO_PAGES = {"healthz", "readyz", "metrics", "events", "theme", "login", "logout", "sessions_end", "token_end"}
+NO_PAGES = {
+    "healthz",
+    "readyz",
+    "metrics",
+    "events",
+    "theme",
+    "login",
+    "logout",
+    "sessions_end",
+    "token_end",
+    "audit_export",
+}
 """What is read by machines, only acted on, or read before anybody has signed in."""
 ACTS = ("_abort", "_retry", "_claim", "_ignore", "_refresh", "_restart", "_close")
 
