@@ -22,6 +22,8 @@ from django.utils import timezone
 
 from controlpanel.accounts.models import RoleBinding, User
 from controlpanel.catalog.models import Component, Environment
+from controlpanel.core import audit
+from controlpanel.core.models import AuditEvent
 from controlpanel.core.permissions import Role
 from deployments.choices import Confidence, Rollout, State
 from deployments.models import Application, Observer, Promotion, PromotionComponent, Release
@@ -131,6 +133,8 @@ def grow(environments: int, history: int) -> None:
             name=name,
             defaults={"position": position, "path": f"kubernetes/{name}", "renderer": "kustomize", "images": [name]},
         )
+    if not AuditEvent.objects.exists():
+        audit.record(actor=audit.SYSTEM, action="bootstrap", message="The platform was bootstrapped.")
     Observer.objects.update_or_create(server_from="ARGOCD_SERVER", defaults={"heard_at": timezone.now()})
     places = [_place(position) for position in range(environments)]
     known = set(Application.objects.values_list("name", flat=True))
