@@ -20,11 +20,7 @@ from tenants.choices import SERVED
 from tenants.models import ReferenceVersion, Tenant
 from tenants.parts import Reference, TenantPart
 from tenants.selectors.parts import parts as tenant_parts
-from tenants.selectors.parts import version_rows
-from tenants.selectors.parts import versions as tenant_versions
-
-READS = 5
-"""Tries to read references that nobody edits meanwhile."""
+from tenants.selectors.parts import snapshot, version_rows
 
 
 def is_kept_in(environment: Environment) -> bool:
@@ -38,9 +34,9 @@ def render_tenants(environment: Environment) -> Rendering:
     Raises `NotRenderable` where the catalog keeps none, or an object would grow too large.
     """
     spec, place = _place(environment)
-    parts, versions = _snapshot(environment)
+    newest = snapshot(environment)
     try:
-        shards = render(parts, place)
+        shards = render(_with_their_stores(environment, newest.parts), place)
     except RenderError as error:
         raise NotRenderable(error.message, error.remedy) from error
     return Rendering(
@@ -48,7 +44,7 @@ def render_tenants(environment: Environment) -> Rendering:
         files={path: content for files in shards.values() for path, content in files.items()},
         waves=((COMPONENT,),),
         deadlines={COMPONENT: spec.deadline_seconds},
-        versions=versions,
+        versions=newest.versions,
     )
 
 
@@ -100,19 +96,11 @@ def _place(environment: Environment) -> tuple[TenantCredentialsSpec, Place]:
     return spec, Place(namespace=place, shards=spec.shards)
 
 
-def _snapshot(environment: Environment) -> tuple[list[TenantPart], dict[str, int]]:
-    """Parts and versions of one moment: what is edited between the two reads is read again."""
-    for _ in range(READS):
-        versions = tenant_versions(environment)
-        parts = tenant_parts(environment)
-        if versions == tenant_versions(environment):
-            return _with_their_stores(environment, parts), versions
-    raise NotRenderable("References are edited faster than they can be read.", "Try again in a moment.")
-
-
 def _with_their_stores(environment: Environment, parts: Sequence[TenantPart]) -> list[TenantPart]:
     """A tenant that leaves has no references any more; what it had says in which store its object looks."""
-    leaving = [part.slug for part in parts if part.is_leaving and not part.references]
+    leaving = [part.slug for part in parts if part.is_leaving]
+    if not leaving:
+        return list(parts)
     rows = ReferenceVersion.objects.filter(
         reference__environment=environment, reference__tenant__slug__in=leaving, is_removed=False
     )
@@ -134,6 +122,7 @@ def _keep(shards: Mapping[str, Mapping[str, bytes]]) -> dict[str, str]:
             if digest not in known
         ],
         ignore_conflicts=True,
+        batch_size=1,  # several rows travel as arrays, and their megabytes of text are escaped once more, slowly
     )
     return {directory_of(shard): digest for shard, digest in digests.items()}
 

@@ -22,6 +22,8 @@ NOWHERE = "control-panel/does-not-exist"
 SHARD_LABEL = "control-panel/shard"
 PATCH = "sealedsecrets.bitnami.com/patch"
 REFRESH = "1h"
+LONGEST_KEY = 100
+"""A longer one is written in YAML's other form, with a question mark."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,9 +98,15 @@ def _secret(shard: str, place: Place) -> bytes:
 
 
 def _config_map(shard: str, parts: Sequence[TenantPart], place: Place) -> bytes:
-    data = {one.target_key: one.value for one in _of_kind(parts, "value")}
-    metadata = _metadata(shard, object_name(shard), place.namespace)
-    return canonical({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data})
+    """As `canonical` would write it, as below; which also does it where a line would not do."""
+    name, data = object_name(shard), {one.target_key: one.value for one in _of_kind(parts, "value")}
+    if any(len(key) > LONGEST_KEY or "\n" in value for key, value in data.items()):
+        metadata = _metadata(shard, name, place.namespace)
+        return canonical({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data})
+    lines = "".join(f"\n  {scalar(key)}: {scalar(data[key])}" for key in sorted(data))
+    return _CONFIG_MAP.format(
+        data=lines or " {}", shard=scalar(shard), name=scalar(name), namespace=scalar(place.namespace)
+    ).encode()  # fmt: skip
 
 
 def _sealed(shard: str, references: Iterable[Reference], place: Place) -> bytes:
@@ -145,6 +153,15 @@ def _leaving(slug: str) -> list[str]:
     return [f"  - remoteRef:\n      key: {scalar(NOWHERE)}\n    secretKey: {scalar(f'{slug}.OFFBOARDED')}\n"]
 
 
+_CONFIG_MAP = """apiVersion: v1
+data:{data}
+kind: ConfigMap
+metadata:
+  labels:
+    control-panel/shard: {shard}
+  name: {name}
+  namespace: {namespace}
+"""
 _TEMPLATE = """apiVersion: external-secrets.io/v1
 kind: ExternalSecret
 metadata:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
 
-from django.db.models import F, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from controlpanel.catalog.models import Environment
 from tenants.choices import Stage
@@ -17,29 +18,50 @@ Which = Literal["newest", "promoted"]
 _FIELDS = ("key", "kind", "store", "remote_key", "remote_property", "sealed_name", "sealed_key", "sealed_text", "value", "target_key")  # fmt: skip
 
 
-def parts(environment: Environment, which: Which = "newest") -> list[TenantPart]:
-    """Every tenant's part, by slug, references by key; two queries. Tenants without references are left out, unless
+@dataclass(frozen=True)
+class Snapshot:
+    """What all tenants have in an environment at one moment. `versions`: `<slug>.<KEY>` → primary key of the version, removed
+    ones too, which is what `references_promoted` is given after a commit."""
+
+    parts: list[TenantPart]
+    versions: dict[str, int]
+
+
+def snapshot(environment: Environment, which: Which = "newest") -> Snapshot:
+    """Every tenant's part, by slug, references by key, in one statement. Tenants without references are left out, unless
     their object has to be emptied first (`is_leaving`)."""
     found: defaultdict[str, list[Reference]] = defaultdict(list)
-    columns = ["key" if name == "key" else f"{which}__{name}" for name in _FIELDS]
-    rows = CredentialReference.objects.filter(environment=environment, **{f"{which}__is_removed": False})
-    for slug, version, *fields in rows.order_by("tenant__slug", "key").values_list(
-        "tenant__slug", f"{which}_id", *columns
-    ):
-        found[slug].append(Reference(version=version, **dict(zip(_FIELDS, fields, strict=True))))
-    leaving = set(
-        Departure.objects.filter(environment=environment, stage=Stage.KEYS).values_list("tenant__slug", flat=True)
-    )
-    return [
+    versions: dict[str, int] = {}
+    leaving: set[str] = set()
+    for slug, is_leaving, is_removed, version, *fields in _rows(environment, which):
+        versions[f"{slug}.{fields[0]}"] = version
+        if is_leaving:
+            leaving.add(slug)
+        if not is_removed:
+            found[slug].append(Reference(version=version, **dict(zip(_FIELDS, fields, strict=True))))
+    parts = [
         TenantPart(slug=slug, references=tuple(found.get(slug, ())), is_leaving=slug not in found)
         for slug in sorted(found.keys() | leaving)
     ]
+    return Snapshot(parts, versions)
+
+
+def parts(environment: Environment, which: Which = "newest") -> list[TenantPart]:
+    """Every tenant's part, as of `snapshot`."""
+    return snapshot(environment, which).parts
 
 
 def versions(environment: Environment, which: Which = "newest") -> dict[str, int]:
-    """`<slug>.<KEY>` → primary key of the version, removed ones too: what `references_promoted` is given after a commit."""
-    rows = CredentialReference.objects.filter(environment=environment, **{f"{which}__isnull": False})
-    return {f"{slug}.{key}": version for slug, key, version in rows.values_list("tenant__slug", "key", f"{which}_id")}
+    """Every reference's version, as of `snapshot`."""
+    return snapshot(environment, which).versions
+
+
+def _rows(environment: Environment, which: Which) -> Iterable[tuple[Any, ...]]:
+    """By key alone, which an index has; slugs are told apart by whoever reads."""
+    departures = Departure.objects.filter(environment=environment, stage=Stage.KEYS, tenant=OuterRef("tenant"))
+    columns = ["key" if name == "key" else f"{which}__{name}" for name in _FIELDS]
+    rows = CredentialReference.objects.filter(environment=environment, **{f"{which}__isnull": False}).order_by("key")
+    return rows.values_list("tenant__slug", Exists(departures), f"{which}__is_removed", f"{which}_id", *columns)
 
 
 def pending(environment: Environment) -> QuerySet[CredentialReference]:

@@ -166,6 +166,17 @@ def test_the_lines_are_those_of_canonical_yaml(
     assert is_leaving or data[1]["remoteRef"] == {"key": remote_key, "property": remote_property}
 
 
+LINES = values.text(values.characters(exclude_categories=["Cs"]), max_size=30)
+
+
+@given(values.dictionaries(values.text("abcXYZ019-._", min_size=1, max_size=150), LINES, max_size=4))
+def test_the_lines_of_a_config_map_are_those_of_canonical_yaml(texts: dict[str, str]) -> None:
+    made = files(part("nova", *(value("nova", key, text) for key, text in texts.items())))[path_of("nova", "ConfigMap")]
+
+    assert yaml.safe_load(made)["data"] == {f"nova.{key}": text for key, text in texts.items()}
+    assert made == canonical(yaml.safe_load(made))
+
+
 @given(values.text(values.characters(exclude_categories=["Cs"], exclude_characters="\n"), max_size=30))
 def test_a_scalar_is_written_as_in_canonical_yaml(text: str) -> None:
     assert f"a: {scalar(text)}\n".encode() == canonical({"a": text})
