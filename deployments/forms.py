@@ -12,15 +12,27 @@ from django.http import HttpRequest
 
 from controlpanel.core.permissions import Scope
 
+OVERRIDE_HOURS = ((1, "1 hour"), (4, "4 hours"), (24, "1 day"), (72, "3 days"), (168, "7 days"))
+
 
 class PromotionForm(forms.Form):
-    """The decision on the promote page. `expected` is the name to type, "" where none is asked for."""
+    """The decision on the promote page. `expected` is the name to type, "" where none is asked for; `override` names the
+    gates to let pass, separated by commas, and comes from the button that does so."""
 
     reason = forms.CharField(
         label="Reason", required=False, max_length=2000, help_text="Kept in the audit log and the Git commit.",
         widget=forms.Textarea(attrs={"class": "input", "rows": 2}),
     )  # fmt: skip
     confirm = forms.CharField(required=False, max_length=100)
+    override = forms.CharField(required=False, max_length=500)
+    override_reason = forms.CharField(
+        label="Reason to override", required=False, max_length=2000, help_text="At least 10 characters. Kept with the promotion and shown.",
+        widget=forms.Textarea(attrs={"class": "input", "rows": 2}),
+    )  # fmt: skip
+    override_hours = forms.TypedChoiceField(
+        label="Holds for", required=False, coerce=int, empty_value=24, initial=24, choices=OVERRIDE_HOURS,
+        help_text="A promotion that starts later is asked again.", widget=forms.Select(attrs={"class": "input"}),
+    )  # fmt: skip
     render_digest = forms.CharField(required=False, max_length=64, widget=forms.HiddenInput)
     key = forms.CharField(required=False, max_length=64, widget=forms.HiddenInput)
 

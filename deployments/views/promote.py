@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
 from controlpanel.accounts.actors import Actor, of_request
-from controlpanel.core.errors import AbsentError, ConflictError
+from controlpanel.core.errors import AbsentError, ConflictError, InvalidError
 from controlpanel.core.idempotency import answer_once
 from controlpanel.core.permissions import Right, declares
 from controlpanel.core.views.answering import SeeOther, page
@@ -30,6 +30,7 @@ from deployments.services.preflights import find_environment, preflight_request
 from deployments.services.promotions import promotion_request
 from deployments.views.curl import curl
 from deployments.views.outlook import MAY_NOT, lowered
+from deployments.views.overriding import offered, override_typed, overrides_of
 
 TEMPLATE, FRAGMENTS = "deployments/promote.html", ("preview", "readiness", "decision")
 URGENCY = (Verdict.BLOCK, Verdict.UNKNOWN, Verdict.WAIT, Verdict.OVERRIDDEN, Verdict.PASS)
@@ -80,11 +81,16 @@ def _ask(request: HttpRequest, actor: Actor, preflight: Preflight, form: Promoti
     }  # fmt: skip
 
     def work() -> tuple[int, dict[str, Any]]:
-        return 303, {"number": promotion_request(actor=actor, **wanted).number}
+        return 303, {"number": promotion_request(actor=actor, overrides=overrides_of(form), **wanted).number}
 
     try:
-        key = form.cleaned_data["key"]
-        _, answer = answer_once(principal=f"person {actor.name}", key=key, request=wanted, work=work)
+        key, asked = form.cleaned_data["key"], wanted | override_typed(form)
+        _, answer = answer_once(principal=f"person {actor.name}", key=key, request=asked, work=work)
+    except InvalidError as refusal:
+        if refusal.field != "override":
+            raise
+        form.add_error("override_reason", f"{refusal.sentence} {refusal.remedy}".strip())
+        return _show(request, actor, preflight, form, status=422)
     except ConflictError as refusal:
         return _again(request, actor, preflight, form, refusal)
     return SeeOther(reverse("promotion", args=[answer["number"]]))
@@ -117,6 +123,7 @@ def _show(
     query = {"release": _version(preflight)}
     missing = "" if actor.may(Right.PROMOTION_REQUEST, preflight.environment.name) else MAY_NOT
     context = decision(preflight, form, query=query, path=request.path, missing=missing)
+    context["override"] = offered(actor, preflight, context["gates"], lambda rest: _reasons(rest, missing))
     keep_reason(form, actor, context["here"])
     wanted = {"release": _version(preflight), "environment": preflight.environment.name}
     context |= {"banner": banner, "command": command(preflight, form, "/api/v1/promotions", wanted)}

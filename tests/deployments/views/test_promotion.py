@@ -225,3 +225,18 @@ def test_only_what_was_opened_stopped_or_ended_takes_its_full_height(client: Cli
     assert "data-whole" not in client.get(f"/promotions/{row.number}").content.decode()
     ended = make.live(stage.old, stage.production, by=stage.elif_)
     assert "data-whole" in client.get(f"/promotions/{ended.number}").content.decode()
+
+
+def test_findings_about_tenants_are_listed_with_what_the_operator_said(client: Client, running: Promotion) -> None:
+    running.findings = [
+        {
+            "tenant": "nova", "kind": "ExternalSecret", "name": "tenant-nova", "namespace": "hub-staging",
+            "message": "could not get <secret>", "shard": "03",
+        }
+    ]  # fmt: skip
+    running.save(update_fields=["findings"])
+
+    page = text(client, running)
+
+    assert 'href="/tenants/nova?environment=staging"' in page
+    assert "could not get &lt;secret&gt;" in page
