@@ -125,13 +125,22 @@ class EnvironmentSpec:
 
 @dataclass(frozen=True)
 class VariableSpec:
-    """A variable that the platform cannot run without; `default` is its value inside the cluster."""
+    """A variable that the platform cannot run without; `default` is its value inside the cluster.
+
+    `reference` is where a tenant's usually lies: store, remoteKey and property, or value where it is no secret.
+    """
 
     key: str
     scope: Literal["environment", "tenant"]
     secret: bool
     checklist: bool
     default: str | None
+    reference: Mapping[str, str] = field(default_factory=dict)
+
+    def reference_for(self, tenant: str, environment: str) -> dict[str, str]:
+        """The usual place of that tenant in that environment; empty where the catalog says none."""
+        names = {"{tenant}": tenant, "{environment}": environment}
+        return {member: _filled(text, names) for member, text in self.reference.items()}
 
 
 @dataclass(frozen=True)
@@ -316,8 +325,14 @@ def _tenant_credentials(spec: Mapping[str, Any] | None) -> TenantCredentialsSpec
 
 def _variable(key: str, spec: Mapping[str, Any]) -> VariableSpec:
     return VariableSpec(
-        key, spec["scope"], spec.get("secret", False), spec.get("checklist", False), spec.get("default")
-    )
+        key, spec["scope"], spec.get("secret", False), spec.get("checklist", False), spec.get("default"), spec.get("reference", {})
+    )  # fmt: skip
+
+
+def _filled(text: str, names: Mapping[str, str]) -> str:
+    for placeholder, name in names.items():
+        text = text.replace(placeholder, name)
+    return text
 
 
 def _checklist_entry(key: str, spec: Mapping[str, Any]) -> ChecklistSpec:

@@ -129,6 +129,19 @@ def _secrets_have_no_password(source: Source) -> Iterator[Problem]:
             yield source.problem(("variables", key, "default"), cause, "Write the address without user and password.")
 
 
+def _references_fit_their_variables(source: Source) -> Iterator[Problem]:
+    for key, spec in source.data.get("variables", {}).items():
+        given = set(spec.get("reference", {}))
+        place = ("variables", key, "reference")
+        if given and spec["scope"] != "tenant":
+            yield source.problem(place, f"{key} is the same for all tenants, so it has no reference.", "Remove it.")
+        elif given and spec.get("secret") and ("value" in given or not {"store", "remoteKey"} <= given):
+            cause = f"The reference of the secret {key} is no place."
+            yield source.problem(place, cause, "Write store and remoteKey, and property if need be; never a value.")
+        elif given and not spec.get("secret") and given != {"value"}:
+            yield source.problem(place, f"{key} is no secret, so it lies in no store.", "Write value and nothing else.")
+
+
 def _application_names_are_apart(source: Source) -> Iterator[Problem]:
     """`a-b` in `c` and `a` in `b-c` would be one Application."""
     seen: dict[str, tuple[str, str]] = {}
@@ -186,6 +199,7 @@ RULES: tuple[Rule, ...] = (
     _destinations_are_apart,
     _gates_stand_once,
     _secrets_have_no_password,
+    _references_fit_their_variables,
     _application_names_are_apart,
     _the_tenants_component_is_no_other,
 )

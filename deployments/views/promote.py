@@ -87,7 +87,7 @@ def _ask(request: HttpRequest, actor: Actor, preflight: Preflight, form: Promoti
         key, asked = form.cleaned_data["key"], wanted | override_typed(form)
         _, answer = answer_once(principal=f"person {actor.name}", key=key, request=asked, work=work)
     except InvalidError as refusal:
-        if refusal.field != "override":
+        if refusal.extra.get("field") != "override":
             raise
         form.add_error("override_reason", f"{refusal.sentence} {refusal.remedy}".strip())
         return _show(request, actor, preflight, form, status=422)

@@ -13,6 +13,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
 from controlpanel.accounts.actors import Actor, of_request
+from controlpanel.catalog.current import current_document, current_version
 from controlpanel.catalog.models import Environment
 from controlpanel.core.errors import ConflictError, InvalidError
 from controlpanel.core.permissions import Right, declares
@@ -100,7 +101,7 @@ def onboarding(request: HttpRequest, slug: str) -> HttpResponse:
     actor.require(Right.TENANT_REFERENCE, here.name if here else None, slug)
     assert here is not None  # the right holds somewhere, so there is a place
     lines = askables(row, here)
-    forms = references.forms_of(lines, request.POST if request.method == "POST" else None)
+    forms = references.forms_of(lines, request.POST if request.method == "POST" else None, usual_places(row, here))
     problem = ""
     if request.method == "POST":
         problem, is_done = references.put(request, actor, row, here, lines, forms)
@@ -115,6 +116,13 @@ def onboarding(request: HttpRequest, slug: str) -> HttpResponse:
     return page(
         request, TEMPLATE, context, fragments=("progress",), status=422 if context["errors"] or problem else 200
     )
+
+
+def usual_places(row: Tenant, here: Environment) -> dict[str, dict[str, str]]:
+    """Where the catalog says that such a tenant's secrets usually lie, by key, as the API takes a place."""
+    if current_version() is None:
+        return {}
+    return {one.key: one.reference_for(row.slug, here.name) for one in current_document().variables if one.reference}
 
 
 def _first_open(environments: Sequence[Environment], places: Sequence[Readiness | None]) -> Environment | None:

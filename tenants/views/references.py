@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlencode
 
@@ -55,16 +56,23 @@ def references(request: HttpRequest, slug: str) -> HttpResponse:
     return page(request, TEMPLATE, context, status=status)
 
 
-def forms_of(lines: Sequence[Askable], data: Any) -> list[ReferenceForm]:
-    """One form for each key, with what stands there now."""
-    return [ReferenceForm(data, key=line.key, is_secret=line.is_secret, initial=_initial(line)) for line in lines]
+def forms_of(
+    lines: Sequence[Askable], data: Any, usual: Mapping[str, Mapping[str, str]] = MappingProxyType({})
+) -> list[ReferenceForm]:
+    """One form for each key, with what stands there now, or what is `usual` for the key where nothing does."""
+    return [
+        ReferenceForm(
+            data, key=line.key, is_secret=line.is_secret, initial=_initial(line) or _initial_of(usual.get(line.key, {}))
+        )
+        for line in lines
+    ]
 
 
 def entries(lines: Sequence[Askable], forms: Sequence[ReferenceForm]) -> list[dict[str, Any]]:
     """What the template shows of each key."""
     return [
         {
-            "key": line.key, "is_secret": line.is_secret, "scope": _scope(line), "exists": line.version is not None, "form": form,
+            "key": line.key, "is_secret": line.is_secret, "scope": _scope(line, form), "exists": line.version is not None, "form": form,
             "kinds": [{"value": value, "label": label, "checked": value == (form["kind"].value() or KINDS[0][0])} for value, label in KINDS],
         }
         for line, form in zip(lines, forms, strict=True)
@@ -128,6 +136,10 @@ def _initial(line: Askable) -> Mapping[str, str]:
     }  # fmt: skip
 
 
+def _initial_of(place: Mapping[str, str]) -> Mapping[str, str]:
+    return {MEMBERS[member]: text for member, text in place.items()}
+
+
 def _as_place(line: Askable) -> dict[str, str]:
     """What stands there now, as the form would give it back."""
     known = {**_initial(line)}
@@ -136,11 +148,12 @@ def _as_place(line: Askable) -> dict[str, str]:
     return {"kind": kind, **found} if line.is_secret else found
 
 
-def _scope(line: Askable) -> str:
+def _scope(line: Askable, form: ReferenceForm) -> str:
     if line.release_version:
         return f"asked for by release {line.release_version}"
     kind = "secret" if line.is_secret else "not secret, kept in Git"
-    return f"{kind}, on the checklist" if line.on_checklist else kind
+    usual = ", filled in as the catalog says, not stored yet" if line.version is None and form.initial else ""
+    return f"{kind}, on the checklist{usual}" if line.on_checklist else f"{kind}{usual}"
 
 
 def errors_of(form: ReferenceForm) -> list[dict[str, str]]:

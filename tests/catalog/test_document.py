@@ -250,3 +250,29 @@ def test_a_text_that_cannot_be_a_catalog_is_refused(text: str, cause: str) -> No
 
     assert cause in raised.value.problems[0].cause
     assert raised.value.problems[0].line == 1
+
+
+def test_the_usual_place_of_a_tenants_secret_is_filled_in_by_its_names() -> None:
+    reference = 'reference: {store: "{environment}", remoteKey: "{tenant}/{environment}/hmac"}'
+    text = SMALL + f"  HMAC: {{scope: tenant, secret: true, {reference}}}\n"
+
+    found = {one.key: one.reference_for("nova", "staging") for one in parse(text, filename="platform.yaml").variables}
+
+    assert found == {"DATABASE_URL": {}, "HMAC": {"store": "staging", "remoteKey": "nova/staging/hmac"}}
+
+
+@pytest.mark.parametrize(
+    ("spec", "cause"),
+    [
+        ("scope: environment, reference: {value: x}", "the same for all tenants"),
+        ("scope: tenant, secret: true, reference: {value: x}", "is no place"),
+        ("scope: tenant, secret: true, reference: {store: vault}", "is no place"),
+        ("scope: tenant, reference: {store: vault, remoteKey: x}", "lies in no store"),
+        ('scope: tenant, reference: {value: "{slug}"}', "platform.yaml:22"),
+    ],
+)
+def test_a_reference_that_does_not_fit_its_variable_is_told(spec: str, cause: str) -> None:
+    with pytest.raises(CatalogError) as refused:
+        parse(f"{SMALL}  KEY: {{{spec}}}\n", filename="platform.yaml")
+
+    assert cause in str(refused.value)

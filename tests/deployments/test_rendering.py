@@ -12,11 +12,14 @@ import pytest
 from controlpanel.catalog import connections
 from controlpanel.catalog.models import CatalogVersion, Component, Environment, Variable
 from controlpanel.clients.git import GitRepository
+from controlpanel.core.permissions import Role
 from deployments import rendering
-from deployments.models import Preflight, Release, RenderedComponent
+from deployments.models import Preflight, Promotion, Release, RenderedComponent
 from deployments.renderers.base import RENDERERS, RenderRequest
 from deployments.rendering import NotRenderable, render_release
 from deployments.services import preflights
+from tenants.selectors.readiness import not_ready
+from tests import fixtures_tenants as tenants
 from tests.deployments.renderers.conftest import write_tree
 
 pytestmark = pytest.mark.django_db
@@ -158,3 +161,26 @@ def test_components_that_are_not_promoted_give_their_variables_from_what_is_comm
     assert preflights._variables(api.files | alone) == [{"key": "MODE", "state": "missing", "where": ""}]
     where = "web/shop-staging/ConfigMap-web.yaml"
     assert preflights._variables(api.files | beside) == [{"key": "MODE", "state": "set", "where": where}]
+
+
+def test_a_release_whose_pods_need_a_new_key_opens_an_item_for_each_tenant_that_lacks_it_before_it_is_promoted(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "deploy_repository", lambda: platform.repository)
+    ada, place = tenants.actor(tenants.person("ada", Role.ADMINISTRATOR)), Environment.objects.get()
+    nova, _ = tenants.tenant("nova", by=ada), tenants.tenant("lumen", by=ada)
+    pod = POD.replace("name: api}", "name: api, annotations: {control-panel/tenant-keys: WHATSAPP_TOKEN}}", 1)
+    before, after = platform.release(TREE), platform.release({"kubernetes/api/staging/pod.yaml": pod})
+
+    for release in (before, after):
+        preview = preflights.preflight_request(actor=ada, release=release.version, environment="staging")
+        assert preflights.preflight_render(preview.pk)
+
+    lacking = {one.slug: [item.key for item in one.items] for one in not_ready(place, after.version)}
+    assert lacking == {"lumen": ["WHATSAPP_TOKEN"], "nova": ["WHATSAPP_TOKEN"]}
+    assert not_ready(place, before.version) == [] and not Promotion.objects.exists()
+    tenants.put(nova, place, by=ada, keys=("WHATSAPP_TOKEN",))
+    tenants.promote(place)
+    tenants.verify(place)
+    tenants.items_sign_off_all(actor=ada, tenant=nova, environment=place)
+    assert [one.slug for one in not_ready(place, after.version)] == ["lumen"]

@@ -7,7 +7,7 @@ import secrets
 import pytest
 
 from controlpanel.core.permissions import Role
-from tenants.models import Tenant
+from tenants.models import ReferenceVersion, Tenant
 from tests import fixtures_tenants as make
 from tests.tenants.conftest import World
 from tests.tenants.views.conftest import Browser, browser
@@ -46,6 +46,20 @@ def test_onboarding_leads_from_a_name_to_an_active_tenant(world: World, ada: Bro
     assert open_steps(ada.text("/tenants/nova/onboarding?environment=staging")) == ["done"]
     ada.post("/tenants/nova/move", {"state": "active"})
     assert Tenant.objects.get().state == "active"
+
+
+def test_onboarding_fills_in_where_the_catalog_says_that_secrets_lie(world: World, ada: Browser) -> None:
+    ada.post("/onboarding", {"slug": "nova"})
+    for place in ("staging", "production"):
+        html = ada.text(f"/tenants/nova/onboarding?environment={place}")
+        assert f'value="vault-{place}"' in html and 'value="nova/doktor365"' in html and 'value="hmac"' in html
+        assert "filled in as the catalog says, not stored yet" in html
+    assert not ReferenceVersion.objects.exists()
+    sent = {"environment": "staging"}
+    for key, what in zip(make.SECRETS, ("doktor365", "onlychannel"), strict=True):
+        sent |= {f"{key}-store": "vault-staging", f"{key}-remote_key": f"nova/{what}"}
+    assert "not stored yet" not in ada.post("/tenants/nova/onboarding?environment=staging", sent)
+    assert ReferenceVersion.objects.count() == 2
 
 
 @pytest.mark.parametrize(
