@@ -170,7 +170,7 @@ _OF_AN_OBJECT = frozenset({"existing", "tls", "pull", "next", "page"})
 """`existingSecret: redis-environment` names an object, and `nextToken` a place in a list."""
 _TRAILING = frozenset(
     "value base64 b64 base data new old current previous hex string text plain primary secondary production staging"
-    " prod dev local raw".split()
+    " prod dev local raw json yaml yml txt".split()
 )
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+(?:64)?|\d+")
 _FILE_OF_KEY = re.compile(r"(?i)(?:\.(?:key|pem|p12|pfx|jks)|\bid_(?:rsa|ed25519|ecdsa|dsa))\Z")

@@ -8,18 +8,12 @@ from typing import Any
 
 from controlpanel.catalog.yaml_text import canonical
 from controlpanel.clients.credentials_in_text import SECRET_TEXT, URL_PASSWORD, without_credentials
+from controlpanel.core.literal_secrets import looks_secret
 from deployments.renderers.objects import LAST_APPLIED, ObjectRefused, objects_of
 
-_SECRET_NAME = re.compile(
-    r"passw(or)?d|passphrase|secret|token|credential|(api|access|private|signing|encryption)[-_.]?key|\.(key|pem|p12|jks)\Z",
-    re.IGNORECASE,
-)
-_PLACE_NAME = re.compile(r"(url|uri|file|path|name|issuer|endpoint|ttl|seconds|minutes)\Z", re.IGNORECASE)
-# Begins at the beginning of a word alone, for the reason that `credentials_in_text` gives.
-_SPOKEN = re.compile(
-    r"""((?:(?<![\w.-])[\w.-]*(?:passw(?:or)?d|passphrase|secret|token|api[-_.]?key|private[-_.]?key))["']?\s*[=:]\s*["']?)[^\s"',;&}(]{3,}""",
-    re.IGNORECASE,
-)
+# A name begins where a word does, and is bounded: else a line of one long word would take the square of its length.
+_NAME = re.compile(r"""(?<![\w.-])([\w.-]{1,200})["']?\s{0,20}[=:]\s{0,20}["']?""")
+_VALUE = re.compile(r"""[^\s"',;&}(]{3,}""")
 _ABSENT, _UNREADABLE = object(), object()
 
 
@@ -31,12 +25,14 @@ def readable(before: bytes | None, after: bytes | None) -> tuple[str, str]:
 
 def without_secrets(line: str) -> str:
     """A line of a log with what looks like a secret hidden: passwords in addresses, tokens, values of secret names."""
-    return _SPOKEN.sub(lambda match: f"{match[1]}(hidden)", without_credentials(line))
-
-
-def looks_secret(name: str) -> bool:
-    """Whether a variable's or a file's name says that its value is a secret."""
-    return bool(_SECRET_NAME.search(name)) and not _PLACE_NAME.search(name)
+    line = without_credentials(line)
+    shown, at = [], 0
+    for named in _NAME.finditer(line):
+        value = _VALUE.match(line, named.end())
+        if value and value.start() >= at and looks_secret(named[1]):
+            shown += [line[at : value.start()], "(hidden)"]
+            at = value.end()
+    return "".join([*shown, line[at:]])
 
 
 def _parsed(content: bytes | None) -> Any:

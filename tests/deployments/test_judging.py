@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from controlpanel.catalog.models import Variable
+from controlpanel.catalog.models import Component, Variable
 from controlpanel.catalog.yaml_text import canonical
 from deployments.services.judging import MOST, findings
 from tenants.models import Tenant
@@ -40,3 +40,18 @@ def test_what_is_no_object_is_left_aside_and_findings_are_bounded() -> None:
 
     assert len(found) == MOST
     assert {one["policy"] for one in found} == {"tls"}
+
+
+def test_a_finding_in_an_environment_without_some_components_says_which_may_be_all_that_is_wrong() -> None:
+    for position, name in enumerate(("redis", "ai", "web")):
+        Component.objects.create(name=name, position=position, path=name, renderer="kustomize")
+    Component.objects.create(name="old", position=3, path="old", renderer="kustomize", is_retired=True)
+    plain = {"web/hub/ConfigMap-a.yaml": config_map("a", URL="redis://redis")}
+
+    [part] = findings(plain)
+    [whole] = findings(
+        {**plain, "redis/hub/ConfigMap-b.yaml": config_map("b"), "ai/hub/ConfigMap-c.yaml": config_map("c")}
+    )
+
+    assert part["fix"] == "Promote along what is not there yet (redis, ai). Otherwise: Use rediss://."
+    assert whole["fix"] == "Use rediss://."

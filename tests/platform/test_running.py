@@ -26,8 +26,9 @@ def workloads() -> Iterator[tuple[str, Object]]:
 
 
 def in_bytes(quantity: str) -> int:
-    number, unit = re.fullmatch(r"(\d+)(\w\w)", quantity).groups()  # type: ignore[union-attr]
-    return int(number) * UNITS[unit]
+    found = re.fullmatch(r"(\d+)(\w\w)", quantity)
+    assert found
+    return int(found[1]) * UNITS[found[2]]
 
 
 def hours(duration: str) -> int:

@@ -6,7 +6,8 @@ import time
 
 import pytest
 
-from deployments.renderers.redaction import without_secrets
+from controlpanel.catalog.yaml_text import canonical
+from deployments.renderers.redaction import readable, without_secrets
 
 LENGTH = 60_000
 JWT = "eyJhbGciOiJI.eyJzdWIiOiIx.abc"
@@ -22,7 +23,11 @@ JWT = "eyJhbGciOiJI.eyJzdWIiOiIx.abc"
         ('{"secret":"abcdef","a":1}', '{"secret":"(hidden)","a":1}'),
         ("to https://user:word@host/x", "to https://(hidden)@host/x"),
         ("Authorization: Bearer abcdefgh.i", "Authorization: Bearer (hidden)"),
+        ("SMTP_PASS=abcdef", "SMTP_PASS=(hidden)"),
+        ("hmac: abcdef, pepper=ghijkl", "hmac: (hidden), pepper=(hidden)"),
+        ("secret=token=abcdef", "secret=(hidden)"),
         ("listening on 8080", "listening on 8080"),
+        ("token_count=12345 password-policy: strict", "token_count=12345 password-policy: strict"),
     ],
 )
 def test_what_looks_like_a_secret_is_hidden(line: str, shown: str) -> None:
@@ -37,3 +42,20 @@ def test_a_line_without_end_takes_no_longer_than_its_length(unit: str) -> None:
     began = time.process_time()
     without_secrets(line)
     assert time.process_time() - began < 3
+
+
+@pytest.mark.parametrize(
+    ("name", "is_shown"),
+    [
+        ("SMTP_PASS", False), ("WEBHOOK_HMAC", False), ("DB_PWD", False), ("credentials.json", False), ("tls.key", False),
+        ("TOKEN_URL", True), ("PASSWORD_FILE", True), ("max_tokens", True), ("GREETING", True),
+    ],
+)  # fmt: skip
+def test_a_difference_hides_what_the_detector_of_credentials_would_refuse_by_its_name(
+    name: str, is_shown: bool
+) -> None:
+    item = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}, "data": {name: "hunter22"}}
+    before, after = readable(None, canonical(item))
+    assert before == ""
+    assert ("hunter22" in after) == is_shown
+    assert ("(hidden, after)" in after) != is_shown
