@@ -25,8 +25,8 @@ class Shape:
 
 
 def _token(kind: str, hints: str, form: str) -> Shape:
-    """A credential that begins where no word goes on before it."""
-    return Shape(kind, hints.split(), re.compile(rf"(?<![A-Za-z0-9_-])(?:{form})"))
+    """A credential that begins where no word goes on before it, or as the default of a variable (`${NAME:-…}`)."""
+    return Shape(kind, hints.split(), re.compile(rf"(?:(?<![A-Za-z0-9_-])|(?<=:-))(?:{form})"))
 
 
 SHAPES: Final = (
@@ -84,6 +84,9 @@ IN_HEADER: Final = Shape("credentials in a header", "uthorization earer asic UTH
     re.compile(r"""(?i:\bauthorization["']?\s*[:=,]\s*["']?\s*(?:basic|bearer|token|apikey)\s+|\bbearer\s+|\bbasic\s+)([\w.~+/-]{12,4000}=*)"""),
 )  # fmt: skip
 IN_COMMAND: Final = Shape("password in a command", "-u --user --proxy-user".split(), re.compile(r"""(?:^|\s)(?:-u|--user|--proxy-user)[\s=]+["']?[\w.@-]{1,80}:(?!\d+(?:\s|\Z))([^\s"']{1,200})""")
+)  # fmt: skip
+IN_CLIENT: Final = Shape("password in a command", "-cli sshpass".split(),
+    re.compile(r"""(?:(?:redis|valkey)-cli\b[^\n|;&]{0,200}?\s-a|\bsshpass\s+-p)\s*["']?([^\s"']{3,200})"""),
 )  # fmt: skip
 IN_ACL: Final = Shape(
     "password in an access list",

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
-from controlpanel.core.credential_shapes import IN_ACL, IN_ADDRESS, IN_COMMAND, IN_HEADER, SHAPES, Shape
+from controlpanel.core.credential_shapes import IN_ACL, IN_ADDRESS, IN_CLIENT, IN_COMMAND, IN_HEADER, SHAPES, Shape
 
 REMEDY = (
     "Keep it in the secret store, name it by an ExternalSecret or a variable, and revoke the one that was written here."
@@ -80,6 +80,8 @@ def is_reference(value: str, name: str = "") -> bool:
     bare = value.strip().strip("\"'`").strip()
     if _NUMBER.fullmatch(bare):
         return len(bare) < 4 or "pass" not in name.lower()
+    if _EXPRESSION.fullmatch(bare):
+        return not any(looks_random(part) for part in bare.split("."))
     return bool(_REFERENCE.fullmatch(bare) or _PLACEHOLDER.fullmatch(bare.strip("[]")) or is_place(bare))
 
 
@@ -105,17 +107,12 @@ def _is_mixed(piece: str) -> bool:
     return len(piece) >= 6 and changes >= max(3, len(piece) // 7)
 
 
-def line_of(text: str, position: int) -> int:
-    """The line, from 1, of a character."""
-    return text.count("\n", 0, position) + 1
-
-
 def _shaped(text: str, name: str) -> Iterator[Finding]:
     if len(text) < SHORTEST:
         return
     for shape in SHAPES:
         yield from (one for one in _matches(shape, text, name) if not _is_example(text[one.start : one.end]))
-    for shape in (IN_ADDRESS, IN_COMMAND, IN_ACL):
+    for shape in (IN_ADDRESS, IN_COMMAND, IN_CLIENT, IN_ACL):
         yield from (one for one in _matches(shape, text, name) if not is_reference(text[one.start : one.end], "pass"))
     for one in _matches(IN_HEADER, text, name):
         if looks_random(_bare(text[one.start : one.end])) and not is_reference(text[one.start : one.end]):
@@ -181,10 +178,11 @@ _ONE_RUN = re.compile(r"[^|\s\"'`<>(){}\[\],;$]{12,}")
 _HEXADECIMAL = re.compile(r"[0-9a-f]{16,}|[0-9A-F]{16,}")
 _BASE64 = re.compile(r"(?<![A-Za-z0-9+/=_-])[A-Za-z0-9+/]{24,200000}={0,2}(?![A-Za-z0-9+/_-])")
 _PATH = re.compile(r"(?:[a-z][a-z0-9+.-]{1,20}:/|\.{1,2}|~)?/[\w.@*{}$()-]{1,200}(?:[:/][\w.@*{}$()-]{0,200}){0,30}")
+_EXPRESSION = re.compile(r"[a-z]\w*(?:\.[A-Za-z_]\w*)+(?:\(.*)?", re.DOTALL)
+"""`secrets.TOKEN`, `os.environ.get(…)`: what code and workflows say in the place of a value."""
 _REFERENCE = re.compile(
     r"""
     | \$\(.*\) | \$\{.*\}\}? | \$[A-Za-z_]\w* | \{\{.*\}\} | \{%.*%\} | \{[^{}]*\} | %\(?\w*\)?s? | %[A-Z_]+%
-    | (?:secrets|vars|env|inputs|steps|needs|github|process\.env|os\.environ|self|settings|[a-z]\w*)(?:\.[A-Za-z_]\w*)+(?:\(.*)?
     | (?:secret|env|file|vault|ref|secretref|op|ssm|gcp|awssm|kubernetes|k8s)(?:\+\w+)?:.*
     | arn:[\w:/.-]+ | projects/[\w-]+/secrets/.*
     | [A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+

@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 
 from controlpanel.core import literal_secrets
-from controlpanel.core.literal_secrets import NAMED, Finding, is_reference, line_of, looks_random, looks_secret
+from controlpanel.core.literal_secrets import NAMED, Finding, is_reference, looks_random, looks_secret
 
 SEALED = "encryptedData"
 _YAML = frozenset({".yaml", ".yml", ".json", ".tpl"})
@@ -23,11 +23,25 @@ _NAME = r"(?P<name>[A-Za-z_][\w.-]{0,80})"
 _LINE = re.compile(
     rf"""(?m)^[ \t]*(?:-[ \t]+)?(?:export[ \t]+|set[ \t]+|ENV[ \t]+|ARG[ \t]+)?["']?{_NAME}["']?[ \t]*[:=][ \t]*(?P<value>[^\n]+)$"""
 )
-_ARGUMENT = re.compile(rf"""(?<!\S)["']?--?{_NAME}(?:=|[ \t]+|["'],?\s+)["']?(?P<value>[^\s"',-][^\s"',]{{2,500}})""")
-_DIRECTIVE = re.compile(r"(?m)^[ \t]*(?P<name>requirepass|masterauth|tls-key-file-pass)[ \t]+(?P<value>\S+)")
-_SPOKEN = re.compile(
-    rf"""(?<![\w.-]){_NAME}["'`]?\s{{0,3}}(?::=|=>|[:=,|>]|is\s)\s{{0,3}}[rbfu]?["'`]?(?P<value>[^\s"'`,;)}}\]<>]{{8,2000}})"""
+_ARGUMENT = re.compile(
+    rf"""(?<![\w"'-])["']?--?{_NAME}(?:=|[ \t]+|["'],?\s+)["']?(?P<value>[^\s"',-][^\s"',]{{2,500}})"""
 )
+_FLAG = re.compile(rf"--?{_NAME}")
+_DIRECTIVE = re.compile(r"(?m)^[ \t]*(?P<name>requirepass|masterauth|tls-key-file-pass)[ \t]+(?P<value>\S+)")
+_INSTRUCTION = re.compile(rf"""(?m)^[ \t]*(?:ENV|ARG)[ \t]+{_NAME}[ \t]+(?P<value>[^\n=][^\n]*)$""")
+# The value is only looked at, so that a pair inside of it (`note: password=…`) is found in its turn.
+_VALUE = r"""[rbfu]?\\{0,3}["'`]?(?=(?P<value>[^\s"'`,;)}\]<>\\=|]{8,500}))"""
+_BEFORE = rf"""(?<![\w.:-]){_NAME}\\{{0,3}}["'`]?\]?\s{{0,3}}"""
+_SPOKEN = re.compile(rf"{_BEFORE}(?::=|=>|\?\?|\|\||[:=,|>]|is\s)\s{{0,3}}{_VALUE}")
+_TYPED = re.compile(rf"{_BEFORE}:\s{{0,3}}[\w.]{{1,20}}\s{{0,3}}=\s{{0,3}}{_VALUE}")
+_WORDED = re.compile(
+    r"""(?<![\w.-])(?P<name>(?i:password|passwd|passphrase|token|secret))[ \t]{1,3}["'`]?(?P<value>[^\s"'`,;)}\]<>\\]{12,500})"""
+)
+_DEFAULTS = (
+    re.compile(rf"""(?<![\w-]){_NAME}\s{{0,3}}\|\s{{0,3}}default\s{{1,3}}["'`](?P<value>[^"'`]{{1,500}})["'`]"""),
+    re.compile(rf"""\bdefault\s{{1,3}}["'`](?P<value>[^"'`]{{1,500}})["'`]\s{{1,3}}\.?{_NAME}"""),
+)
+"""What a chart's template says where no value is given."""
 _PAIR = re.compile(r"[A-Za-z_][\w.-]{0,80}=\S")
 
 
@@ -39,6 +53,8 @@ def scan(text: str, *, path: str) -> list[Finding]:
         found |= set(_in_yaml(text))
     elif suffix in _CONFIGURATION or stem.startswith(".env"):
         found |= {*_pairs(_LINE, text), *_pairs(_DIRECTIVE, text)}
+    elif "dockerfile" in stem:
+        found |= set(_pairs(_INSTRUCTION, text))
     return _once(found)
 
 
@@ -58,15 +74,17 @@ def scan_object(item: Mapping[str, Any], *, name: str = "") -> list[Finding]:
 
 def _spoken(text: str) -> Iterator[Finding]:
     """Pairs in prose, code and commands whose value looks drawn by a machine."""
-    for pattern in (_SPOKEN, _ARGUMENT):
+    for pattern in (_SPOKEN, _TYPED, _WORDED, _ARGUMENT):
         yield from (one for one in _pairs(pattern, text) if looks_random(_plain(text[one.start : one.end])))
 
 
 def _pairs(pattern: re.Pattern[str], text: str) -> Iterator[Finding]:
+    line, seen = 1, 0
     for match in pattern.finditer(text):
-        name, value = match["name"].lstrip("-"), _plain(match["value"])
-        if looks_secret(name) and not is_reference(value, name):
-            yield Finding(line_of(text, match.start("value")), NAMED, name, *match.span("value"))
+        name, start = match["name"].lstrip("-"), match.start("value")
+        if looks_secret(name) and not is_reference(_plain(match["value"]), name):
+            line, seen = line + text.count("\n", seen, start), start
+            yield Finding(line, NAMED, name, *match.span("value"))
 
 
 def _plain(value: str) -> str:
@@ -74,16 +92,18 @@ def _plain(value: str) -> str:
     return re.sub(r"\s+#.*", "", value).strip().rstrip(",").strip("\"'`").rstrip("=")
 
 
-def _in_yaml(text: str) -> Iterator[Finding]:
+def _in_yaml(text: str, *, is_inner: bool = False) -> Iterator[Finding]:
     """Values of a YAML stream by their keys; a file that does not parse (a chart's template) is read line by line."""
     try:
         for node in yaml.compose_all(text, Loader=yaml.CSafeLoader):
-            yield from _in_node(node, "")
+            yield from _in_node(node, "", is_inner)
     except (yaml.YAMLError, RecursionError):
         yield from _pairs(_LINE, text)
+    for pattern in _DEFAULTS:
+        yield from _pairs(pattern, text)
 
 
-def _in_node(node: yaml.Node | None, name: str) -> Iterator[Finding]:
+def _in_node(node: yaml.Node | None, name: str, is_inner: bool) -> Iterator[Finding]:
     if isinstance(node, yaml.MappingNode):
         entries = {str(key.value): value for key, value in node.value if isinstance(key, yaml.ScalarNode)}
         is_secret = _scalar(entries.get("kind")) == "Secret"
@@ -91,13 +111,15 @@ def _in_node(node: yaml.Node | None, name: str) -> Iterator[Finding]:
             if is_secret and key in ("data", "stringData"):
                 yield from _of_secret(value)
             else:
-                yield from _in_node(value, _named(key, name, {at: _scalar(one) for at, one in entries.items()}))
+                yield from _in_node(
+                    value, _named(key, name, {at: _scalar(one) for at, one in entries.items()}), is_inner
+                )
     elif isinstance(node, yaml.SequenceNode):
-        for value in node.value:
-            yield from _in_node(value, name)
+        for value, named in zip(node.value, _items(map(_scalar, node.value), name), strict=True):
+            yield from _in_node(value, named, is_inner)
     elif isinstance(node, yaml.ScalarNode):
         start, is_block = node.start_mark, node.style in ("|", ">")
-        for one in _in_text(node.value, name):
+        for one in _in_text(node.value, name, is_inner=is_inner):
             line = start.line + one.line + is_block
             yield Finding(line, one.kind, one.name, start.index, node.end_mark.index)
 
@@ -116,20 +138,23 @@ def _values(value: Any, name: str, path: str) -> Iterator[tuple[str, str, str]]:
         for key, item in value.items():
             yield from _values(item, _named(str(key), name, value), f"{path}.{key}" if path else str(key))
     elif isinstance(value, list):
-        for index, item in enumerate(value):
-            yield from _values(item, name, f"{path}[{index}]")
+        texts = (item if isinstance(item, str) else "" for item in value)
+        for index, (item, named) in enumerate(zip(value, _items(texts, name), strict=True)):
+            yield from _values(item, named, f"{path}[{index}]")
     elif isinstance(value, str | int) and not isinstance(value, bool):
         yield name, str(value), path
 
 
-def _in_text(value: str, name: str) -> Iterator[Finding]:
-    """What stands in one value: itself, or the lines of a file that it holds."""
+def _in_text(value: str, name: str, *, is_inner: bool = False) -> Iterator[Finding]:
+    """What stands in one value: itself, or the lines of a file that it holds, but not a file inside of that."""
     if "\n" not in value.strip() or looks_secret(name):
         yield from literal_secrets.find(value, name=name)
     else:
         yield from literal_secrets.find(value)
     if "\n" in value or _PAIR.match(value):
         yield from (*_pairs(_DIRECTIVE, value), *_pairs(_LINE, value))
+    if "\n" in value and not is_inner:
+        yield from _in_yaml(value, is_inner=True)
     yield from _spoken(value)
 
 
@@ -141,8 +166,16 @@ def _named(key: str, parent: str, entries: Mapping[str, Any]) -> str:
     if parent == SEALED:
         return SEALED
     if key in ("value", "default"):
-        return str(entries.get("name") or parent or key)
+        return str(entries.get("name") or str(entries.get("path") or "").rpartition("/")[2] or parent or key)
     return "" if "remoteRef" in entries else key
+
+
+def _items(texts: Iterable[str], name: str) -> Iterator[str]:
+    """The name of each item of a list: what follows a flag (`--requirepass`) is called by it, everything else as the list is."""
+    flag = None
+    for text in texts:
+        yield flag["name"] if flag else name
+        flag = _FLAG.fullmatch(text)
 
 
 def _scalar(node: yaml.Node | None) -> str:

@@ -79,6 +79,49 @@ PLACES: dict[str, tuple[str, Callable[[Credential], str]]] = {
     "argument of a call": ("tests/x.py", lambda one: f"connect({one.field.lower()}={json.dumps(one.value)})\n"),
     "script": ("script/x", lambda one: f"set -e\nexport {one.field}={json.dumps(one.value)}\n"),
     "JSON": ("x.json", lambda one: json.dumps({"a": {one.field: one.value}}, indent=2)),
+    "JSON in an annotation": (
+        "kubernetes/x/x.yaml",
+        lambda one: f"metadata:\n  annotations:\n    config: {json.dumps(json.dumps({one.field: one.value}))}\n",
+    ),
+    "YAML in a ConfigMap": (
+        "kubernetes/x/x.yaml",
+        lambda one: f"data:\n  app.yaml: |\n    env:\n    - name: {one.field}\n      value: {json.dumps(one.value)}\n",
+    ),
+    "patch of an overlay": (
+        "kubernetes/x/kustomization.yaml",
+        lambda one: (
+            f"patches:\n- patch: |-\n    - op: add\n      path: /data/{one.field}\n      value: {json.dumps(one.value)}\n"
+        ),
+    ),
+    "item after a flag": (
+        "kubernetes/x/x.yaml",
+        lambda one: f"args: [server, --{one.field.lower().replace('_', '-')}, {json.dumps(one.value)}]\n",
+    ),
+    "default of a chart": (
+        "kubernetes/x/templates/x.yaml",
+        lambda one: f"a: {{{{ .Values.{one.field} | default {json.dumps(one.value)} }}}}\n",
+    ),
+    "default of a variable": (
+        "docker/x.yml",
+        lambda one: f"environment:\n  {one.field}: {json.dumps(f'${{{one.field}:-{one.value}}}')}\n",
+    ),
+    "env file over lines": ("docker/.env.local", lambda one: f'PORT=1\n{one.field}="{one.value}"\nNEXT=2\n'),
+    "instruction of a Dockerfile": (
+        "docker/x.Dockerfile",
+        lambda one: f"FROM x\nENV {one.field} {json.dumps(one.value)}\n",
+    ),
+    "fence in prose": ("README.md", lambda one: f"```ts\nconst {one.field}: string = {json.dumps(one.value)};\n```\n"),
+    "shell of a workflow": (
+        ".github/workflows/x.yml",
+        lambda one: f"jobs:\n  a:\n    steps:\n    - run: |\n        ./x --password {json.dumps(one.value)}\n",
+    ),
+    "fallback in TypeScript": ("x.ts", lambda one: f"const it = process.env.{one.field} ?? {json.dumps(one.value)};\n"),
+    "typed name in Python": ("deployments/x.py", lambda one: f"{one.field.lower()}: str = {json.dumps(one.value)}\n"),
+    "variable set in Python": ("tests/x.py", lambda one: f"os.environ['{one.field}'] = {json.dumps(one.value)}\n"),
+    "pair inside of a note": ("docs/x.md", lambda one: f"note: {one.field}={json.dumps(one.value)}\n"),
+    "cell of a notebook": ("x.ipynb", lambda one: json.dumps({"source": [f"{one.field} = {json.dumps(one.value)}\n"]})),
+    "statement for a database": ("x.sql", lambda one: f"ALTER USER hub PASSWORD {json.dumps(one.value)};\n"),
+    "client of Redis": ("script/x", lambda one: f"redis-cli --tls -a {json.dumps(one.value)} ping\n"),
 }
 
 
@@ -160,6 +203,41 @@ spec:
     assert scan(text, path="x.yaml") == []
 
 
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("x.yaml", "args: ['--password-file', /etc/secret/password, --token, $(PANEL_TOKEN), '--tls-key', /etc/tls/tls.key]\n"),
+        ("x.yaml", "args: [--secret-name, redis-environment, --secret=redis-environment]\n"),
+        ("x.yaml", "patches:\n- patch: |-\n    - op: replace\n      path: /spec/tls/0/secretName\n      value: hub-tls\n"),
+        ("x.yaml", "patches:\n- patch: |-\n    - op: replace\n      path: /spec/token\n      value: ${TOKEN}\n"),
+        ("x.yaml", 'data:\n  d.json: |\n    {"title": "token use", "expr": "sum(rate(token_total[5m]))", "secret": ""}\n'),
+        ("x.yaml", "secret: arn:aws:secretsmanager:eu-central-1:123456789012:secret:nova/doktor365-a1B2c3\n"),
+        ("templates/x.yaml", 'a: {{ .Values.existingSecret | default "redis-environment" }}\nb: {{ .Values.token | default "" }}\n'),
+        ("x.yml", "environment:\n  PASSWORD: ${PASSWORD:?set it}\n  TOKEN: ${TOKEN:-}\n"),
+        ("x.Dockerfile", "ARG NPM_TOKEN\nENV PASSWORD_FILE /run/secrets/password\nRUN --mount=type=secret,id=token cat /run/secrets/token\n"),
+        ("x.ts", "const token: string = process.env.TOKEN ?? '';\nconst password: string = await secrets.getValue(name);\n"),
+        ("x.py", "password: str | None = None\ntoken: str = field(default_factory=str)\nself.token = os.environ['TOKEN']\n"),
+        ("x.py", "os.environ['DB_PASSWORD'] = password_from_store\nassert response.json()['token'] == expected_token_value\n"),
+        ("script/x", 'redis-cli --tls -a "$REDIS_PASSWORD" ping; sshpass -p "$PASSWORD" ssh host\nredis-cli --user health ping\n'),
+        ("x.md", "A password never-leaves-the-cluster; -e PASSWORD=$(openssl rand -hex 32); Authorization: Bearer $PANEL_TOKEN\n"),
+    ],
+)  # fmt: skip
+def test_what_only_speaks_of_secrets_in_any_file_is_no_finding(path: str, text: str) -> None:
+    assert scan(text, path=path) == []
+
+
+def test_a_dotted_name_is_a_reference_and_a_drawn_value_with_a_dot_is_none() -> None:
+    web_token = next(one.value for one in drawn(SEED) if one.kind == "JSON Web Token")
+    assert find(f"https://git:{web_token[:60]}@git.example.com", name="")
+    assert find("secrets.PANEL_TOKEN", name="TOKEN") == []
+
+
+def test_an_object_says_what_follows_a_flag() -> None:
+    value = drawn(SEED, 3)[2].value
+    item = {"kind": "Pod", "spec": {"containers": [{"args": ["--requirepass", value]}]}}
+    assert [one.name for one in scan_object(item)] == ["spec.containers[0].args[1]"]
+
+
 def test_an_object_says_the_path_of_the_field() -> None:
     value = drawn(SEED, 3)[2].value
     item = {"kind": "Pod", "spec": {"containers": [{"env": [{"name": "DB_PASSWORD", "value": value}]}]}}
@@ -173,8 +251,20 @@ def test_what_is_sealed_is_no_finding_in_an_object() -> None:
 
 
 def test_a_long_hostile_line_is_read_in_time_that_grows_with_its_length() -> None:
-    for run in ("a", "ab1", "eyJ", "://a:", "password=", "AKIA", "user >", "-----BEGIN "):
-        scan(run * (200_000 // len(run)), path="x.yaml")
+    for run in (
+        "a",
+        "ab1",
+        "eyJ",
+        "://a:",
+        "password=",
+        "password|",
+        "redis-cli ",
+        "- |\n ",
+        "AKIA",
+        "user >",
+        "-----BEGIN ",
+    ):
+        scan(run * (60_000 // len(run)), path="x.yaml")
 
 
 class Counted(str):
