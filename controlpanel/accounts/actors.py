@@ -10,7 +10,7 @@ from typing import Literal
 from django.http import HttpRequest
 
 from controlpanel.accounts.models import ApiToken, RoleBinding, User
-from controlpanel.core.errors import AbsentError, RefusedError
+from controlpanel.core.errors import AbsentError, Refusal, RefusedError, UserError
 from controlpanel.core.permissions import OF_TENANTS, RIGHTS, ROLES_WITH, SCOPES, Right, Role, Scope
 
 
@@ -48,9 +48,11 @@ class Actor:
         if self.may(right, environment, tenant):
             return
         look = Right.VIEW if tenant is None else Right.TENANT_VIEW
+        error: UserError = RefusedError(*self._refusal(right, environment, tenant))
         if (environment is not None or tenant is not None) and not self.may(look, environment, tenant):
-            raise AbsentError("Not found, or not yours to see.")
-        raise RefusedError(*self._refusal(right, environment, tenant))
+            error = AbsentError("Not found, or not yours to see.")
+        error.refused = Refusal(actor=self, right=right.value, environment=environment or "", tenant=tenant or "")
+        raise error
 
     def tenants(self, right: Right = Right.TENANT_VIEW, environment: str | None = None) -> frozenset[str] | None:
         """The tenants for which the actor has the right in the environment (None: in any); None stands for all of them."""

@@ -11,7 +11,8 @@ PanelError               carries a sentence and a remedy
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 
 class PanelError(Exception):
@@ -28,11 +29,31 @@ class PanelError(Exception):
         return f"{self.sentence} {self.remedy}".strip()
 
 
+class Asker(Protocol):
+    """Whoever asked, and the door."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def door(self) -> str: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Refusal:
+    """Who lacked which right, where ("" anywhere) and for which tenant; kept when it was an act."""
+
+    actor: Asker
+    right: str
+    environment: str = ""
+    tenant: str = ""
+
+
 class UserError(PanelError):
     """The asker can mend it."""
 
     status = 400
     title = "That did not work"
+    refused: Refusal | None = None
 
 
 class InvalidError(UserError):

@@ -10,6 +10,7 @@ from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
+from controlpanel.core import refusals
 from controlpanel.core.database import is_read_only
 from controlpanel.core.errors import CannotActError, InvalidError, UserError
 from controlpanel.core.words import is_fit
@@ -56,6 +57,7 @@ class UserErrorMiddleware:
             exception = CannotActError()
         if not isinstance(exception, UserError):
             return None
+        refusals.keep(request, exception)
         return render(request, "error.html", {"error": exception}, status=exception.status)
 
 

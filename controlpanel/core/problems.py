@@ -11,6 +11,7 @@ from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from ninja import Schema
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
+from controlpanel.core import refusals
 from controlpanel.core.errors import AbsentError, ConflictError, InvalidError, PanelError, RefusedError, UserError
 
 log = structlog.get_logger(__name__)
@@ -46,6 +47,7 @@ def problem(*, status: int, kind: str, title: str, detail: str, remedy: str = ""
 
 def of_user_error(request: HttpRequest, error: UserError) -> HttpResponse:
     """A mistake that the asker can mend, in our own words."""
+    refusals.keep(request, error)
     kind = next((KINDS[base] for base in type(error).__mro__ if base in KINDS), "not-possible")
     standard = {"status": error.status, "title": error.title, "detail": error.sentence, "remedy": error.remedy}
     return problem(**{"kind": kind, **error.extra, **standard})
