@@ -18,6 +18,8 @@ from typing import Any
 
 import httpx
 
+from tests.forks import Forked, Forks
+
 ROOT = Path(__file__).resolve().parent.parent
 PATIENCE_SECONDS = 60.0
 SHORT_TIMES = {
@@ -31,6 +33,9 @@ SHORT_TIMES = {
     "CONTROL_PANEL_DEGRADED_GRACE_SECONDS": "1",
     "CONTROL_PANEL_OUTAGE_SECONDS": "0.5",
 }
+READ_WHEN_NEEDED = {"CONTROL_PANEL_CRASH_AT", "CHAOS_FREEZES"}
+"""Variables that a process which is already set up may still be given."""
+Process = subprocess.Popen[bytes] | Forked
 
 
 @dataclass
@@ -41,7 +46,8 @@ class World:
     database_url: str
     speed: float = 40.0
     environment: dict[str, str] = field(default_factory=dict)
-    processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    processes: list[Process] = field(default_factory=list)
+    forks: list[Forks] = field(default_factory=list)
     server: str = ""
     platform: Callable[[Path], None] | None = None
     variables: dict[str, str] = field(default_factory=dict)
@@ -113,25 +119,36 @@ class World:
 
     def manage(self, *arguments: str) -> str:
         """Run a management command to its end and return what it printed."""
-        done = subprocess.run(
-            [sys.executable, "manage.py", *arguments], cwd=ROOT, env=self.environment, capture_output=True, text=True
-        )
-        assert done.returncode == 0, f"{arguments}: {done.stdout}\n{done.stderr}"
-        return done.stdout
+        out, errors = self.directory / "command.out", self.directory / "command.errors"
+        for path in (out, errors):
+            path.unlink(missing_ok=True)
+        status = self._fork(("manage.py", *arguments), {}, out, errors).wait()
+        assert status == 0, f"{arguments}: {out.read_text()}\n{errors.read_text()}"
+        return out.read_text()
 
-    def spawn(self, *arguments: str, **environment: str) -> subprocess.Popen[bytes]:
+    def spawn(self, *arguments: str, **environment: str) -> Process:
         """Start a process of the panel that a test may kill."""
-        return self._spawn("manage.py", *arguments, environment={**self.environment, **environment})
+        return self.run("manage.py", *arguments, **environment)
 
-    def run(self, *arguments: str, **environment: str) -> subprocess.Popen[bytes]:
+    def run(self, *arguments: str, **environment: str) -> Process:
         """Start any Python of the panel with the panel's environment."""
-        return self._spawn(*arguments, environment={**self.environment, **environment})
+        if environment.keys() - READ_WHEN_NEEDED:
+            return self._spawn(*arguments, environment={**self.environment, **environment})
+        log = self._next_log()
+        self.processes.append(self._fork(arguments, environment, log, log))
+        return self.processes[-1]
 
-    def watch(self, **environment: str) -> subprocess.Popen[bytes]:
+    def _fork(self, arguments: tuple[str, ...], environment: dict[str, str], out: Path, errors: Path) -> Forked:
+        """Fork from a process of this environment, which is made where there is none yet."""
+        if not self.forks or self.forks[-1].environment != self.environment:
+            self.forks.append(Forks(self.environment, self.directory / f"forks-{len(self.forks)}.log"))
+        return self.forks[-1].start(arguments, {**self.environment, **environment}, out, errors)
+
+    def watch(self, **environment: str) -> Process:
         """Start `watch`, which runs due rows itself where no broker is."""
         return self.spawn("watch", **environment)
 
-    def worker(self, **environment: str) -> subprocess.Popen[bytes]:
+    def worker(self, **environment: str) -> Process:
         """Start a Celery worker of two slots, which hears the broker that the environment names."""
         options = ["-Q", "wake,render,notify", "--concurrency", "2", "--without-gossip", "--without-mingle"]
         return self.run("-m", "celery", "--quiet", "-A", "controlpanel.celery", "worker", *options, **environment)
@@ -148,7 +165,7 @@ class World:
             "--timeout-graceful-shutdown",
             "1",
         ]
-        self._spawn("-m", "uvicorn", *arguments, environment=self.environment)
+        self.run("-m", "uvicorn", *arguments)
         until(lambda: _answers(f"http://127.0.0.1:{port}/healthz"), "the panel answers")
 
     def operations(self) -> list[dict[str, Any]]:
@@ -161,7 +178,7 @@ class World:
         command = ["git", "-c", "safe.directory=*", f"--git-dir={self.deploy}", *arguments]
         return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
-    def end(self, process: subprocess.Popen[bytes]) -> None:
+    def end(self, process: Process) -> None:
         """Kill one process and what it started."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
@@ -171,9 +188,14 @@ class World:
         """Kill what still runs."""
         for process in self.processes:
             self.end(process)
+        for forks in self.forks:
+            forks.close()
 
-    def _spawn(self, *arguments: str, environment: dict[str, str] | None = None) -> subprocess.Popen[bytes]:
-        with (self.directory / f"process-{len(self.processes)}.log").open("wb") as log:
+    def _next_log(self) -> Path:
+        return self.directory / f"process-{len(self.processes)}.log"
+
+    def _spawn(self, *arguments: str, environment: dict[str, str] | None = None) -> Process:
+        with self._next_log().open("wb") as log:
             process = subprocess.Popen(
                 [sys.executable, *arguments],
                 cwd=ROOT,
@@ -185,7 +207,7 @@ class World:
         self.processes.append(process)
         return process
 
-    def log(self, process: subprocess.Popen[bytes]) -> str:
+    def log(self, process: Process) -> str:
         """What a process has written so far."""
         return (self.directory / f"process-{self.processes.index(process)}.log").read_text(errors="replace")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections import Counter
 from hashlib import sha256
 from pathlib import Path
@@ -13,7 +12,7 @@ from deployments.choices import State
 from deployments.models import Promotion, Release
 from deployments.services.promotions import promotion_request
 from deployments.services.releases import release_create
-from tests.world import World, until
+from tests.world import Process, World, until
 
 
 def operator() -> Actor:
@@ -62,13 +61,13 @@ def new_release(point: str) -> Release:
     return release_create(actor=actor, version=f"0.{newest.pk}.0", commit=newest.commit, images=images)
 
 
-def killed_at(world: World, point: str, directory: Path) -> subprocess.Popen[bytes]:
+def killed_at(world: World, point: str, directory: Path) -> Process:
     """A worker that dies at the point."""
     ticket = directory / point
     ticket.touch()
     return world.watch(CONTROL_PANEL_CRASH_AT=f"{point}={ticket}")
 
 
-def until_dead(doomed: subprocess.Popen[bytes], point: str) -> None:
+def until_dead(doomed: Process, point: str) -> None:
     until(lambda: doomed.poll() is not None, f"the worker dies at {point}")
     assert doomed.returncode == -9

@@ -7,7 +7,6 @@ import math
 import os
 import random
 import signal
-import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -24,7 +23,7 @@ from tests.chaos import database, fleet, foreign
 from tests.chaos.broker import Broker
 from tests.chaos.oracle import verdict
 from tests.chaos.plan import RUNNERS, Disturbance
-from tests.world import PATIENCE_SECONDS, World
+from tests.world import PATIENCE_SECONDS, Process, World
 
 CALM_SECONDS = 120.0
 
@@ -38,7 +37,7 @@ class Run:
     environments: list[str]
     broker: Broker = field(default_factory=Broker)
     acknowledged: list[str] = field(default_factory=list)
-    runners: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    runners: dict[str, Process] = field(default_factory=dict)
     later: list[tuple[float, Callable[[], None]]] = field(default_factory=list)
     kills: int = 0
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import signal
-import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -21,7 +20,7 @@ from deployments.services.promotions import promotion_request
 from deployments.services.releases import release_create
 from tests.chaos import fleet
 from tests.chaos.oracle import verdict
-from tests.world import World, running_world, until
+from tests.world import Process, World, running_world, until
 
 
 @pytest.fixture(scope="module")
@@ -94,9 +93,7 @@ A_WHILE = 10.0
 """Seconds for which nobody may take over what a long lease holds."""
 
 
-def frozen_at(
-    world: World, point: str, ticket: Path, *command: str, lease_seconds: int, **variables: str
-) -> subprocess.Popen[bytes]:
+def frozen_at(world: World, point: str, ticket: Path, *command: str, lease_seconds: int, **variables: str) -> Process:
     """A process that stops at the point, as on a machine that swaps or is moved, until somebody lets it go on."""
     ticket.touch()
     at = {
@@ -108,7 +105,7 @@ def frozen_at(
     return world.run("-m", "tests.chaos.without", *command, **at, **variables)
 
 
-def thawed(process: subprocess.Popen[bytes]) -> None:
+def thawed(process: Process) -> None:
     """Let it go on with what it was about to do, and end."""
     os.killpg(process.pid, signal.SIGTERM)
     os.killpg(process.pid, signal.SIGCONT)

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from collections.abc import Iterator
 
 import httpx
@@ -14,7 +13,7 @@ import pytest
 
 from tests.chaos import fleet
 from tests.chaos.witness import Witness
-from tests.world import World, running_world
+from tests.world import Process, World, running_world
 
 SYNCS = int(os.environ.get("CHAOS_STALE_SYNCS", "40"))
 FLEET = fleet.Fleet(10, needs=(("beta", "alpha"),))
@@ -50,7 +49,7 @@ def shown(world: World) -> list[int]:
     return [rule["fired"] for rule in rules]
 
 
-def started(world: World, *arguments: str) -> list[subprocess.Popen[bytes]]:
+def started(world: World, *arguments: str) -> list[Process]:
     return [world.run(*arguments) for _ in range(RUNNERS)]
 
 
