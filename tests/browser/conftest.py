@@ -38,12 +38,12 @@ def _rows_beside_a_running_loop() -> None:
 def panel(tmp_path_factory: pytest.TempPathFactory, committed_database: str) -> Iterator[Panel]:
     """The sandbox, `watch` and the web process beside the demo's releases."""
     port = free_port()
-    with running_world(tmp_path_factory.mktemp("world"), committed_database, speed=20.0) as world:
-        world.environment["PUBLIC_URL"] = f"http://127.0.0.1:{port}"
+    address = f"http://127.0.0.1:{port}"
+    with running_world(tmp_path_factory.mktemp("world"), committed_database, 20.0, PUBLIC_URL=address) as world:
         world.manage("demo")
         world.watch()
         world.serve(port)
-        yield Panel(world, f"http://127.0.0.1:{port}")
+        yield Panel(world, address)
 
 
 @pytest.fixture

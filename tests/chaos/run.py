@@ -35,7 +35,7 @@ class Run:
     world: World
     seed: int
     environments: list[str]
-    broker: Broker = field(default_factory=Broker)
+    broker: Broker
     acknowledged: list[str] = field(default_factory=list)
     runners: dict[str, Process] = field(default_factory=dict)
     later: list[tuple[float, Callable[[], None]]] = field(default_factory=list)
@@ -43,7 +43,6 @@ class Run:
 
     def __post_init__(self) -> None:
         self.chance = random.Random(self.seed + 1)
-        self.world.environment["CELERY_BROKER_URL"] = self.broker.url
         database.make_durable(self.world.database_url)
 
     def go(self, plan: list[Disturbance]) -> list[str]:

@@ -10,6 +10,7 @@ import pytest
 from deployments.choices import State
 from deployments.models import Promotion
 from tests.chaos import fleet, plan
+from tests.chaos.broker import Broker
 from tests.chaos.run import Run
 from tests.world import running_world
 
@@ -26,9 +27,11 @@ def test_random_kills_lose_and_double_nothing(
     disturbances = plan.make(SEED, KILLS, environments)
     with capsys.disabled():
         print(f"\nseed {SEED}, {KILLS} kills:", *disturbances, sep="\n  ")
-    with running_world(tmp_path, committed_database, platform=fleet.platform(ENVIRONMENTS)) as world:
+    broker = Broker()
+    variables = {"CELERY_BROKER_URL": broker.url}
+    with running_world(tmp_path, committed_database, 40.0, fleet.platform(ENVIRONMENTS), **variables) as world:
         fleet.releases(_head(world.directory / "platform"))
-        run = Run(world, SEED, environments)
+        run = Run(world, SEED, environments, broker)
         broken = run.go(disturbances)
         ends = {state.value: Promotion.objects.filter(state=state).count() for state in State}
         with capsys.disabled():

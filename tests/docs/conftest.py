@@ -35,10 +35,9 @@ class Desk:
 
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory: pytest.TempPathFactory, committed_database: str) -> Iterator[Desk]:
-    with running_world(tmp_path_factory.mktemp("world"), committed_database) as world:
-        port = _free_port()
-        address = f"http://127.0.0.1:{port}"
-        world.environment["PUBLIC_URL"] = address
+    port = _free_port()
+    address = f"http://127.0.0.1:{port}"
+    with running_world(tmp_path_factory.mktemp("world"), committed_database, PUBLIC_URL=address) as world:
         world.manage("demo")
         world.watch()
         _serve(world, port)
