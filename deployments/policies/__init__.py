@@ -1,6 +1,7 @@
 """Rules that the manifests of an environment hold to. `judge` asks them all; hook, gate and pages all come here."""
 
 from deployments.policies import (
+    addresses,
     autoscaling,
     database_tls,
     disruption,
@@ -17,6 +18,6 @@ from deployments.policies import (
 from deployments.policies.base import Finding, Manifests, Policy, judge, policies
 
 __all__ = [
-    "Finding", "Manifests", "Policy", "autoscaling", "database_tls", "disruption", "image_digests", "judge", "literal_secrets", "network",
+    "Finding", "Manifests", "Policy", "addresses", "autoscaling", "database_tls", "disruption", "image_digests", "judge", "literal_secrets", "network",
     "policies", "restricted_pods", "scrape_targets", "tenant_names", "tls", "variables", "workloads",
 ]  # fmt: skip

@@ -21,6 +21,8 @@ from deployments.policies.base import (
 )
 
 NAME = "kubernetes.io/metadata.name"
+_NAMES = {("UDP", 53), ("TCP", 53)}
+"""How names are looked up: a long answer comes by TCP."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ def network(manifests: Manifests) -> Iterator[tuple[Object, str, str]]:
             yield (
                 _namespace(namespace),
                 "Its pods cannot look up names.",
-                "Add a NetworkPolicy for all pods with egress to UDP port 53.",
+                "Add a NetworkPolicy for all pods with egress to port 53, by UDP and TCP.",
             )
     for item in rules:
         yield from ((item, rule, fix) for rule, fix in _of_policy(item, manifests))
@@ -85,7 +87,7 @@ def edges(manifests: Manifests, direction: str) -> Iterator[tuple[Object, Edge]]
 
 def _between(own: Workload, other: Workload, rule: Object, peer: Object, direction: str) -> Iterator[Edge]:
     client, server = (other, own) if direction == "ingress" else (own, other)
-    exposed = _ports(server)
+    exposed = ports_of(server)
     for entry in entries(rule.get("ports")):
         found = exposed.get(port_of(entry.get("port")))
         if found is not None:
@@ -117,8 +119,17 @@ def _of_policy(item: Object, manifests: Manifests) -> Iterator[tuple[str, str]]:
             for odd in _odd_ports(item, rule, direction, manifests):
                 yield f"It allows {direction} at {odd}, which is no port of the pods.", "Name a port that they have."
             for peer in entries(rule.get(word)):
+                if _is_anybody(peer):
+                    yield f"It allows {direction} {word} any namespace.", f"Name who may, under {word}."
                 if _is_ours(peer, item, manifests) and not list(_peers(peer, namespace_of(item), manifests)):
                     yield f"It allows {direction} {word} pods that are not there.", "Correct the selectors."
+
+
+def _is_anybody(peer: Object) -> bool:
+    """An empty namespaceSelector takes every namespace of the cluster; a peer that names nothing is refused by Kubernetes."""
+    if "namespaceSelector" in peer:
+        return not mapping(peer["namespaceSelector"])
+    return not {"podSelector", "ipBlock"} & set(peer)
 
 
 def _odd_ports(item: Object, rule: Object, direction: str, manifests: Manifests) -> Iterator[object]:
@@ -130,7 +141,7 @@ def _odd_ports(item: Object, rule: Object, direction: str, manifests: Manifests)
         if not all("podSelector" in peer and _is_ours(peer, item, manifests) for peer in peers):
             return
         servers = [workload for peer in peers for workload in _peers(peer, namespace_of(item), manifests)]
-    known = {name for workload in servers for name in _ports(workload)}
+    known = {name for workload in servers for name in ports_of(workload)}
     asked = (port_of(entry.get("port")) for entry in entries(rule.get("ports")))
     yield from (port for port in asked if port not in known)
 
@@ -159,7 +170,7 @@ def _shut(manifests: Manifests) -> Iterator[tuple[Object, str, str]]:
                 continue
             open_ports = _let_in(workload, manifests)
             for entry in entries(look(service, "spec", "ports")):
-                target = _ports(workload).get(port_of(entry.get("targetPort", entry.get("port"))))
+                target = ports_of(workload).get(port_of(entry.get("targetPort", entry.get("port"))))
                 if target is not None and target not in open_ports:
                     yield service, f"No policy lets anybody in at {target}.", "Allow who needs it, or remove the port."
 
@@ -185,7 +196,7 @@ def _unreached(item: Object, manifests: Manifests) -> Iterator[tuple[str, str]]:
 
 def _rules(workload: Workload, manifests: Manifests) -> Iterator[tuple[Object, Object]]:
     """Each policy and rule that lets somebody in to a workload at a port that it has."""
-    ports = _ports(workload)
+    ports = ports_of(workload)
     for item in manifests.of_kind("NetworkPolicy"):
         if _takes(item, workload):
             for rule in entries(look(item, "spec", "ingress")):
@@ -202,11 +213,11 @@ def _allows_names(item: Object) -> bool:
     if mapping(look(item, "spec", "podSelector")):
         return False
     ports = [port for rule in entries(look(item, "spec", "egress")) for port in entries(rule.get("ports"))]
-    return any((port.get("protocol"), port.get("port")) == ("UDP", 53) for port in ports)
+    return {(str(port.get("protocol")), port_of(port.get("port"))) for port in ports} >= _NAMES
 
 
 def _let_in(workload: Workload, manifests: Manifests) -> set[int]:
-    ports = _ports(workload)
+    ports = ports_of(workload)
     return {
         ports[known]
         for _, rule in _rules(workload, manifests)
@@ -241,7 +252,7 @@ def _is_ours(peer: Object, item: Object, manifests: Manifests) -> bool:
     )
 
 
-def _ports(workload: Workload) -> dict[object, int]:
+def ports_of(workload: Workload) -> dict[object, int]:
     """Name and number -> number of the ports that a workload's containers have."""
     found: dict[object, int] = {}
     for container in workload.containers:

@@ -62,18 +62,24 @@ def _of_job(job: Mapping[str, Any]) -> Iterator[tuple[str, int]]:
 
 
 def _problem(host: str, port: int, home: str, manifests: Manifests) -> str:
-    name, namespace = _place(host, home)
-    service = manifests.services.get((namespace, name))
-    if service is not None and look(service, "spec", "type") == "ExternalName":
-        name, namespace = _place(str(look(service, "spec", "externalName")), home)
-        service = manifests.services.get((namespace, name))
+    (name, namespace), service = service_behind(place_of(host, home), manifests)
     if service is None:
         return "" if namespace not in manifests.namespaces else f"There is no Service {namespace}/{name}."
     ports = [entry.get("port") for entry in entries(look(service, "spec", "ports"))]
     return "" if port in ports else f"The Service {namespace}/{name} has no port {port}."
 
 
-def _place(host: str, home: str) -> tuple[str, str]:
+def service_behind(place: tuple[str, str], manifests: Manifests) -> tuple[tuple[str, str], Object | None]:
+    """Name and namespace of the Service that answers for these, and the Service; a short name is followed."""
+    name, namespace = place
+    service = manifests.services.get((namespace, name))
+    if service is not None and look(service, "spec", "type") == "ExternalName":
+        name, namespace = place_of(str(look(service, "spec", "externalName")), namespace)
+        service = manifests.services.get((namespace, name))
+    return (name, namespace), service
+
+
+def place_of(host: str, home: str) -> tuple[str, str]:
     """Name and namespace that a host means to a pod in the namespace `home`."""
     for end in _ENDS:
         host = host.removesuffix(end)
@@ -99,7 +105,7 @@ def _of_monitor(item: Object, manifests: Manifests) -> Iterator[tuple[str, str]]
 def _of_service(place: tuple[str, str], service: Object, manifests: Manifests) -> Iterator[tuple[str, str]]:
     """A Service itself leads to pods and to ports that they have, or to a Service in a namespace of ours."""
     if look(service, "spec", "type") == "ExternalName":
-        name, namespace = _place(str(look(service, "spec", "externalName")), place[0])
+        name, namespace = place_of(str(look(service, "spec", "externalName")), place[0])
         if namespace in manifests.namespaces and (namespace, name) not in manifests.services:
             yield f"It leads to {namespace}/{name}, which is not there.", "Correct its externalName."
         return

@@ -49,6 +49,7 @@ spec:
       containers:
       - name: prometheus
         image: registry.example.com/prometheus@{DIGEST}
+        ports: [{{name: web, containerPort: 9090}}]
         readinessProbe: {{httpGet: {{path: /, port: 9090}}}}
         livenessProbe: {{httpGet: {{path: /, port: 9090}}}}
         resources: {{requests: {{cpu: 100m, memory: 64Mi}}, limits: {{memory: 128Mi}}}}
@@ -60,7 +61,7 @@ automountServiceAccountToken: false
 ---
 kind: ConfigMap
 metadata: {{namespace: shop, name: api}}
-data: {{PUBLIC_URL: https://shop.example.com, REDIS_HOST: "rediss://redis:6379", PEER: "http://api:4000"}}
+data: {{PUBLIC_URL: https://shop.example.com, REDIS_HOST: "rediss://redis.cache.svc:6379", METRICS: "http://short-prometheus:9091"}}
 ---
 kind: ConfigMap
 metadata: {{namespace: shop, name: prometheus}}
@@ -83,6 +84,18 @@ spec: {{selector: {{app: api}}, ports: [{{name: http, port: 4000, targetPort: ht
 kind: Service
 metadata: {{namespace: shop, name: short}}
 spec: {{type: ExternalName, externalName: api.shop.svc.cluster.local}}
+---
+kind: Service
+metadata: {{namespace: shop, name: prometheus}}
+spec: {{selector: {{app: prometheus}}, ports: [{{name: push, port: 9091, targetPort: web}}]}}
+---
+kind: Service
+metadata: {{namespace: shop, name: short-prometheus}}
+spec: {{type: ExternalName, externalName: prometheus.shop.svc.cluster.local}}
+---
+kind: PodDisruptionBudget
+metadata: {{namespace: shop, name: prometheus}}
+spec: {{maxUnavailable: 1, selector: {{matchLabels: {{app: prometheus}}}}}}
 ---
 kind: ServiceMonitor
 metadata: {{namespace: shop, name: api}}
@@ -116,7 +129,7 @@ spec: {{podSelector: {{}}, policyTypes: [Ingress, Egress]}}
 ---
 kind: NetworkPolicy
 metadata: {{namespace: shop, name: names}}
-spec: {{podSelector: {{}}, policyTypes: [Egress], egress: [{{to: [{{namespaceSelector: {{matchLabels: {{kubernetes.io/metadata.name: kube-system}}}}}}], ports: [{{protocol: UDP, port: 53}}]}}]}}
+spec: {{podSelector: {{}}, policyTypes: [Egress], egress: [{{to: [{{namespaceSelector: {{matchLabels: {{kubernetes.io/metadata.name: kube-system}}}}}}], ports: [{{protocol: UDP, port: 53}}, {{protocol: TCP, port: 53}}]}}]}}
 ---
 kind: NetworkPolicy
 metadata: {{namespace: shop, name: api-ingress}}
@@ -135,6 +148,24 @@ spec:
   egress:
   - to: [{{podSelector: {{matchLabels: {{app: api}}}}}}]
     ports: [{{protocol: TCP, port: 4000}}]
+---
+kind: NetworkPolicy
+metadata: {{namespace: shop, name: prometheus-pushed}}
+spec:
+  podSelector: {{matchLabels: {{app: prometheus}}}}
+  policyTypes: [Ingress]
+  ingress:
+  - from: [{{namespaceSelector: {{matchLabels: {{kubernetes.io/metadata.name: shop}}}}}}]
+    ports: [{{protocol: TCP, port: 9090}}]
+---
+kind: NetworkPolicy
+metadata: {{namespace: shop, name: pushing}}
+spec:
+  podSelector: {{}}
+  policyTypes: [Egress]
+  egress:
+  - to: [{{podSelector: {{matchLabels: {{app: prometheus}}}}}}]
+    ports: [{{protocol: TCP, port: 9090}}]
 """
 
 

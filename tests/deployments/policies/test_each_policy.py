@@ -47,6 +47,12 @@ POD = ("spec", "template", "spec")
 CONTAINER = (*POD, "containers", 0)
 D, P = "Deployment-api", "Deployment-prometheus"
 BROKEN = [
+    ("addresses", "Deployment shop/api", "no Service shop/nobody", put("ConfigMap-api", "data", "METRICS", value="http://nobody:9091")),
+    ("addresses", "Deployment shop/api", "no Service shop/nobody", put("ConfigMap-api", "data", "METRICS", value="one.example.com:1,nobody.shop.svc:9091")),
+    ("addresses", "Deployment shop/api", "no Service shop/nobody", put("Service-short-prometheus", "spec", "externalName", value="nobody.shop.svc.cluster.local")),
+    ("addresses", "Deployment shop/api", "has no port 9090", put("ConfigMap-api", "data", "METRICS", value="prometheus:9090")),
+    ("addresses", "Deployment shop/api", "reach shop/prometheus at 9090", cut("NetworkPolicy-pushing")),
+    ("addresses", "Deployment shop/api", "reach shop/prometheus at 9090", cut("NetworkPolicy-prometheus-pushed")),
     ("autoscaling", "Deployment shop/api", "runs 2 times", cut("HorizontalPodAutoscaler-api")),
     ("autoscaling", "HorizontalPodAutoscaler shop/api", "scales Deployment other", put("HorizontalPodAutoscaler-api", "spec", "scaleTargetRef", "name", value="other")),
     ("autoscaling", "HorizontalPodAutoscaler shop/api", "down to one", put("HorizontalPodAutoscaler-api", "spec", "minReplicas", value=1)),
@@ -78,6 +84,9 @@ BROKEN = [
     ("network", "NetworkPolicy shop/api-ingress", "everywhere", cut("NetworkPolicy-api-ingress", "spec", "ingress", 0, "from")),
     ("network", "NetworkPolicy shop/api-ingress", "not there", put("NetworkPolicy-api-ingress", "spec", "ingress", 0, "from", 0, "podSelector", "matchLabels", "app", value="x")),
     ("network", "Service shop/api", "lets anybody in", put("NetworkPolicy-api-ingress", "spec", "ingress", 0, "ports", 0, "port", value=4001)),
+    ("network", "Namespace shop", "look up names", cut("NetworkPolicy-names", "spec", "egress", 0, "ports", 1)),
+    ("network", "NetworkPolicy shop/api-ingress", "any namespace", put("NetworkPolicy-api-ingress", "spec", "ingress", 0, "from", 1, value={"namespaceSelector": {}})),
+    ("network", "NetworkPolicy shop/api-ingress", "any namespace", put("NetworkPolicy-api-ingress", "spec", "ingress", 0, "from", 1, value={})),
     ("restricted-pods", "Deployment shop/api", "shares the node", put(D, *POD, "hostNetwork", value=True)),
     ("restricted-pods", "Deployment shop/api", "token of its service", cut(D, *POD, "automountServiceAccountToken")),
     ("restricted-pods", "Deployment shop/api", "default service account", cut(D, *POD, "serviceAccountName")),
@@ -99,6 +108,10 @@ BROKEN = [
     ("workloads", "Deployment shop/api", "no requests of cpu", cut(D, *CONTAINER, "resources", "requests", "cpu")),
     ("workloads", "Deployment shop/api", "no limits of memory", cut(D, *CONTAINER, "resources", "limits")),
     ("workloads", "Deployment shop/api", "one node", cut(D, *POD, "topologySpreadConstraints")),
+    ("workloads", "Deployment shop/api", "no readinessProbe", cut(D, *CONTAINER, "readinessProbe", "httpGet")),
+    ("workloads", "Deployment shop/api", "asks a port", put(D, *CONTAINER, "livenessProbe", "httpGet", "port", value="health")),
+    ("workloads", "Deployment shop/api", "mounted nowhere", cut(D, *CONTAINER, "volumeMounts")),
+    ("workloads", "Deployment shop/api", "no volume of it", put(D, *POD, "volumes", value=[])),
     ("image-digests", "Deployment shop/api", "has no digest", put(D, *CONTAINER, "image", value="registry.example.com/api:1.2")),
     ("image-digests", "Deployment shop/api", "has no digest", cut(D, *CONTAINER, "image")),
     ("tenant-names", "ConfigMap shop/api", "tenant clinic7", put("ConfigMap-api", "data", "X", value="for clinic7")),
