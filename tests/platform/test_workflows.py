@@ -15,14 +15,15 @@ from tests.platform.workflows import EXPRESSION, FOLDER, names, run, shell_steps
 PINNED = re.compile(r"uses: [\w.-]+/[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$")
 LOCAL = re.compile(r"uses: \./\.github/workflows/[\w-]+\.yml( #.*)?$")
 DEPLOYING = ("deploy-staging.yml", "deploy-production.yml")
+PUBLISHING = (*DEPLOYING, "panel-image.yml")
 
 
 def jobs(name: str) -> Iterator[tuple[str, dict[str, Any]]]:
     yield from workflow(name)["jobs"].items()
 
 
-def test_the_four_workflows_of_the_platform_are_there() -> None:
-    assert set(names()) == {"ci.yml", "deploy-production.yml", "deploy-staging.yml", "tenant-validation.yml"}
+def test_the_workflows_of_the_platform_and_of_the_panel_are_there() -> None:
+    assert set(names()) == {"ci.yml", *PUBLISHING, "tenant-validation.yml"}
 
 
 @pytest.mark.parametrize("name", names())
@@ -47,7 +48,7 @@ def test_rights_are_given_to_jobs_and_are_few(name: str) -> None:
         assert "contents" not in rights or rights["contents"] == "read", job
         wide = {right for right, level in rights.items() if level == "write"}
         assert wide <= {"packages", "id-token", "attestations"}, job
-        assert not wide or name in DEPLOYING, job
+        assert not wide or name in PUBLISHING, job
 
 
 @pytest.mark.parametrize("name", names())
@@ -118,3 +119,25 @@ def test_each_image_is_named_in_lower_case_and_by_its_digest(tmp_path: Path) -> 
         assert run(step, tmp_path, environment).returncode == 0
 
     assert output.read_text().splitlines() == ["name=ghcr.io/example/hub/ai", "ai=ghcr.io/example/hub/ai@sha256:0f"]
+
+
+def test_the_panels_own_image_is_attested_and_said_by_its_digest(tmp_path: Path) -> None:
+    [(_, job)] = jobs("panel-image.yml")
+    build = next(step for step in job["steps"] if step.get("id") == "build")
+    assert (build["with"]["provenance"], build["with"]["file"]) == ("mode=max", "docker/panel.Dockerfile")
+    assert any("attest-build-provenance" in step.get("uses", "") for step in job["steps"])
+    values = {
+        "steps.image.outputs.name": "ghcr.io/example/hub/control-panel",
+        "steps.build.outputs.digest": "sha256:0f",
+    }
+    environment = {
+        "PATH": os.environ["PATH"], "GITHUB_REPOSITORY": "Example/Hub",
+        "GITHUB_OUTPUT": str(tmp_path / "output"), "GITHUB_STEP_SUMMARY": str(tmp_path / "summary"),
+    }  # fmt: skip
+    for step in shell_steps("panel-image.yml", "publish", values):
+        assert run(step, tmp_path, environment).returncode == 0
+    assert (tmp_path / "output").read_text() == "name=ghcr.io/example/hub/control-panel\n"
+    assert (
+        "$ script/panel-image production ghcr.io/example/hub/control-panel@sha256:0f"
+        in (tmp_path / "summary").read_text()
+    )
