@@ -30,7 +30,7 @@ class PromotionForm(forms.Form):
         widget=forms.Textarea(attrs={"class": "input", "rows": 2}),
     )  # fmt: skip
     override_hours = forms.TypedChoiceField(
-        label="Holds for", required=False, coerce=int, empty_value=24, initial=24, choices=OVERRIDE_HOURS,
+        label="Holds for", required=False, coerce=int, empty_value=24, initial=24, choices=OVERRIDE_HOURS,  # type: ignore[arg-type]  # any value may stand for none
         help_text="A promotion that starts later is asked again.", widget=forms.Select(attrs={"class": "input"}),
     )  # fmt: skip
     render_digest = forms.CharField(required=False, max_length=64, widget=forms.HiddenInput)

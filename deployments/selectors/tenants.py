@@ -8,7 +8,7 @@ from typing import Any
 from controlpanel.accounts.actors import Actor
 from controlpanel.catalog.models import Environment
 from deployments.models import Preflight, Release
-from tenants.selectors.readiness import NotReady, not_ready, readiness_counts
+from tenants.selectors.readiness import NotReady, active_count, not_ready
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,9 +32,9 @@ def tenants_of(
     What the `preflight` of the release sets of the environment's own keys blocks nobody, though it is not live yet.
     """
     version, provided = release.version if release else "", _provided(preflight)
-    counts = readiness_counts([environment], version, actor, provided)[environment.name]
-    blocked = not_ready(environment, version, actor, provided) if counts.not_ready else []
-    return Tenants(total=counts.total, ready=counts.total - len(blocked), blocked=tuple(blocked))
+    blocked = not_ready(environment, version, actor, provided)
+    total = active_count(environment, actor)
+    return Tenants(total=total, ready=total - len(blocked), blocked=tuple(blocked))
 
 
 def _provided(preflight: Preflight | None) -> list[str]:

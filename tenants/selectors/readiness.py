@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import Count, OuterRef, Q, QuerySet
-from django.db.models.functions import Now
+from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce, Now
 
 from controlpanel.accounts.actors import Actor
 from controlpanel.catalog.models import Environment
@@ -33,6 +35,18 @@ class Blocking:
     evidence: str
     owner: str
     release_version: str = ""
+
+
+class _Item(NamedTuple):
+    """What is read of an item that blocks; there may be tens of thousands."""
+
+    pk: UUID
+    key: str
+    type: str
+    state: str
+    evidence: str
+    owner_role: str
+    release_version: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,14 +85,22 @@ def not_ready(
 
     `provided` are environment-scoped keys that the release itself sets: what is live lacking them does not block it.
     """
-    items = list(_missing(environment, _needed(environment, release_version), provided).order_by("position", "key"))
-    own: defaultdict[int, list[ChecklistItem]] = defaultdict(list)
-    for item in items:
-        own[item.tenant_id].append(item)
+    items = _missing(environment, _needed(environment, release_version), provided).order_by("position", "key")
+    own: defaultdict[int, list[_Item]] = defaultdict(list)
+    for tenant, *item in items.values_list("tenant", *_Item._fields):
+        own[tenant].append(_Item(*item))
     # The keys of tenants as a list, not as a subquery: an index finds them beside the few that have lapsed.
     rows = _seen(Readiness.objects.filter(environment=environment, state=TenantState.ACTIVE), environment, actor)
-    found = rows.filter(_lapsed() | Q(tenant__in=list(own))).select_related("tenant").order_by("slug")
-    return [_told(row, own[row.tenant_id]) for row in found]
+    found = rows.filter(_lapsed() | Q(tenant__in=list(own))).order_by("slug")
+    columns = ("tenant", "slug", "tenant__display_name", "tenant__owner", "changed_at")
+    return [_told(own[tenant], *row) for tenant, *row in found.values_list(*columns)]
+
+
+def active_count(environment: Environment, actor: Actor | None = None) -> int:
+    """How many active tenants there are, with an actor only those which that one may see; one query."""
+    return _seen(
+        Readiness.objects.filter(environment=environment, state=TenantState.ACTIVE), environment, actor
+    ).count()
 
 
 def readiness_counts(
@@ -90,19 +112,32 @@ def readiness_counts(
     """Environment's name → counts of active tenants; two queries for each environment with a release, one for all without."""
     if release_version or provided or actor is not None:
         return {one.name: _counted(one, release_version, actor, provided) for one in environments}
-    is_ready = Q(is_ready=True) & ~_lapsed()
-    rows = Readiness.objects.filter(environment__in=environments, state=TenantState.ACTIVE).order_by()
-    here = Readiness.objects.filter(environment=OuterRef("environment"), state=TenantState.ACTIVE).exclude(is_ready)
-    found = rows.values("environment", "environment__name").annotate(
-        total=Count("pk"),
-        ready=Count("pk", filter=is_ready),
-        names=ArraySubquery(here.order_by("slug").values("slug")[:NAMED]),
-    )
-    known = {
-        row["environment__name"]: Counts(total=row["total"], ready=row["ready"], names=tuple(row["names"]))
-        for row in found
-    }
-    return {one.name: known.get(one.name, Counts()) for one in environments}
+    return dict(_counts_of(environments))
+
+
+def _counts_of(environments: Sequence[Environment]) -> Iterator[tuple[str, Counts]]:
+    """One query. What is counted and named comes out of indexes; the ready ones, who are most, are only counted."""
+    active = Readiness.objects.filter(environment=OuterRef("pk"), state=TenantState.ACTIVE).order_by()
+    unready, lapsed = active.filter(is_ready=False), active.filter(_lapsed(), is_ready=True)
+    rows = Environment.objects.filter(pk__in=[one.pk for one in environments]).annotate(
+        total=_number(active), unready=_number(unready), lapsed=_number(lapsed), first=_first(unready), late=_first(lapsed)
+    )  # fmt: skip
+    found = {row["pk"]: row for row in rows.values("pk", "total", "unready", "lapsed", "first", "late")}
+    for one in environments:
+        row = found[one.pk]
+        names = sorted([*row["first"], *row["late"]])[:NAMED]
+        yield (
+            one.name,
+            Counts(total=row["total"], ready=row["total"] - row["unready"] - row["lapsed"], names=tuple(names)),
+        )
+
+
+def _number(rows: QuerySet[Readiness]) -> Coalesce:
+    return Coalesce(Subquery(rows.values("environment").annotate(number=Count("*")).values("number")), 0)
+
+
+def _first(rows: QuerySet[Readiness]) -> ArraySubquery:
+    return ArraySubquery(rows.order_by("slug").values("slug")[:NAMED])
 
 
 def readiness_of(tenants: Iterable[int], environments: Sequence[Environment]) -> dict[tuple[int, int], Readiness]:
@@ -145,8 +180,7 @@ def _lapsed() -> Q:
     )  # the statement's own time, which an index can be asked for; `clock_timestamp()` cannot
 
 
-def _told(row: Readiness, items: Sequence[ChecklistItem]) -> NotReady:
-    owner = row.tenant.owner
+def _told(items: Sequence[_Item], slug: str, display_name: str, owner: str, since: datetime) -> NotReady:
     told = tuple(
         Blocking(
             id=str(item.pk), key=item.key, type=item.type, state=item.state, evidence=item.evidence,
@@ -155,6 +189,4 @@ def _told(row: Readiness, items: Sequence[ChecklistItem]) -> NotReady:
         for item in items
     )  # fmt: skip
     lapsed = Blocking(id="", key="", type="", state="open", evidence=LAPSED, owner="panel")
-    return NotReady(
-        slug=row.slug, display_name=row.tenant.display_name, owner=owner, since=row.changed_at, items=told or (lapsed,)
-    )
+    return NotReady(slug=slug, display_name=display_name, owner=owner, since=since, items=told or (lapsed,))

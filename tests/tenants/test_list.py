@@ -9,6 +9,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from controlpanel.core import spreadsheets
 from controlpanel.core.errors import InvalidError
 from controlpanel.core.permissions import Role
 from tenants.choices import Standing
@@ -79,7 +80,7 @@ def test_a_spreadsheet_runs_nothing(four: World) -> None:
     make.tenant("evil", by=four.ada, display_name="=cmd|' /C calc'!A0")
     lines = list(listing.tenants_export(four.ada, four.staging, [four.staging]))
     assert lines[0][:4] == ["slug", "name", "state", "owner"]
-    assert [line[1] for line in lines if line[0] == "evil"] == ["'=cmd|' /C calc'!A0"]
+    assert [spreadsheets.line(line[:2]) for line in lines if line[0] == "evil"] == ["evil,'=cmd|' /C calc'!A0\r\n"]
 
 
 def reads(world: World, slug: str) -> dict[str, Callable[[], Any]]:
