@@ -18,6 +18,7 @@ from django.conf import settings
 from django.core.management import call_command
 from django.db import connection
 from django.test.utils import setup_databases, teardown_databases
+from pytest_django.plugin import blocking_manager_key
 
 from controlpanel.core import audit
 from controlpanel.core.models import AuditChain
@@ -116,13 +117,16 @@ def django_db_setup(
             _without_database(f'DROP DATABASE "{connection.settings_dict["NAME"]}" WITH (FORCE)')
 
 
-@pytest.fixture(autouse=True)
-def _chain_has_a_head(request: pytest.FixtureRequest) -> None:
-    """Emptying took the head of the audit chain away; a migrated database has one."""
-    marker = request.node.get_closest_marker("django_db")
-    if marker is not None and marker.kwargs.get("transaction"):
-        request.getfixturevalue("transactional_db")
-        AuditChain.objects.get_or_create(pk=1, defaults={"sequence": 0, "hash": audit.GENESIS})
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
+    """Emptying the tables takes the head of the audit chain away; a migrated database has one for the next test."""
+    yield
+    marker = item.get_closest_marker("django_db")
+    by_mark = marker is not None and marker.kwargs.get("transaction")
+    if nextitem and (by_mark or "transactional_db" in getattr(item, "fixturenames", ())):
+        with item.config.stash[blocking_manager_key].unblock():
+            _give_the_chain_its_head()
+            connection.close()
 
 
 @pytest.fixture(scope="module")
@@ -130,11 +134,14 @@ def committed_database(django_db_setup: None, django_db_blocker: Any) -> Iterato
     """The address of the tests' database, with real commits that other processes see; emptied after the module."""
     assert _is_test_database()
     with django_db_blocker.unblock():
-        AuditChain.objects.get_or_create(pk=1, defaults={"sequence": 0, "hash": audit.GENESIS})
         its: dict[str, Any] = connection.settings_dict
         yield f"postgresql://{its['USER']}:{its['PASSWORD']}@/{its['NAME']}?host={its['HOST']}"
         call_command("flush", interactive=False, verbosity=0)
-        AuditChain.objects.get_or_create(pk=1, defaults={"sequence": 0, "hash": audit.GENESIS})
+        _give_the_chain_its_head()
+
+
+def _give_the_chain_its_head() -> None:
+    AuditChain.objects.get_or_create(pk=1, defaults={"sequence": 0, "hash": audit.GENESIS})
 
 
 def _is_test_database() -> bool:
