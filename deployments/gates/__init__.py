@@ -9,6 +9,7 @@ from deployments.gates import (
     required_variables,
     server_dry_run,
     tenants_ready,
+    verified_before,
 )
 from deployments.gates.asking import Facts, asked_later, evaluate, facts_of, for_target, for_targets
 from deployments.gates.base import Gate, GateAnswer, Situation, gates

@@ -90,7 +90,6 @@ def _issue(
         "effect": f"{promotion.environment.title} runs {promotion.title}; nothing is rolled back until you decide.",
         "advice": " ".join(dict.fromkeys(advice)),
         "raw": "\n\n".join(map(_told, lost[:MOST_KEPT])),
-        "application": failed[0].name,
     }
 
 
