@@ -14,7 +14,7 @@ import httpx
 
 from controlpanel.clients import errors
 from controlpanel.clients.argocd_json import storable
-from controlpanel.core.literal_secrets import hidden
+from controlpanel.clients.credentials_in_text import without_credentials
 
 CONNECT_SECONDS = 3.0
 READ_SECONDS = 10.0
@@ -78,7 +78,7 @@ class Endpoint:
         """The answer whatever it says, as evidence. Raises `ClientError` where none came."""
         began = time.monotonic()
         response, received = self._received(what, method, path, json=body, headers=dict(headers))
-        text = hidden(" ".join(_plain(received).split()))
+        text = without_credentials(" ".join(_plain(received).split()))
         return Answer(response.status_code, text, time.monotonic() - began)
 
     def _sent(self, what: str, method: str, path: str, **options: Any) -> bytes:

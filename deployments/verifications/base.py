@@ -106,7 +106,7 @@ def verification(
 
 def answered(answer: Answer, *, within: float | None = None) -> tuple[Proof, str]:
     """What an HTTP answer means, and the answer in words."""
-    words = f"{answer.status} in {answer.seconds * 1000:.0f} ms{f': {answer.text}' if answer.text else ''}"
+    words = f"{answer.status} in {answer.seconds * 1000:.0f} ms{f': {hidden(answer.text)}' if answer.text else ''}"
     if answer.status in UNANSWERED or 300 <= answer.status < 400:
         return Proof.UNKNOWN, words
     if answer.is_success and within is not None and answer.seconds > within:

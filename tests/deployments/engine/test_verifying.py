@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
@@ -17,6 +18,7 @@ from controlpanel.accounts.models import User
 from controlpanel.catalog import hub_connections
 from controlpanel.catalog.connections import NotConfigured
 from controlpanel.catalog.models import Environment
+from controlpanel.clients.hub import Hub
 from controlpanel.core.lease import Lease, StatementTime
 from controlpanel.core.models import AuditEvent
 from deployments.choices import Check, Confidence, Kind, Proof, State
@@ -392,3 +394,14 @@ def test_evidence_of_an_ended_promotion_never_changes_and_none_is_deleted(
     ):
         with pytest.raises(DatabaseError), transaction.atomic():
             change()
+
+
+def test_a_credential_in_an_answer_is_not_kept(rolled_out: Promotion, monkeypatch: pytest.MonkeyPatch) -> None:
+    secret = f"ak_{secrets.token_hex(16)}_{secrets.token_hex(4)}"
+    transport = httpx.MockTransport(lambda request: httpx.Response(500, text=f"refused for {secret}"))
+    monkeypatch.setattr(hub_connections, "hub_for", lambda _: Hub("http://hub.test", transport=transport))
+    make.catalog(make.HEALTH)
+    make.tenants(1)
+    until_decided(rolled_out)
+    assert "(hidden)" in Evidence.objects.get().answer
+    assert secret not in f"{Evidence.objects.get().answer} {rolled_out.issue}"
