@@ -26,14 +26,14 @@ def _send(message: OutboxMessage, held: Lease) -> float | None:
     rows = OutboxMessage.objects.filter(pk=message.pk, fencing=held.fencing)
     if message.delivered_at or message.dead_at:
         return None
-    if message.attempts > 1 and timezone.now() - message.created_at > GIVE_UP_AFTER:
+    if message.attempts > 1 and timezone.now() - message.tried_since > GIVE_UP_AFTER:
         rows.update(dead_at=StatementTime(), last_error=message.last_error or "No try came to an end; see the log.")
         return None
     try:
         channels[message.kind](message)
     except NotDelivered as error:
         log.warning("message_not_delivered", message=str(message.pk), kind=message.kind, error=str(error))
-        if error.permanent or timezone.now() - message.created_at > GIVE_UP_AFTER:
+        if error.permanent or timezone.now() - message.tried_since > GIVE_UP_AFTER:
             rows.update(dead_at=StatementTime(), last_error=str(error))
             return None
         rows.update(last_error=str(error))

@@ -97,6 +97,8 @@ def things(db: None) -> dict[str, str]:
         "key": "DOKTOR365_SECRET",
         "item": "DOKTOR365_SECRET",
         "review": str(review.pk),
+        "receiver": "nobody",
+        "message": "0192aaaa-0000-7000-8000-000000000000",
         "sequence": str(AuditEvent.objects.filter(environment="staging").values_list("sequence", flat=True)[0]),
     }
 
@@ -105,7 +107,7 @@ def address(route: Route, things: dict[str, str]) -> str:
     kind = "preflight" if "preflight" in route.path else "promotion"
     filled = re.sub(r"[<{](?:\w+:)?identifier[>}]", things[kind], route.path)
     filled = re.sub(
-        r"[<{](?:\w+:)?(name|version|application|slug|key|item|review|sequence)[>}]",
+        r"[<{](?:\w+:)?(name|version|application|slug|key|item|review|sequence|receiver|message)[>}]",
         lambda match: things[match[1]],
         filled,
     )

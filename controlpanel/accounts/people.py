@@ -49,5 +49,7 @@ def user_create(
         for environment in dict.fromkeys(environments or [""])
         for tenant in dict.fromkeys(tenants or [""])
     )
-    audit.record(actor=actor, action="user.create", target=username, message=f"{username} is {', '.join(roles)}.")
+    details = {"roles": list(roles), "environments": list(environments), "tenants": list(tenants)}
+    message = f"{username} is {', '.join(roles)}."
+    audit.record(actor=actor, action="user.create", target=username, message=message, details=details)
     return user, first

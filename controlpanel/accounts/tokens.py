@@ -16,9 +16,11 @@ from controlpanel.accounts import names
 from controlpanel.accounts.models import ApiToken, User
 from controlpanel.core import audit
 from controlpanel.core.errors import ConflictError, InvalidError
+from controlpanel.core.models import AuditEvent
 from controlpanel.core.permissions import Scope
 
 PREFIX = "cp_"
+SOON, EXPIRING = timedelta(days=7), "token.expiring"
 
 
 def _digest(secret: str) -> str:
@@ -65,7 +67,12 @@ def token_create(
         raise ConflictError(
             f"A token called {name} exists.", "Choose another name or revoke that one.", field="name"
         ) from None
-    audit.record(actor=actor, action="token.create", target=name, message=f"Token {name} with {', '.join(scopes)}.")
+    details = {
+        "scopes": list(scopes), "environments": list(environments), "tenants": list(tenants), "for": user.username if user else "",
+        "expires_at": token.expires_at.isoformat(timespec="seconds"),
+    }  # fmt: skip
+    message = f"Token {name} with {', '.join(scopes)}."
+    audit.record(actor=actor, action="token.create", target=name, message=message, details=details)
     return token, secret
 
 
@@ -80,7 +87,37 @@ def token_read(secret: str) -> ApiToken | None:
 
 
 @transaction.atomic
+def tokens_expiring_tell() -> int:
+    """Tell of each token that ends soon, once: within a week, or a quarter of its life where that is shorter. Returns how many."""
+    now = timezone.now()
+    soon = (
+        ApiToken.live()
+        .filter(expires_at__lt=now + SOON)
+        .order_by("pk")
+        .select_for_update(of=("self",), skip_locked=True)
+    )
+    told = 0
+    for token in list(soon):
+        if token.expires_at - now < min(SOON, (token.expires_at - token.created_at) / 4) and not _was_told(token):
+            message = f"Token {token.name} ends at {token.expires_at:%Y-%m-%d %H:%M} UTC. Make another one before, and revoke this one."
+            audit.record(actor=audit.SYSTEM, action=EXPIRING, target=token.name, message=message)
+            told += 1
+    return told
+
+
+def _was_told(token: ApiToken) -> bool:
+    return AuditEvent.objects.filter(action=EXPIRING, target=token.name, at__gte=token.created_at).exists()
+
+
+@transaction.atomic
 def token_revoke(*, actor: audit.Author, token: ApiToken) -> None:
     """Revoke at once; revoking twice changes nothing."""
     if ApiToken.objects.filter(pk=token.pk, revoked_at__isnull=True).update(revoked_at=timezone.now()):
-        audit.record(actor=actor, action="token.revoke", target=token.name)
+        message = f"Token {token.name} is revoked."
+        audit.record(
+            actor=actor,
+            action="token.revoke",
+            target=token.name,
+            message=message,
+            details={"state": {"from": "live", "to": "revoked"}},
+        )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 
 from controlpanel.catalog.errors import Problem
+from controlpanel.catalog.notifications import routes_name_what_exists
 from controlpanel.catalog.schema import nearest
 from controlpanel.catalog.shards import COMPONENT, shard_names
 from controlpanel.catalog.yaml_source import Source
@@ -122,17 +123,6 @@ def _gates_stand_once(source: Source) -> Iterator[Problem]:
             seen.add(gate["name"])
 
 
-def _checks_stand_once(source: Source) -> Iterator[Problem]:
-    for name, spec in source.data["environments"].items():
-        seen: set[str] = set()
-        for index, check in enumerate(spec.get("verification", {}).get("checks", ())):
-            if check["name"] in seen:
-                cause = f"The check “{check['name']}” stands twice in the verification of “{name}”."
-                place = ("environments", name, "verification", "checks", index)
-                yield source.problem(place, cause, "Give each check a name of its own.")
-            seen.add(check["name"])
-
-
 def _secrets_have_no_password(source: Source) -> Iterator[Problem]:
     for key, spec in source.data.get("variables", {}).items():
         if spec.get("secret") and "@" in spec.get("default", ""):
@@ -199,6 +189,7 @@ def _circle(edges: Mapping[str, tuple[str, ...]]) -> list[str]:
 
 
 RULES: tuple[Rule, ...] = (
+    routes_name_what_exists,
     _needs_exist,
     _needs_have_no_circle,
     _after_exists,
@@ -209,7 +200,6 @@ RULES: tuple[Rule, ...] = (
     _branches_are_apart,
     _destinations_are_apart,
     _gates_stand_once,
-    _checks_stand_once,
     _secrets_have_no_password,
     _references_fit_their_variables,
     _application_names_are_apart,

@@ -31,6 +31,9 @@ _PATTERN_REMEDIES = {
     "branch": "Write a branch such as env/staging.",
     "kubernetesVersion": 'Write the cluster\'s version in quotes, such as "1.33.0".',
     "values": "Write files in the chart's folder, such as values/{environment}.yaml, without “..”.",
+    "events": "Write the name of an event such as promotion.paused, or a family such as promotion.*; docs/notifications.md lists them.",
+    "to": "Write a mail address such as operations@example.com.",
+    "file": "Write the path of a file, from /.",
     "server": "Write an address such as https://kubernetes.default.svc, without user or password.",
     "variables": "Write the key in capitals, digits and underscores, such as DATABASE_URL.",
 }

@@ -54,6 +54,7 @@ ENTRIES = (
     Entry("Evidence", "Audit log", "audit", "audit", Right.AUDIT_VIEW, "a"),
     Entry("Manage", "Catalog", "catalog", "catalog", Right.CATALOG_VIEW),
     Entry("Manage", "API tokens", "tokens", "key", Right.SIGNED_IN),
+    Entry("Manage", "Notifications", "notifications", "bell", Right.ADMINISTER, everywhere=True),
     Entry("Manage", "System status", "status", "status", Right.ADMINISTER, everywhere=True),
     Entry("Manage", "Components", "components", "applications", Right.ADMINISTER),
 )

@@ -19,8 +19,6 @@ POINTS = (
     "sync.after_record",
     "observe.before_read",
     "observe.after_read",
-    "verify.before_ask",
-    "verify.after_ask",
     "finish.before_move",
     "cancel.before_claim",
     "cancel.after_claim",

@@ -5,12 +5,14 @@ A page that would follow the whole chain itself would take longer with every eve
 
 from __future__ import annotations
 
-from django.db import connection, transaction
+import structlog
+from django.db import DatabaseError, connection, transaction
 from django.db.models.functions import Now
 
 from controlpanel.core import audit
 from controlpanel.core.models import AuditFollowed
 
+log = structlog.get_logger(__name__)
 EVERY_SECONDS = 20.0
 PORTION = 2000
 """Old events that are followed again each time: a million within three hours."""
@@ -27,10 +29,23 @@ def follow() -> int:
         began = 0 if row.broken else row.sequence
         if row.broken:
             row.sequence, row.hash, row.again_sequence, row.again_hash = 0, audit.GENESIS, 0, audit.GENESIS
+        was_broken = row.broken
         row.broken = _to_the_head(row) or _again(row)
         row.at = Now()
         row.save()
+        if row.broken and not was_broken:
+            _tell(row.broken)
     return max(0, row.sequence - began)
+
+
+def _tell(broken: int) -> None:
+    """Once, as an event of its own: it goes to whoever is to hear of it."""
+    said = f"Entry {broken}, or one before it, was changed past the panel. Restore the audit from a backup and find out who may write to the database."
+    try:
+        with transaction.atomic():
+            audit.record(actor=audit.SYSTEM, action="audit.broken", target=f"entry {broken}", message=said)
+    except DatabaseError as error:  # a head that was moved takes no event any more
+        log.error("audit_broken_untold", entry=broken, error=type(error).__name__)
 
 
 def _to_the_head(row: AuditFollowed) -> int | None:

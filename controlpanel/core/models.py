@@ -6,6 +6,7 @@ import uuid
 
 import uuid_utils
 from django.db import models
+from django.utils import timezone
 
 
 def uuid7() -> uuid.UUID:
@@ -70,6 +71,13 @@ class AuditFollowed(models.Model):
     broken = models.BigIntegerField(null=True)
 
 
+class AuditRouted(models.Model):
+    """The last event that was looked at for whom to tell: one row. Events become visible in their order, so none is left behind it."""
+
+    id = models.IntegerField(primary_key=True)
+    sequence = models.BigIntegerField(default=0)
+
+
 class Leased(models.Model):
     """A row that a worker claims for a while: `lease.claim` sets these, every later write checks `fencing`."""
 
@@ -91,6 +99,8 @@ class OutboxMessage(Leased):
     event = models.ForeignKey(AuditEvent, on_delete=models.PROTECT, related_name="messages")
     payload = models.JSONField()
     created_at = models.DateTimeField(auto_now_add=True)
+    tried_since = models.DateTimeField(default=timezone.now)
+    """Since when it is tried: since it was made, or since somebody had it sent again after it was given up."""
     delivered_at = models.DateTimeField(null=True)
     dead_at = models.DateTimeField(null=True)
     last_error = models.TextField(blank=True)
@@ -100,7 +110,9 @@ class OutboxMessage(Leased):
             models.UniqueConstraint(fields=["event", "kind", "destination"], name="one_message_for_each_destination")
         ]
         indexes = [
-            models.Index(fields=["next_run_at"], condition=models.Q(next_run_at__isnull=False), name="outbox_due")
+            models.Index(fields=["next_run_at"], condition=models.Q(next_run_at__isnull=False), name="outbox_due"),
+            models.Index(fields=["kind", "destination", "-id"], name="outbox_of_destination"),
+            models.Index(fields=["-id"], condition=models.Q(dead_at__isnull=False), name="outbox_dead"),
         ]
 
     def __str__(self) -> str:

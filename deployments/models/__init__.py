@@ -5,12 +5,9 @@ from deployments.models.inquiry import Inquiry, Instruction
 from deployments.models.preflight import Preflight, RenderedComponent
 from deployments.models.promotion import GateResult, Promotion, PromotionComponent
 from deployments.models.release import Release
-from deployments.models.verification import AutomaticRollback, Evidence, Verification
 
 __all__ = [
     "Application",
-    "AutomaticRollback",
-    "Evidence",
     "GateResult",
     "Inquiry",
     "Instruction",
@@ -20,5 +17,4 @@ __all__ = [
     "PromotionComponent",
     "Release",
     "RenderedComponent",
-    "Verification",
 ]

@@ -16,7 +16,7 @@ def send(message: OutboxMessage) -> None:
     """Send one mail. Raises `NotDelivered`."""
     payload = message.payload
     mail = EmailMessage(
-        subject=payload["subject"], body=f"{payload['text']}\n\n{settings.PUBLIC_URL}{payload['path']}\n", to=[message.destination],
+        subject=" ".join(payload["subject"].split()), body=f"{payload['text']}\n\n{settings.PUBLIC_URL}{payload['path']}\n", to=[message.destination],
         headers={"Message-ID": f"<{message.pk}@control-panel>"},
     )  # fmt: skip
     try:

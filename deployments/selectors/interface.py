@@ -15,7 +15,6 @@ from controlpanel.core.models import AuditEvent
 from controlpanel.core.permissions import Right
 from deployments.choices import IN_LANE, Kind, State
 from deployments.models import Application, GateResult, Promotion
-from deployments.selectors import verifications
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,8 +60,7 @@ def audit_seen_by(actor: Actor) -> QuerySet[AuditEvent]:
 def told(promotions: Iterable[Promotion]) -> list[Told]:
     """The promotions, in their order, each with all that an answer shows."""
     rows = list(promotions)
-    gates = Prefetch("gates", GateResult.objects.order_by("pk"))
-    prefetch_related_objects(rows, "rollouts", gates, verifications.prefetch())
+    prefetch_related_objects(rows, "rollouts", Prefetch("gates", GateResult.objects.order_by("pk")))
     events = _events(row.pk for row in rows)
     applications = _applications(row.environment_id for row in rows)
     return [

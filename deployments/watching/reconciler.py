@@ -11,13 +11,14 @@ from typing import Any
 import structlog
 from django.db import connection, models
 
+from controlpanel.accounts.tokens import tokens_expiring_tell
 from controlpanel.core import doorbell, following, lease
 from controlpanel.core.lease import StatementTime
 from controlpanel.core.models import Leased, OutboxMessage
 from deployments.advance import advance
 from deployments.delivery import deliver
-from deployments.models import AutomaticRollback, Inquiry, Instruction, Preflight, Promotion
-from deployments.services.automatic import rollback_by_policy
+from deployments.models import Inquiry, Instruction, Preflight, Promotion
+from deployments.notifications.routing import route
 from deployments.services.inquiries import inquiries_forget, inquiry_answer
 from deployments.services.instructions import instruction_carry_out
 from deployments.services.preflights import preflight_render
@@ -42,7 +43,6 @@ DUTIES: tuple[tuple[type[Leased], str, Callable[[Any], bool]], ...] = (
     (OutboxMessage, "deliver_message", deliver),
     (Inquiry, "read_for_page", inquiry_answer),
     (Instruction, "carry_out", instruction_carry_out),
-    (AutomaticRollback, "roll_back_by_policy", rollback_by_policy),
     (Round, "look_round", round_look),
     (HubEvent, "post_hub_event", hub_event_post),
 )
@@ -63,6 +63,7 @@ class Reconciler:
         now and then checklists are brought up to date, the audit is followed, and old answers forgotten."""
         found = sum(self._look(model, task, run) for model, task, run in DUTIES)
         self._here("lapse", readiness_lapse)
+        self._here("notifications", route)
         if time.monotonic() >= self._tidies_at:
             self._tidies_at = time.monotonic() + TIDY_SECONDS
             self._here("tidy", readiness_tidy)
@@ -73,6 +74,7 @@ class Reconciler:
         if time.monotonic() >= self._forgets_at:
             self._forgets_at = time.monotonic() + FORGET_SECONDS
             inquiries_forget()
+            self._here("tokens", tokens_expiring_tell)
         return found
 
     def close(self) -> None:

@@ -57,6 +57,7 @@ PAGES = {
     "insights": "/insights",
     "catalog": "/settings/catalog",
     "tokens": "/settings/tokens",
+    "notifications": "/settings/notifications",
     "status": "/settings/status",
     "account": "/settings/account",
     "component sheet": "/settings/components",

@@ -28,7 +28,7 @@ OF_TENANTS = (
     "/tenants", "/tenants?q=nobody", "/tenants/nova-fertility", "/tenants/nova-fertility?environment=production",
     "/tenants/nova-fertility/onboarding", "/tenants/nova-fertility/references", "/tenants/nova-fertility/edit",
     "/onboarding", "/onboarding/import", "/reviews", "/environments/production/configuration",
-    "/settings/status",
+    "/settings/status", "/settings/notifications",
 )  # fmt: skip
 """What an administrator sees besides."""
 TENANTS = "slug,displayName,owner\nnova-fertility,Nova Fertility,selin\natlas-dental,Atlas Dental Group,selin\n"

@@ -6,7 +6,7 @@ import pytest
 from django.db import connection
 
 from controlpanel.core import audit, following
-from controlpanel.core.models import AuditFollowed
+from controlpanel.core.models import AuditEvent, AuditFollowed
 from tests.core.test_audit import EDITS, write
 
 pytestmark = pytest.mark.django_db
@@ -79,4 +79,13 @@ def test_a_chain_that_was_restored_holds_again() -> None:
     assert followed().broken == 3
     edited("UPDATE core_auditevent SET actor = 'panel' WHERE sequence = %s", 3)
     following.follow()
-    assert (followed().broken, followed().sequence) == (None, 10)
+    assert (followed().broken, followed().sequence) == (None, 11)
+
+
+def test_a_break_is_told_once_as_an_event_of_its_own() -> None:
+    write(10)
+    edited(EDITS["another actor"], 3)
+    for _ in range(3):
+        following.follow()
+    (told,) = AuditEvent.objects.filter(action="audit.broken")
+    assert (told.target, told.message.startswith("Entry 3, or one before it")) == ("entry 3", True)

@@ -169,21 +169,12 @@ CHAIN = {
     "broken": Status("octagon-cross", "bad", "Chain broken"),
     "unverified": Status("ring-dashed", "mute", "Not verified yet"),
 }
-CHECK = {
-    "running": Status(_RUNNING, "run", "Running"),
-    "passed": Status("circle-check", "ok", "Passed"),
-    "failed": Status("octagon-cross", "bad", "Failed"),
-    "ignored": Status("ring-dash", "warn", "Ignored"),
-    "skipped": Status("ring-question", "odd", "Not checked"),
-}
-PROOF = {
-    "waiting": Status("ring-dashed", "mute", "Waiting"),
-    "passing": Status("ring-check", "ok", "Passes so far"),
-    "passed": Status("circle-check", "ok", "Passed"),
-    "failing": Status("triangle", "warn", "Failed once"),
-    "failed": Status("octagon-cross", "bad", "Failed"),
-    "unknown": Status("ring-question", "odd", "No answer"),
-    "ignored": Status("ring-dash", "warn", "Ignored"),
+MESSAGE = {
+    "delivered": Status("circle-check", "ok", "Delivered"),
+    "waiting": Status("clock", "mute", "Waiting"),
+    "retrying": Status("clock-turning", "warn", "Tried again"),
+    "dead": Status("octagon-cross", "bad", "Given up"),
+    "never": Status("ring-dashed", "mute", "Nothing sent yet"),
 }
 EVENT = {tone: Status(shape, tone, "") for tone, shape in (
     ("ok", "circle-check"), ("run", "arc"), ("warn", "triangle"), ("bad", "octagon-cross"), ("odd", "ring-question"), ("mute", "info"),
@@ -208,8 +199,7 @@ VOCABULARIES: Mapping[str, Mapping[str, Status]] = {
     "finding": FINDING,
     "event": EVENT,
     "chain": CHAIN,
-    "check": CHECK,
-    "proof": PROOF,
+    "message": MESSAGE,
 }
 
 

@@ -29,7 +29,7 @@ NO_PAGES = {
     "audit_export",
 }
 """What is read by machines, only acted on, or read before anybody has signed in."""
-ACTS = ("_abort", "_retry", "_claim", "_ignore", "_refresh", "_restart", "_close")
+ACTS = ("_test", "_replay", "_abort", "_retry", "_claim", "_ignore", "_refresh", "_restart", "_close")
 
 
 def test_no_page_is_left_out() -> None:

@@ -1,0 +1,88 @@
+"""A POST to an address that is a secret itself: it is followed nowhere, bounded, and neither it nor the answer is ever repeated."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import time
+from collections.abc import Mapping
+
+import httpx
+
+from controlpanel.clients import errors
+
+CONNECT_SECONDS, READ_SECONDS = 3.0, 10.0
+MOST_BYTES = 64 * 1024
+PREFIX = "whsec_"
+SHORTEST = 16
+"""Bytes of a secret; the scheme asks for 24 to 64."""
+
+
+class Answered(Exception):
+    """The receiver did not take it: its `status` (below 200 never), and the seconds after which it wants to be asked again."""
+
+    def __init__(self, status: int, retry_after: float | None) -> None:
+        super().__init__(f"It answered {status}.")
+        self.status, self.retry_after = status, retry_after
+
+
+def post(url: str, body: bytes, headers: Mapping[str, str], *, transport: httpx.BaseTransport | None = None) -> None:
+    """Return where the receiver took it (2xx). Raises `Answered`, `Invalid` for a useless address, else `NotSent` or `Ambiguous`."""
+    address = _checked(url)
+    timeout = httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS)
+    deadline = time.monotonic() + READ_SECONDS
+    sent = {"Content-Type": "application/json", "User-Agent": "control-panel", **headers}
+    try:
+        with (
+            httpx.Client(timeout=timeout, follow_redirects=False, transport=transport) as client,
+            client.stream("POST", address, content=body, headers=sent) as response,
+        ):
+            if not response.is_success:
+                raise Answered(response.status_code, errors.seconds_of(response.headers.get("Retry-After", "")))
+            _drain(response, deadline)
+    except httpx.HTTPError as error:
+        # Not chained: httpx's errors hold the request, and its address may be the secret.
+        raise errors.from_transport(error, system="The receiver", what="take a notification") from None
+
+
+def signed(secret: str, *, identifier: str, at: int, body: bytes) -> dict[str, str]:
+    """The headers of Standard Webhooks for one try at `at` (Unix seconds). Several secrets, apart by blanks, sign side by side, so
+    that one may be replaced. Raises `Invalid` for what is no secret of the scheme."""
+    content = f"{identifier}.{at}.".encode() + body
+    signatures = (base64.b64encode(hmac.new(key, content, hashlib.sha256).digest()).decode() for key in _keys(secret))
+    signature = " ".join(f"v1,{one}" for one in signatures)
+    return {"webhook-id": identifier, "webhook-timestamp": str(at), "webhook-signature": signature}
+
+
+def _keys(secret: str) -> list[bytes]:
+    try:
+        keys = [base64.b64decode(one.removeprefix(PREFIX), validate=True) for one in secret.split()]
+    except binascii.Error:
+        keys = []
+    if not keys or any(len(key) < SHORTEST for key in keys):
+        raise errors.Invalid(
+            "The webhook's secret is none of Standard Webhooks.",
+            f"Give {PREFIX} and at least {SHORTEST} random bytes in base64.",
+        ) from None
+    return keys
+
+
+def _checked(url: str) -> str:
+    try:
+        parsed = httpx.URL(url)
+    except httpx.InvalidURL:
+        parsed = httpx.URL("")
+    if parsed.scheme not in {"http", "https"} or not parsed.host:
+        raise errors.Invalid("The receiver's address is not usable.", "Give it as https://host[:port]/path.")
+    return url
+
+
+def _drain(response: httpx.Response, deadline: float) -> None:
+    """Read what it says, so far as it is short; it took the message anyhow."""
+    received = 0
+    for chunk in response.iter_raw():
+        received += len(chunk)
+        if received > MOST_BYTES or time.monotonic() > deadline:
+            return
