@@ -207,29 +207,29 @@ def test_a_viewer_may_not_make_a_release(stage: Stage) -> None:
     assert "New release" not in text(browser, "/releases")
 
 
-@pytest.mark.parametrize(
-    "address",
-    [
-        "/promotions",
-        "/promotions?environment=staging&release=2026&state=ended&kind=release&requester=elif&since=2020-01-01&until=2099-01-01",
-        "/releases",
-        "/audit",
-        "/environments/staging",
-        "/releases/2026.11.3",
-        "/releases/new",
-    ],
+LISTS = (
+    "/promotions",
+    "/promotions?environment=staging&release=2026&state=ended&kind=release&requester=elif&since=2020-01-01&until=2099-01-01",
+    "/releases",
+    "/audit",
+    "/environments/staging",
+    "/releases/2026.11.3",
+    "/releases/new",
 )
+
+
 @pytest.mark.parametrize("size", [2, 9])
 def test_queries_do_not_grow(
-    client: Client, stage: Stage, address: str, size: int, django_assert_max_num_queries: DjangoAssertNumQueries
+    client: Client, stage: Stage, size: int, django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:
     for number in range(size):
         new = make.release(f"2026.12.{number}")
         make.live(new, stage.staging, by=stage.elif_)
         make.live(new, stage.production, by=stage.elif_)
     client.get("/")
-    with django_assert_max_num_queries(13):
-        text(client, address)
+    for address in LISTS:
+        with django_assert_max_num_queries(13, info=address):
+            text(client, address)
 
 
 def test_the_form_of_a_new_release_shows_what_a_pipeline_runs_instead(client: Client) -> None:
