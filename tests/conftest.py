@@ -89,9 +89,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.path not in slow)
 
 
+def pytest_collection() -> None:
+    """What is imported and collected stays: the garbage collector need not look through it now, nor again and again later."""
+    gc.disable()
+
+
 def pytest_collection_finish() -> None:
-    """What was imported and collected stays; the garbage collector would look through all of it again and again."""
+    """From here on there is garbage."""
     gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="session")
