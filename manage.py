@@ -8,7 +8,7 @@ import os
 import sys
 
 SELDOM = 50_000
-"""Objects between two rounds of the garbage collector; at the usual 700 they take a sixth of a start, in which all stays."""
+"""Objects between two rounds of the garbage collector; at the usual 700 they take a tenth of a start, in which all stays."""
 
 
 def main() -> None:

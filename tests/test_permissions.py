@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.db import transaction
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
@@ -77,9 +78,26 @@ def page_routes(patterns: list[URLPattern | URLResolver], prefix: str) -> Iterat
 ROUTES = routes()
 
 
+@pytest.fixture(scope="module")
+def place(django_db_setup: None, django_db_blocker: Any) -> Iterator[tuple[dict[str, str], list[Asker]]]:
+    """What stands at the addresses, and everyone who asks: made once, and gone with the transaction around all tests."""
+    with django_db_blocker.unblock(), transaction.atomic():
+        yield everything(), list(askers())
+        transaction.set_rollback(True)
+
+
 @pytest.fixture
-def things(db: None) -> dict[str, str]:
+def things(place: tuple[dict[str, str], list[Asker]], db: None) -> dict[str, str]:
     """Something at every address: what stands for each part of a path."""
+    return place[0]
+
+
+@pytest.fixture
+def everyone(place: tuple[dict[str, str], list[Asker]], db: None) -> list[Asker]:
+    return place[1]
+
+
+def everything() -> dict[str, str]:
     staging, _ = rows.platform()
     of = rows.release("2026.11.1")
     paused = rows.paused(rows.promotion(of, staging, by=rows.person("asker", Role.OPERATOR)))
@@ -135,30 +153,34 @@ class Asker:
 
     name: str
     rights: frozenset[Right]
-    client: Client
     headers: dict[str, str]
     is_token: bool
+    session: str = ""
+
+    @property
+    def client(self) -> Client:
+        """A browser that nobody has used yet."""
+        browser = Client()
+        if self.session:
+            browser.cookies[settings.SESSION_COOKIE_NAME] = self.session
+        return browser
 
 
 def askers() -> Iterator[Asker]:
-    yield Asker("anonymous", frozenset(), Client(), {}, is_token=False)
+    yield Asker("anonymous", frozenset(), {}, is_token=False)
     for role in Role:
         client = Client()
         client.force_login(rows.person(f"a-{role.name.lower()}", role))
-        yield Asker(role.value, RIGHTS[role] | {Right.SIGNED_IN}, client, {}, is_token=False)
+        session = client.cookies[settings.SESSION_COOKIE_NAME].value
+        yield Asker(role.value, RIGHTS[role] | {Right.SIGNED_IN}, {}, is_token=False, session=session)
     for scope in Scope:
         rights = SCOPES[scope] | {Right.SIGNED_IN}
-        yield Asker(f"token {scope.value}", rights, Client(), bearer(token(scope)[1]), is_token=True)
-    yield Asker("revoked token", frozenset(), Client(), bearer(revoked()), is_token=True)
-    yield Asker("expired token", frozenset(), Client(), bearer(expired()), is_token=True)
+        yield Asker(f"token {scope.value}", rights, bearer(token(scope)[1]), is_token=True)
+    yield Asker("revoked token", frozenset(), bearer(revoked()), is_token=True)
+    yield Asker("expired token", frozenset(), bearer(expired()), is_token=True)
     elsewhere = bearer(token(Scope.ADMIN, environments=("elsewhere",))[1])
-    yield Asker(
-        "token of another environment",
-        RIGHTS[Role.ADMINISTRATOR] | {Right.SIGNED_IN},
-        Client(),
-        elsewhere,
-        is_token=True,
-    )
+    rights = RIGHTS[Role.ADMINISTRATOR] | {Right.SIGNED_IN}
+    yield Asker("token of another environment", rights, elsewhere, is_token=True)
 
 
 def token(scope: Scope, environments: tuple[str, ...] = ()) -> tuple[ApiToken, str]:
@@ -202,9 +224,9 @@ def test_a_route_declares_the_right_that_it_asks_for(route: Route) -> None:
 
 
 @pytest.mark.parametrize("route", [route for route in ROUTES if route.name != "logout"], ids=str)
-def test_only_who_has_the_right_gets_through(route: Route, things: dict[str, str]) -> None:
+def test_only_who_has_the_right_gets_through(route: Route, things: dict[str, str], everyone: list[Asker]) -> None:
     path, faults = address(route, things), []
-    for asker in list(askers()):
+    for asker in everyone:
         with transaction.atomic():
             faults.append(fault(route, asker, asked(route, asker.client, path, asker.headers)))
             transaction.set_rollback(True)
