@@ -71,6 +71,28 @@ class Rollout(models.TextChoices):
     STUCK = "stuck"
 
 
+class Check(models.TextChoices):
+    """Where one check of a promotion's verification is. `skipped`: the panel is not told where to ask."""
+
+    RUNNING = "running"
+    PASSED = "passed"
+    FAILED = "failed"
+    IGNORED = "ignored"
+    SKIPPED = "skipped"
+
+
+class Proof(models.TextChoices):
+    """What a check found of one tenant, or of the environment. `unknown`: nobody answered, so nothing is proved."""
+
+    WAITING = "waiting"
+    PASSING = "passing"
+    PASSED = "passed"
+    FAILING = "failing"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+    IGNORED = "ignored"
+
+
 class PreflightState(models.TextChoices):
     """Where a preflight is."""
 

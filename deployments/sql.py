@@ -92,3 +92,28 @@ BEGIN
   RETURN NEW;
 END $$;
 """
+
+EVIDENCE = """
+CREATE FUNCTION deployments_keep_evidence() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+  own uuid;
+BEGIN
+  IF TG_OP = 'DELETE' THEN
+    RAISE EXCEPTION 'evidence is never deleted' USING ERRCODE = 'restrict_violation';
+  END IF;
+  IF TG_TABLE_NAME = 'deployments_verification' THEN
+    own := OLD.promotion_id;
+  ELSE
+    own := (SELECT promotion_id FROM deployments_verification WHERE id = OLD.verification_id);
+  END IF;
+  IF EXISTS (SELECT FROM deployments_promotion WHERE id = own
+             AND state IN ('succeeded', 'failed', 'canceled', 'rejected', 'expired', 'superseded')) THEN
+    RAISE EXCEPTION 'evidence of an ended promotion never changes' USING ERRCODE = 'restrict_violation';
+  END IF;
+  RETURN NEW;
+END $$;
+CREATE TRIGGER deployments_keep_verification BEFORE UPDATE OR DELETE ON deployments_verification
+  FOR EACH ROW EXECUTE FUNCTION deployments_keep_evidence();
+CREATE TRIGGER deployments_keep_evidence BEFORE UPDATE OR DELETE ON deployments_evidence
+  FOR EACH ROW EXECUTE FUNCTION deployments_keep_evidence();
+"""

@@ -8,6 +8,7 @@ from celery import shared_task
 
 from deployments.advance import advance
 from deployments.delivery import deliver
+from deployments.services.automatic import rollback_by_policy
 from deployments.services.inquiries import inquiry_answer
 from deployments.services.instructions import instruction_carry_out
 from deployments.services.preflights import preflight_render
@@ -43,6 +44,12 @@ def read_for_page(identifier: str, **_: Any) -> None:
 def carry_out(identifier: str, **_: Any) -> None:
     """Have Argo CD do what a person asked for."""
     instruction_carry_out(identifier)
+
+
+@shared_task(name="panel.roll_back_by_policy")
+def roll_back_by_policy(identifier: str, **_: Any) -> None:
+    """Ask for the way back that an environment's policy takes."""
+    rollback_by_policy(int(identifier))
 
 
 @shared_task(name="panel.look_round")

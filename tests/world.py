@@ -32,6 +32,7 @@ SHORT_TIMES = {
     "CONTROL_PANEL_STUCK_POD_SECONDS": "1",
     "CONTROL_PANEL_DEGRADED_GRACE_SECONDS": "1",
     "CONTROL_PANEL_OUTAGE_SECONDS": "0.5",
+    "CONTROL_PANEL_OBSERVE_SECONDS": "0.5",
 }
 READ_WHEN_NEEDED = {"CONTROL_PANEL_CRASH_AT", "CHAOS_FREEZES"}
 """Variables that a process which is already set up may still be given."""
@@ -61,6 +62,8 @@ class World:
     def start(self) -> None:
         """Start the sandbox, make the repositories, load the catalog and bootstrap."""
         (self.platform or _working_tree)(self.directory / "platform")
+        if not self.hubs:
+            _nothing_to_verify_with(self.directory / "platform" / "platform.yaml")
         as_repository(self.directory / "platform")
         subprocess.run(["git", "init", "-q", "--bare", "-b", "main", str(self.deploy)], check=True)
         port = free_port()
@@ -269,6 +272,12 @@ def _working_tree(directory: Path) -> None:
     for name in ("kubernetes", "argo", "monitoring"):
         if (ROOT / name).exists():
             shutil.copytree(ROOT / name, directory / name)
+
+
+def _nothing_to_verify_with(catalog: Path) -> None:
+    """Without a hub nothing is proved in staging, so production does not ask for it."""
+    if catalog.exists():
+        catalog.write_text(catalog.read_text("utf-8").replace("      - name: verified-before\n", ""), "utf-8")
 
 
 def as_repository(directory: Path) -> None:

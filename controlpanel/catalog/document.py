@@ -11,7 +11,8 @@ from controlpanel.catalog.notifications import NOBODY, NotificationsSpec, notifi
 from controlpanel.catalog.rules import rule_problems
 from controlpanel.catalog.schema import schema_problems
 from controlpanel.catalog.shards import TenantCredentialsSpec
-from controlpanel.catalog.yaml_source import read
+from controlpanel.catalog.verification import VerificationSpec, verification_spec
+from controlpanel.catalog.yaml_source import Source, read
 
 __all__ = [
     "ArgoCDSpec",
@@ -122,6 +123,7 @@ class EnvironmentSpec:
     hub_url_from: str | None = None
     prometheus_url_from: str | None = None
     redis_url_from: str | None = None
+    verification: VerificationSpec = field(default_factory=VerificationSpec)
 
 
 @dataclass(frozen=True)
@@ -192,15 +194,11 @@ def parse(text: str, *, filename: str) -> CatalogDocument:
         raise CatalogError(problems)
     raw: dict[str, Any] = source.data
     order = _pipeline(raw["environments"])
-    gate_lines = {
-        name: [source.line(("environments", name, "gates", index)) for index in range(len(spec.get("gates", ())))]
-        for name, spec in raw["environments"].items()
-    }
+    lines = {name: _lines(source, name, spec) for name, spec in raw["environments"].items()}
     return CatalogDocument(
         platform=PlatformSpec(raw["platform"]["name"], raw["platform"].get("title", raw["platform"]["name"])),
         environments=tuple(
-            _environment(name, raw["environments"][name], position, gate_lines[name])
-            for position, name in enumerate(order)
+            _environment(name, raw["environments"][name], position, *lines[name]) for position, name in enumerate(order)
         ),
         components=tuple(_component(name, spec) for name, spec in raw["components"].items()),
         variables=tuple(_variable(key, spec) for key, spec in raw.get("variables", {}).items()),
@@ -245,6 +243,16 @@ def namespace_of(component: ComponentSpec | TenantCredentialsSpec, environment: 
     return "-".join(part for part in (environment.destination.namespace, component.namespace) if part)
 
 
+def _lines(source: Source, name: str, spec: Mapping[str, Any]) -> tuple[list[int], list[int]]:
+    """Where the environment's gates and checks stand."""
+    place = ("environments", name)
+    gates, checks = len(spec.get("gates", ())), len(spec.get("verification", {}).get("checks", ()))
+    return (
+        [source.line((*place, "gates", index)) for index in range(gates)],
+        [source.line((*place, "verification", "checks", index)) for index in range(checks)],
+    )
+
+
 def _pipeline(environments: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """Names so that each stands behind the one it comes after; otherwise as written."""
     order: list[str] = []
@@ -257,7 +265,9 @@ def _pipeline(environments: Mapping[str, Mapping[str, Any]]) -> list[str]:
     return order
 
 
-def _environment(name: str, spec: Mapping[str, Any], position: int, gate_lines: list[int]) -> EnvironmentSpec:
+def _environment(
+    name: str, spec: Mapping[str, Any], position: int, gate_lines: list[int], check_lines: list[int]
+) -> EnvironmentSpec:
     return EnvironmentSpec(
         name=name,
         title=spec.get("title", name.capitalize()),
@@ -275,6 +285,7 @@ def _environment(name: str, spec: Mapping[str, Any], position: int, gate_lines: 
         hub_url_from=_url_from(spec, "hub"),
         prometheus_url_from=_url_from(spec, "prometheus"),
         redis_url_from=_url_from(spec, "redis"),
+        verification=verification_spec(spec.get("verification"), check_lines),
     )
 
 

@@ -123,6 +123,17 @@ def _gates_stand_once(source: Source) -> Iterator[Problem]:
             seen.add(gate["name"])
 
 
+def _checks_stand_once(source: Source) -> Iterator[Problem]:
+    for name, spec in source.data["environments"].items():
+        seen: set[str] = set()
+        for index, check in enumerate(spec.get("verification", {}).get("checks", ())):
+            if check["name"] in seen:
+                cause = f"The check “{check['name']}” stands twice in the verification of “{name}”."
+                place = ("environments", name, "verification", "checks", index)
+                yield source.problem(place, cause, "Give each check a name of its own.")
+            seen.add(check["name"])
+
+
 def _secrets_have_no_password(source: Source) -> Iterator[Problem]:
     for key, spec in source.data.get("variables", {}).items():
         if spec.get("secret") and "@" in spec.get("default", ""):
@@ -200,6 +211,7 @@ RULES: tuple[Rule, ...] = (
     _branches_are_apart,
     _destinations_are_apart,
     _gates_stand_once,
+    _checks_stand_once,
     _secrets_have_no_password,
     _references_fit_their_variables,
     _application_names_are_apart,

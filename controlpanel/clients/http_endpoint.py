@@ -7,17 +7,33 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import httpx
 
 from controlpanel.clients import errors
 from controlpanel.clients.argocd_json import storable
+from controlpanel.clients.credentials_in_text import without_credentials
 
 CONNECT_SECONDS = 3.0
 READ_SECONDS = 10.0
 MOST_BYTES = 8 * 1024 * 1024
 MOST_AT_ONCE = 16
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a server said, a refusal too: `text` without credentials and in one line, `seconds` until its end."""
+
+    status: int
+    text: str
+    seconds: float
+
+    @property
+    def is_success(self) -> bool:
+        """Whether it is one of 200 to 299."""
+        return 200 <= self.status < 300
 
 
 class Endpoint:
@@ -56,20 +72,32 @@ class Endpoint:
         """The whole body of a successful answer to a form, for questions too long for an address."""
         return self._sent(what, "POST", path, data=dict(form))
 
+    def exchange(
+        self, what: str, method: str, path: str, *, body: Mapping[str, Any] | None = None, headers: Mapping[str, str]
+    ) -> Answer:
+        """The answer whatever it says, as evidence. Raises `ClientError` where none came."""
+        began = time.monotonic()
+        response, received = self._received(what, method, path, json=body, headers=dict(headers))
+        text = without_credentials(" ".join(_plain(received).split()))
+        return Answer(response.status_code, text, time.monotonic() - began)
+
     def _sent(self, what: str, method: str, path: str, **options: Any) -> bytes:
-        deadline = time.monotonic() + READ_SECONDS
-        try:
-            with self._client.stream(method, f"{self.url}{path}", **options) as response:
-                received = self._read(response, what, deadline)
-        except httpx.HTTPError as error:
-            # Not chained: httpx's errors hold the request, and the request holds the password.
-            raise errors.from_transport(error, system=self.system, what=what) from None
+        response, received = self._received(what, method, path, **options)
         if not response.is_success:
             raise errors.from_response(
                 system=self.system, what=what, status=response.status_code, text=_plain(received),
                 retry_after=response.headers.get("Retry-After", ""),
             )  # fmt: skip
         return received
+
+    def _received(self, what: str, method: str, path: str, **options: Any) -> tuple[httpx.Response, bytes]:
+        deadline = time.monotonic() + READ_SECONDS
+        try:
+            with self._client.stream(method, f"{self.url}{path}", **options) as response:
+                return response, self._read(response, what, deadline)
+        except httpx.HTTPError as error:
+            # Not chained: httpx's errors hold the request, and the request holds the password.
+            raise errors.from_transport(error, system=self.system, what=what) from None
 
     def _read(self, response: httpx.Response, what: str, deadline: float) -> bytes:
         received = bytearray()

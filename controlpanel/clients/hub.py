@@ -14,10 +14,11 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from controlpanel.clients import errors
 from controlpanel.clients.argocd_json import storable
-from controlpanel.clients.http_endpoint import Endpoint
+from controlpanel.clients.http_endpoint import Answer, Endpoint
 
 SYSTEM = "The hub"
 HEADER = "X-Tenant"
+HEALTH, EVENTS = "/api/health", "/api/hub/events"
 METRICS = ("hub_tenant_request_total", "hub_agent_latency_seconds", "hub_agent_error_total", "hub_orchestrator_health")
 """Those that the platform promises; each series carries `tenant_id`."""
 TENANT = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
@@ -69,11 +70,21 @@ class Hub:
     def health(self, tenant: str = "") -> None:
         """Return if the hub says that it is well, for everybody or as one tenant sees it; raises `ClientError`."""
         headers = as_tenant(tenant) if tenant else {}
-        self._endpoint.get(f"say how it is{f' to {tenant}' if tenant else ''}", "/api/health", headers=headers)
+        self._endpoint.get(f"say how it is{f' to {tenant}' if tenant else ''}", HEALTH, headers=headers)
 
     def answers(self, path: str, tenant: str) -> None:
         """Return if an address of the hub answers this tenant with a success; raises `ClientError`."""
         self._endpoint.get(f"answer {path} to {tenant}", path, headers=as_tenant(tenant))
+
+    def ask_health(self, tenant: str, *, trace: str) -> Answer:
+        """What the hub says of its health to one tenant; `trace` (32 hexadecimal digits) finds the request in the traces."""
+        headers = {**as_tenant(tenant), **traced(trace)}
+        return self._endpoint.exchange(f"say how it is to {tenant}", "GET", HEALTH, headers=headers)
+
+    def offer_event(self, event: Event, *, trace: str) -> Answer:
+        """What the hub says to one event. After `Ambiguous` it may have been taken: the same event may be offered again."""
+        what, headers = f"take the event {event.type} for {event.tenant}", as_tenant(event.tenant)
+        return self._endpoint.exchange(what, "POST", EVENTS, body=event.body(), headers={**headers, **traced(trace)})
 
     def tenants(self) -> tuple[str, ...]:
         """The slugs of the tenants that the hub knows, sorted."""
@@ -85,7 +96,7 @@ class Hub:
     def post_event(self, event: Event) -> str:
         """Hand over one event; what the hub says of it (`status`). After `Ambiguous` it may have been taken."""
         what = f"take the event {event.type} for {event.tenant}"
-        received = self._endpoint.post(what, "/api/hub/events", event.body(), headers=as_tenant(event.tenant))
+        received = self._endpoint.post(what, EVENTS, event.body(), headers=as_tenant(event.tenant))
         answer = _json(received, what)
         status = answer.get("status") if isinstance(answer, dict) else None
         return storable(status)[:100] if isinstance(status, str) else ""
@@ -105,6 +116,11 @@ def as_tenant(slug: str) -> dict[str, str]:
     if not TENANT.fullmatch(slug):
         raise errors.Invalid(f"{slug[:80]!r} is not the slug of a tenant.", "Use lower-case letters, digits and “-”.")
     return {HEADER: slug}
+
+
+def traced(trace: str) -> dict[str, str]:
+    """The header of W3C Trace Context under which the hub's own spans of the request are found; it asks to be recorded."""
+    return {"traceparent": f"00-{trace}-{trace[:16]}-01"}
 
 
 def _samples(text: str) -> Iterator[Sample]:

@@ -42,12 +42,12 @@ class Prometheus:
     def close(self) -> None:
         self._endpoint.close()
 
-    def query(self, expression: str, *, what: str = "answer a query") -> tuple[Sample, ...]:
-        """The instant vector (or the scalar as one sample without labels) of an expression, now.
+    def query(self, expression: str, *, what: str = "answer a query", at: datetime | None = None) -> tuple[Sample, ...]:
+        """The instant vector (or the scalar as one sample without labels) of an expression, now or as it was then.
 
         Raises `Invalid` with Prometheus' own words where the expression is wrong, `Ambiguous` where it cannot answer.
         """
-        asked = {"query": expression}
+        asked = {"query": expression} | ({"time": f"{at.timestamp():.3f}"} if at else {})
         try:
             if len(expression) <= LONGEST_IN_ADDRESS:
                 received = self._endpoint.get(what, "/api/v1/query", query=asked)

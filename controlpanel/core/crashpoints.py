@@ -19,6 +19,8 @@ POINTS = (
     "sync.after_record",
     "observe.before_read",
     "observe.after_read",
+    "verify.before_ask",
+    "verify.after_ask",
     "finish.before_move",
     "cancel.before_claim",
     "cancel.after_claim",

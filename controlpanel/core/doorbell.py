@@ -17,6 +17,7 @@ QUEUES = {
     "read_for_page": "wake",
     "carry_out": "wake",
     "look_round": "wake",
+    "roll_back_by_policy": "wake",
     "post_hub_event": "notify",
 }
 

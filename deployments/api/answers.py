@@ -118,6 +118,39 @@ class IssueOut(Schema):
     advice: str
 
 
+class EvidenceOut(Schema):
+    tenant: str = Field(description='"" where it is of the whole environment.')
+    proof: str
+    samples: int
+    failures: int
+    request: str
+    answer: str
+    trace_id: str
+    at: datetime | None
+
+
+class VerificationOut(Schema):
+    name: str
+    type: str
+    title: str
+    state: str = Field(description="running, passed, failed, ignored or skipped (nobody could be asked).")
+    run: int
+    rounds: int
+    total: int
+    passing: int
+    note: str
+    ignored_by: str
+    ignored_reason: str
+    began_at: datetime
+    finished_at: datetime | None
+    failed: list[EvidenceOut] = Field(description="Up to 50 that did not pass, with request, answer and trace id.")
+
+
+class EvidenceList(Schema):
+    items: list[EvidenceOut]
+    next: str | None
+
+
 class LiveOut(Schema):
     revision: str
     git_revision: str
@@ -150,6 +183,7 @@ class PromotionOut(Schema):
     url: str
     issue: IssueOut | None
     findings: list[dict[str, str]] = Field(description="Objects that fail and yet stopped nothing: tenants' secrets.")
+    verifications: list[VerificationOut]
     note: str
     claimed_by: str
     live: LiveOut

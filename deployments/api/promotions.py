@@ -19,10 +19,10 @@ from controlpanel.core.permissions import Right
 from controlpanel.core.problems import PROBLEMS
 from controlpanel.core.words import KEY, Key, Word
 from deployments.api import shapes
-from deployments.api.answers import PromotionList, PromotionOut
+from deployments.api.answers import EvidenceList, PromotionList, PromotionOut
 from deployments.api.requests import ActIn, PromotionIn, RollbackIn
 from deployments.choices import State
-from deployments.models import Promotion
+from deployments.models import Evidence, Promotion
 from deployments.selectors.interface import promotions_seen_by, told
 from deployments.services import promotions as services
 from deployments.services import rollbacks
@@ -76,6 +76,24 @@ def promotion_read(request: HttpRequest, identifier: Word) -> Any:
     return _shape(services.find_promotion(identifier, actor=actor_of(request)))
 
 
+@router.get(
+    "/{identifier}/evidence",
+    auth=Bearer(Right.VIEW),
+    response={200: EvidenceList, **PROBLEMS},
+    summary="List what verification found, tenant by tenant",
+)
+def promotion_evidence(
+    request: HttpRequest, identifier: Word, limit: Limit = 100, cursor: Cursor = "", check: Word = ""
+) -> Any:
+    """Of every run of every check, or of the one named; newest first."""
+    promotion = services.find_promotion(identifier, actor=actor_of(request))
+    rows = Evidence.objects.filter(verification__promotion=promotion)
+    found, following = portion(
+        rows.filter(verification__name=check) if check else rows, by="id", cursor=cursor, limit=limit
+    )
+    return {"items": [shapes.evidence(one) for one in found], "next": following}
+
+
 def _act_route(name: str, right: Right, summary: str, act: Callable[[Actor, Promotion, ActIn], object]) -> None:
     """Add `POST /promotions/{identifier}/<name>`; every act is asked for and answered alike."""
 
@@ -119,7 +137,7 @@ _act_route(
 _act_route(
     "ignore",
     Right.PROMOTION_IGNORE,
-    "Go on although a component is not healthy",
+    "Go on although a component is not healthy or a check has failed",
     lambda actor, promotion, body: services.promotion_ignore(actor=actor, promotion=promotion, reason=body.reason),
 )
 _act_route(

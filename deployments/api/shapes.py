@@ -11,10 +11,12 @@ from controlpanel.core.models import AuditEvent
 from deployments.api import answers
 from deployments.choices import Rollout
 from deployments.gates import GateAnswer
-from deployments.models import Application, GateResult, Preflight, Promotion, PromotionComponent, Release
+from deployments.models import Application, Evidence, GateResult, Preflight, Promotion, PromotionComponent, Release
 from deployments.selectors.interface import Place, Told
 from deployments.selectors.tenants import Tenants
+from deployments.selectors.verifications import Shown, shown_of
 
+MOST_EVIDENCE = 50
 GATE_MEMBERS = ("gate", "title", "verdict", "reason", "owner", "remedy", "opens_at")
 
 
@@ -76,9 +78,27 @@ def promotion(told: Told) -> dict[str, Any]:
         "events": [event(one) for one in told.events],
         "issue": _issue(row.issue),
         "findings": row.findings,
+        "verifications": [verification(one) for one in shown_of(row)],
         "live": {"revision": row.live_revision, "git_revision": row.git_revision, "confidence": row.confidence},
         "url": f"{settings.PUBLIC_URL}/promotions/{row.number}",
     }
+
+
+def verification(shown: Shown) -> dict[str, Any]:
+    """The newest run of a check."""
+    names = ("name", "type", "title", "state", "run", "rounds", "note", "ignored_by", "ignored_reason", "began_at", "finished_at")  # fmt: skip
+    return {
+        **{name: getattr(shown.row, name) for name in names},
+        "total": shown.total,
+        "passing": shown.well,
+        "failed": [evidence(one) for one in shown.lost[:MOST_EVIDENCE]],
+    }
+
+
+def evidence(row: Evidence) -> dict[str, Any]:
+    """What a check found of one tenant."""
+    names = ("proof", "samples", "failures", "request", "answer", "trace_id", "at")
+    return {"tenant": row.subject, **{name: getattr(row, name) for name in names}}
 
 
 def application(row: Application, message: str | None = None) -> dict[str, Any]:

@@ -14,15 +14,16 @@ from django.utils import timezone
 
 from controlpanel.catalog.models import Component, Environment
 from deployments.choices import OPEN, Kind, PreflightState, State, Verdict
-from deployments.gates.base import Gate, GateAnswer, Situation, gates
+from deployments.gates.base import Gate, GateAnswer, Proven, Situation, gates
 from deployments.models import Application, Observer, Preflight, Promotion, Release
 from deployments.selectors.rollouts import in_catalog_order
+from deployments.selectors.verifications import newest_runs
 from tenants.selectors.readiness import Counts, readiness_counts
 
 ALWAYS = ("lane-free", "digest-current")
 """Asked in every environment, whatever the catalog names: the engine relies on them."""
 
-TENANTS_READY = "tenants-ready"
+TENANTS_READY, VERIFIED_BEFORE = "tenants-ready", "verified-before"
 
 Target = tuple[Release | None, Environment]
 
@@ -36,11 +37,13 @@ class Facts:
     succeeded: Mapping[tuple[str, int], datetime]
     places: Mapping[int, Mapping[str, Any]]
     tenants: Mapping[str, Counts]
+    proven: Mapping[tuple[str, int], Proven]
 
 
 def facts_of(environments: Iterable[Environment], releases: Iterable[Release | None]) -> Facts:
-    """Read what the gates need of these environments and releases, in four queries, five where tenants have to be ready."""
-    environments = list(environments)
+    """Read what the gates need of these environments and releases, in four queries; one more where tenants have to be ready,
+    two where the environment before has to have verified."""
+    environments, releases = list(environments), list(releases)
     keys = {environment.pk for environment in environments}
     applications = in_catalog_order(Application.objects.filter(environment__in=keys))
     open_promotions = Promotion.objects.filter(state__in=OPEN).select_related("environment", "release", "requester")
@@ -50,6 +53,7 @@ def facts_of(environments: Iterable[Environment], releases: Iterable[Release | N
         succeeded=_succeeded(releases),
         places=_places(keys),
         tenants=_tenants([one for one in environments if _names(one, TENANTS_READY)]),
+        proven=_proven(releases) if any(_names(one, VERIFIED_BEFORE) for one in environments) else {},
     )
 
 
@@ -138,7 +142,7 @@ def _situations(targets: Sequence[Target], kind: Kind, asked: str, facts: Facts)
     return [
         Situation(
             asked=asked, kind=kind, release=release, environment=environment, open=facts.open, succeeded=facts.succeeded, now=now,
-            tenants=facts.tenants,
+            tenants=facts.tenants, proven=facts.proven,
             applications=tuple(one for one in facts.applications[environment.pk] if not (one.is_missing or one.shard)),
             silence_seconds=settings.TIMINGS.silence_seconds, **_place_for(facts.places[environment.pk], kind),
         )
@@ -188,6 +192,19 @@ def _succeeded(releases: Iterable[Release | None]) -> dict[tuple[str, int], Any]
     rows = Promotion.objects.filter(release__in=wanted, state=State.SUCCEEDED, kind=Kind.RELEASE).order_by()
     first = rows.values_list("environment__name", "release").annotate(at=Min("finished_at"))
     return {(environment, release): at for environment, release, at in first}
+
+
+def _proven(releases: Iterable[Release | None]) -> dict[tuple[str, int], Proven]:
+    """By environment and release, what its newest success there has proved."""
+    wanted = {release.pk for release in releases if release is not None}
+    rows = Promotion.objects.filter(release__in=wanted, state=State.SUCCEEDED, kind=Kind.RELEASE)
+    newest = rows.order_by("environment", "release", "-finished_at").distinct("environment", "release")
+    shown = newest.select_related("environment").defer("plan").prefetch_related("verifications")
+    return {(row.environment.name, row.release_id or 0): _proven_by(row) for row in shown}
+
+
+def _proven_by(row: Promotion) -> Proven:
+    return Proven(number=row.number, checks=tuple((check.title, check.state) for check in newest_runs(row)))
 
 
 def _grouped(rows: Iterable[Any], path: str) -> defaultdict[Any, tuple[Any, ...]]:

@@ -41,10 +41,18 @@ class GateAnswer:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Proven:
+    """What the newest success of a release somewhere proved: the promotion's number, title and state of each check."""
+
+    number: int
+    checks: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Situation:
     """What gates look at: rows read beforehand in a constant number of queries.
 
-    `succeeded` maps (environment, release) to when it first succeeded there; `open` are open promotions by environment.
+    `succeeded` maps (environment, release) to when it first succeeded there, `proven` to what was verified; `open` are open promotions by environment.
     `asked` is board, request or start. `changed` are the components that the release changes, None where not rendered.
     `tenants` counts active tenants and the ready ones among them by environment. `overrides` are what was asked to be let
     through.
@@ -66,6 +74,7 @@ class Situation:
     promotion: Promotion | None = None
     changed: frozenset[str] | None = None
     tenants: Mapping[str, Counts] = field(default_factory=dict)
+    proven: Mapping[tuple[str, int], Proven] = field(default_factory=dict)
     overrides: Sequence[Mapping[str, str]] = ()
     parameters: Mapping[str, Any] = field(default_factory=dict)
 

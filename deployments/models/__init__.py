@@ -5,9 +5,12 @@ from deployments.models.inquiry import Inquiry, Instruction
 from deployments.models.preflight import Preflight, RenderedComponent
 from deployments.models.promotion import GateResult, Promotion, PromotionComponent
 from deployments.models.release import Release
+from deployments.models.verification import AutomaticRollback, Evidence, Verification
 
 __all__ = [
     "Application",
+    "AutomaticRollback",
+    "Evidence",
     "GateResult",
     "Inquiry",
     "Instruction",
@@ -17,4 +20,5 @@ __all__ = [
     "PromotionComponent",
     "Release",
     "RenderedComponent",
+    "Verification",
 ]

@@ -15,6 +15,7 @@ from controlpanel.core.models import AuditEvent
 from controlpanel.core.permissions import Right
 from deployments.choices import IN_LANE, Kind, State
 from deployments.models import Application, GateResult, Promotion
+from deployments.selectors import verifications
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +61,8 @@ def audit_seen_by(actor: Actor) -> QuerySet[AuditEvent]:
 def told(promotions: Iterable[Promotion]) -> list[Told]:
     """The promotions, in their order, each with all that an answer shows."""
     rows = list(promotions)
-    prefetch_related_objects(rows, "rollouts", Prefetch("gates", GateResult.objects.order_by("pk")))
+    gates = Prefetch("gates", GateResult.objects.order_by("pk"))
+    prefetch_related_objects(rows, "rollouts", gates, verifications.prefetch())
     events = _events(row.pk for row in rows)
     applications = _applications(row.environment_id for row in rows)
     return [

@@ -194,6 +194,8 @@ def _words(
 
 
 def _proof(promotion: Promotion) -> str:
+    if promotion.state == State.VERIFYING and promotion.note:
+        return promotion.note
     if promotion.kind == Kind.TENANT_CONFIG:
         return "every shard proved Synced, every changed secret answered"
     return "every Application proved Synced and Healthy"

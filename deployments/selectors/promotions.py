@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.db.models import OuterRef, Q, QuerySet, Subquery
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 from django.db.models.expressions import RawSQL
 from django.utils import timezone
 
@@ -19,7 +19,7 @@ from controlpanel.core.models import AuditEvent
 from controlpanel.core.permissions import Right
 from controlpanel.core.presentation.wording import duration
 from deployments.choices import Rollout, State
-from deployments.models import Application, GateResult, Promotion, PromotionComponent
+from deployments.models import Application, GateResult, Promotion, PromotionComponent, Verification
 from deployments.selectors.estimates import remaining_seconds, usual_seconds
 from deployments.selectors.outside import argocd_page
 from deployments.selectors.progress import Step, spans_of, steps_of, waves_of
@@ -185,12 +185,14 @@ class Followed:
 def promotion_of_page(identifier: str, *, actor: Actor, with_files: bool = False) -> Promotion:
     """A promotion by number or id, with what its head shows. Raises `AbsentError` for an absent or foreign one."""
     claimed = User.objects.filter(username=OuterRef("claimed_by")).values("display_name")
-    rows = Promotion.objects.select_related("environment", "release", "requester", "preflight", "restores")
+    related = ("environment", "release", "requester", "preflight", "restores", "automatic_rollback__rollback__release")
+    rows = Promotion.objects.select_related(*related)
     rows = rows.defer("preflight__changes", "preflight__parts", "preflight__variables")
     here = Promotion.objects.filter(environment=OuterRef("environment")).values("number")
     rows = rows.annotate(
         earlier=Subquery(here.filter(number__lt=OuterRef("number")).order_by("-number")[:1]),
         later=Subquery(here.filter(number__gt=OuterRef("number")).order_by("number")[:1]),
+        has_checks=Exists(Verification.objects.filter(promotion=OuterRef("pk"))),
     )
     if with_files:
         rows = rows.annotate(files=RawSQL(FILES, ()))  # noqa: S611  # a constant, without parameters

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from django.db.models import QuerySet
+
 from controlpanel.catalog.models import Component
 from deployments.choices import WAITING, Kind, PreflightState, State
 from deployments.models import Preflight, Promotion
@@ -31,9 +33,17 @@ def before(promotion: Promotion) -> int | None:
     """The number of the newest success before this one, where there is something to take back."""
     if not promotion.is_terminal or not promotion.commit:
         return None
+    return _successes_before(promotion).values_list("number", flat=True).first()
+
+
+def success_before(promotion: Promotion) -> Promotion | None:
+    """The newest success of the environment before this one."""
+    return _successes_before(promotion).select_related("release").first()
+
+
+def _successes_before(promotion: Promotion) -> QuerySet[Promotion]:
     rows = Promotion.objects.filter(environment=promotion.environment_id, state=State.SUCCEEDED)
-    earlier = rows.filter(number__lt=promotion.number).exclude(commit="").order_by("-number")
-    return earlier.values_list("number", flat=True).first()
+    return rows.filter(number__lt=promotion.number).exclude(commit="").order_by("-number")
 
 
 def keeps(preflight: Preflight) -> list[str]:

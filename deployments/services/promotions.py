@@ -19,7 +19,11 @@ from deployments.models import Promotion
 from deployments.services.asking import ask, checked_digest
 from deployments.services.overriding import Override, checked_overrides
 from deployments.services.preflights import find_environment, find_release, named_release
+from deployments.services.verifications import checks_ask_again, checks_ignore
 from deployments.services.wanted import Wanted
+
+IGNORABLE = (State.ROLLING_OUT, State.VERIFYING)
+"""Steps that can be left although not everything is proved."""
 
 
 def promotion_request(
@@ -87,11 +91,13 @@ def promotion_retry(*, actor: Actor, promotion: Promotion) -> Promotion:
             promotion, step, actor=actor, message=f"Retry of {step.label.lower()}.", details={"retry": True}, **accepted
         )
         _reset_rollouts(promotion, send_again=bool(issue.get("send_again")), spent=issue.get("operation", ""))
+        if step == State.VERIFYING:
+            checks_ask_again(promotion)
     return promotion
 
 
 def promotion_ignore(*, actor: Actor, promotion: Promotion, reason: str) -> Promotion:
-    """Go on although a component of the wave is not proved; its neighbours are still followed.
+    """Go on although a component of the wave is not proved, or a check has failed; the others are still followed.
 
     Raises `InvalidError` without a reason of 10 characters.
     """
@@ -101,21 +107,17 @@ def promotion_ignore(*, actor: Actor, promotion: Promotion, reason: str) -> Prom
         raise InvalidError(
             "Ignoring needs a reason of at least 10 characters.", "Say why going on is right.", field="reason"
         )
-    if promotion.paused_from != State.ROLLING_OUT:
+    step = State(promotion.paused_from)
+    if step not in IGNORABLE:
         raise ConflictError(
-            "Only a rollout that is not healthy can be ignored.", "Retry the step or abort the promotion."
+            "Only a rollout that is not healthy or a check that failed can be ignored.",
+            "Retry the step or abort the promotion.",
         )
     with transaction.atomic():
-        lifecycle.move(
-            promotion, State.ROLLING_OUT, actor=actor, message=f"Ignored: {reason.strip()}", details={"ignored": True}
-        )
-        stuck = promotion.rollouts.filter(wave=promotion.wave, state=Rollout.STUCK)
-        ignored = stuck.update(
-            state=Rollout.DONE, is_ignored=True, finished_at=StatementTime(), message=f"Ignored by {actor.name}."
-        )
-        if not ignored:
-            raise ConflictError("No component is stuck here, so none can be ignored.", "Retry the step or abort.")
-        _reset_rollouts(promotion, send_again=False, spent="")
+        lifecycle.move(promotion, step, actor=actor, message=f"Ignored: {reason.strip()}", details={"ignored": True})
+        ignore = checks_ignore if step == State.VERIFYING else _ignore_stuck
+        if not ignore(promotion, by=actor.name, reason=reason.strip()):
+            raise ConflictError("Nothing has failed here that could be ignored.", "Retry the step or abort.")
     return promotion
 
 
@@ -169,6 +171,16 @@ def _require_paused(promotion: Promotion, act: str) -> None:
             f"Promotion {promotion.number} is {promotion.get_state_display().lower()}, not paused.",
             f"There is nothing to {act}.",
         )
+
+
+def _ignore_stuck(promotion: Promotion, *, by: str, reason: str) -> int:
+    """Let the components that are stuck count as done; the reason stands in the move's event."""
+    stuck = promotion.rollouts.filter(wave=promotion.wave, state=Rollout.STUCK)
+    ignored = stuck.update(
+        state=Rollout.DONE, is_ignored=True, finished_at=StatementTime(), message=f"Ignored by {by}."
+    )
+    _reset_rollouts(promotion, send_again=False, spent="")
+    return ignored
 
 
 def _reset_rollouts(promotion: Promotion, *, send_again: bool, spent: str) -> None:

@@ -16,7 +16,7 @@ from controlpanel.clients.git import Claimed
 from controlpanel.core.crashpoints import crashpoint
 from controlpanel.core.lease import StatementTime
 from deployments.choices import Confidence, State
-from deployments.models import Promotion, PromotionComponent
+from deployments.models import AutomaticRollback, Promotion, PromotionComponent
 from deployments.steps.base import Context, Outcome, move_to, wait
 from deployments.steps.commit import is_of, references_in_git
 from deployments.steps.sync import in_the_air, is_ours, learn
@@ -107,8 +107,14 @@ def _ended(context: Context, argocd: ArgoCD) -> Outcome:
         context.guard()
         live.append(_applied(context, argocd, rollout))
     reached = [name for name in live if name]
+    if AutomaticRollback.objects.filter(promotion=promotion).exists():
+        said = (
+            f"Called off by policy after commit {promotion.commit[:7]}. {kept(reached)} until the rollback replaces it."
+        )
+    else:
+        said = f"Aborted after commit {promotion.commit[:7]}. {kept(reached)}; nothing is rolled back."
     return move_to(
-        State.CANCELED, f"Aborted after commit {promotion.commit[:7]}. {kept(reached)}; nothing is rolled back.",
+        State.CANCELED, said,
         live_revision=promotion.commit if reached else "", confidence=Confidence.OBSERVED,
     )  # fmt: skip
 

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from django.db.models import Max
+
 from deployments import lifecycle
 from deployments.choices import Confidence, Rollout, State
+from deployments.models import Promotion
 from deployments.steps.base import Context, Outcome, move_to, pause
 
 RENDER_OR_COMMIT_SECONDS = 120.0
 CANCEL_SECONDS = 600.0
+VERIFY_SECONDS = 600.0
+"""Beside the time of observation: a hub that answers nobody keeps each of many tenants waiting."""
 ROLLOUT_SECONDS = 900.0
 """For a wave in which nothing has started; one that has started keeps the deadlines of its components."""
 
@@ -37,6 +42,7 @@ def _deadline(context: Context) -> datetime:
         State.SYNCING: context.timings.accept_seconds,
         State.ROLLING_OUT: ROLLOUT_SECONDS,
         State.CANCELING: CANCEL_SECONDS,
+        State.VERIFYING: VERIFY_SECONDS + _observed(promotion),
     }.get(State(promotion.state), RENDER_OR_COMMIT_SECONDS)
     usual = since + timedelta(seconds=seconds)
     if promotion.state != State.ROLLING_OUT:
@@ -44,3 +50,8 @@ def _deadline(context: Context) -> datetime:
     moving = promotion.rollouts.filter(wave=promotion.wave).exclude(state=Rollout.DONE).exclude(started_at=None)
     ends = [row.started_at + timedelta(seconds=row.deadline_seconds) for row in moving if row.started_at]
     return max(ends, default=usual)
+
+
+def _observed(promotion: Promotion) -> float:
+    """The longest time of observation of its checks."""
+    return float(promotion.verifications.aggregate(longest=Max("observe_seconds"))["longest"] or 0.0)

@@ -27,10 +27,13 @@ from deployments.services import promotions as services
 from deployments.views.curl import commands
 from deployments.views.incident import issue_links, markdown
 from deployments.views.looks import look_of
+from deployments.views.promotion_checks import TAB as CHECKS
+from deployments.views.promotion_checks import checks_shown, policy_of
 from deployments.views.promotion_log import LOG_EVERY, log_shown
 
 TEMPLATE = "deployments/promotion.html"
-TABS = ("events", "log", "commit", "audit")
+EVENTS = "events"
+TABS = (EVENTS, "log", "commit", "audit")
 CAUSE = "cause"
 """The tab of a paused promotion that comes first."""
 NEEDS = "It needs the role operator or release manager here."
@@ -46,8 +49,9 @@ def promotion(request: HttpRequest, identifier: str) -> HttpResponse:
     actor = of_request(request)
     wanted = request.GET.get("tab", "")
     row = promotion_of_page(identifier, actor=actor, with_files=wanted == "commit")
-    tabs = (CAUSE, *TABS) if row.state == State.PAUSED else TABS
-    tab = wanted if wanted in tabs else tabs[0]
+    tabs = (CAUSE,) * (row.state == State.PAUSED) + (CHECKS,) * row.has_checks + TABS  # type: ignore[attr-defined]
+    first = EVENTS if row.state != State.PAUSED else CAUSE
+    tab = wanted if wanted in tabs else first
     if identifier != str(row.number):
         return SeeOther(reverse("promotion", args=[row.number]))
     followed = follow(row)
@@ -59,13 +63,15 @@ def promotion(request: HttpRequest, identifier: str) -> HttpResponse:
         "entries": _entries(row, followed.events), "choices": _choices(actor, row), "head_title": _title(followed),
         "icon": _icon(row), "badge_word": badge, "now_words": _now(followed), "abort_reason": _abort_reason(actor, row),
         "is_mine": row.claimed_by == actor.name, "is_moving": row.state in (*WAITING, *RUNNING, State.CANCELING),
+        **checks_shown(request, row, tab), "policy": policy_of(row),
         "trailers": _trailers(row), "result": result, "rollback_url": _way_back(actor, row),
         "topics": " ".join([f"promotion.{row.pk}", f"environment.{row.environment.name}", *shown.get("topics", ())]),
         "every": LOG_EVERY if shown else 0, "seen_before": recurrence_of(row) if tab == CAUSE else None,
         "markdown": markdown(followed, state=badge, result=result), "commands": commands(row),
         "commit_url": deployed_commit_page(row.commit), **issue_links(row),
         "claim_reason": "" if actor.may(Right.PROMOTION_CLAIM, row.environment.name) else NEEDS,
-        "may_ignore": row.state == State.PAUSED and row.paused_from == State.ROLLING_OUT and actor.may(Right.PROMOTION_IGNORE, row.environment.name),
+        "may_ignore": row.paused_from in services.IGNORABLE and actor.may(Right.PROMOTION_IGNORE, row.environment.name),
+        "is_proving": row.paused_from == State.VERIFYING,
         "abort_label": "Abort after commit…" if row.commit else "Abort…",
         "abort_title": f"Abort promotion {row.number}?", "abort_button": "Abort after commit" if row.commit else "Abort promotion",
     }  # fmt: skip
@@ -124,11 +130,12 @@ def _choices(actor: Actor, row: Promotion) -> list[dict[str, Any]]:
     if row.state != State.PAUSED:
         return []
     where = row.environment.name
-    rolling = row.paused_from == State.ROLLING_OUT
+    proving = row.paused_from == State.VERIFYING
     return [
         {
             "id": "retry", "title": "Retry step", "icon": "retry", "label": "Retry step", "variant": "primary", "key": "r",
-            "text": "Same commit, same digest, a new try of this step only. What usually helps stands below.",
+            "text": "Asks those again that failed, for as long as before. What passed stays proved."
+            if proving else "Same commit, same digest, a new try of this step only. What usually helps stands below.",
             "reason": "" if actor.may(Right.PROMOTION_RETRY, where) else NEEDS,
         },
         {
@@ -143,16 +150,18 @@ def _choices(actor: Actor, row: Promotion) -> list[dict[str, Any]]:
         },
         {
             "id": "ignore", "title": "Ignore and go on", "icon": "ring-dash", "label": "Ignore…", "variant": "secondary", "dialog": "ignore-dialog",
-            "text": "Later waves start although this component is not proved. Needs a reason.",
-            "reason": _ignore_reason(rolling=rolling, may=actor.may(Right.PROMOTION_IGNORE, where)),
+            "text": "It counts as succeeded, and says who let what pass. Needs a reason."
+            if proving else "Later waves start although this component is not proved. Needs a reason.",
+            "reason": _ignore_reason(row, may=actor.may(Right.PROMOTION_IGNORE, where)),
         },
     ]  # fmt: skip
 
 
-def _ignore_reason(*, rolling: bool, may: bool) -> str:
+def _ignore_reason(row: Promotion, *, may: bool) -> str:
     if not may:
         return NEEDS
-    return "" if rolling else "Only a rollout that is not healthy can be ignored."
+    is_known = row.paused_from in services.IGNORABLE
+    return "" if is_known else "Only a rollout that is not healthy or a check that failed can be ignored."
 
 
 def _rollback_reason(actor: Actor, row: Promotion) -> str:
@@ -217,7 +226,7 @@ def _title(followed: Followed) -> str:
 TONES = {
     "succeeded": "ok", "component_done": "ok", "failed": "bad", "paused": "bad", "rejected": "bad", "canceled": "mute",
     "canceling": "warn", "superseded": "mute", "expired": "mute", "requested": "mute", "awaiting_approval": "mute", "queued": "mute",
-    "claimed": "mute",
+    "claimed": "mute", "verification_failed": "bad", "rolled_back_by_policy": "warn", "rollback_refused": "bad",
 }  # fmt: skip
 
 

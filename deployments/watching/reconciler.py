@@ -17,8 +17,9 @@ from controlpanel.core.lease import StatementTime
 from controlpanel.core.models import Leased, OutboxMessage
 from deployments.advance import advance
 from deployments.delivery import deliver
-from deployments.models import Inquiry, Instruction, Preflight, Promotion
+from deployments.models import AutomaticRollback, Inquiry, Instruction, Preflight, Promotion
 from deployments.notifications.routing import route
+from deployments.services.automatic import rollback_by_policy
 from deployments.services.inquiries import inquiries_forget, inquiry_answer
 from deployments.services.instructions import instruction_carry_out
 from deployments.services.preflights import preflight_render
@@ -43,6 +44,7 @@ DUTIES: tuple[tuple[type[Leased], str, Callable[[Any], bool]], ...] = (
     (OutboxMessage, "deliver_message", deliver),
     (Inquiry, "read_for_page", inquiry_answer),
     (Instruction, "carry_out", instruction_carry_out),
+    (AutomaticRollback, "roll_back_by_policy", rollback_by_policy),
     (Round, "look_round", round_look),
     (HubEvent, "post_hub_event", hub_event_post),
 )

@@ -32,6 +32,7 @@ SEEDING_TIMES = {
     "CONTROL_PANEL_SETTLE_SECONDS": "0.2",
     "CONTROL_PANEL_QUARANTINE_SECONDS": "2",
     "CONTROL_PANEL_RELIST_SECONDS": "1",  # nothing streams yet: what was read is read again soon
+    "CONTROL_PANEL_OBSERVE_SECONDS": "0",
 }
 DATABASE = "control_panel"
 PREPARATION = ("migrate", "load_platform --or-keep")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.contrib import messages
@@ -10,6 +11,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST
 
 from controlpanel.accounts.actors import Actor, of_request
+from controlpanel.catalog.shards import object_name, shard_of
 from controlpanel.core.errors import ConflictError, InvalidError
 from controlpanel.core.permissions import Right, declares
 from controlpanel.core.views.answering import SeeOther, page
@@ -95,11 +97,20 @@ def _stored(form: TenantForm, actor: Actor, row: Tenant) -> bool:
 
 def _show(request: HttpRequest, row: Tenant, form: TenantForm, leaving: ReasonForm, *, status: int) -> HttpResponse:
     legal = [TenantState(one) for one in MOVES[TenantState(row.state)]]
-    held = CredentialReference.objects.filter(tenant=row, promoted__is_removed=False).values_list(
-        "environment__name", flat=True
+    held = CredentialReference.objects.filter(tenant=row, promoted__is_removed=False).select_related(
+        "environment", "promoted"
     )
     context: dict[str, Any] = {
         "tenant": row, "form": form, "leaving": leaving, "moves": [{"state": one.value, "label": VERBS[one]} for one in legal if one in VERBS],
-        "may_leave": TenantState.OFFBOARDED in legal, "held": sorted(set(held)), "count": len(held),
+        "may_leave": TenantState.OFFBOARDED in legal, "held": sorted({one.environment.name for one in held}), "count": len(held), "sealed": _sealed(row, held),
     }  # fmt: skip
     return page(request, TEMPLATE, context, status=status)
+
+
+def _sealed(row: Tenant, held: Iterable[CredentialReference]) -> list[str]:
+    """Keys that a SealedSecret patched into a shard's Secret, with its name and environment: no operator takes them out again."""
+    return [
+        f"{one.promoted.target_key} of Secret {object_name(shard_of(row.slug, one.environment.tenant_shards))} in {one.environment.name}"
+        for one in held
+        if one.promoted is not None and one.promoted.sealed_text and one.environment.tenant_shards
+    ]

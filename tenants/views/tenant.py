@@ -155,21 +155,28 @@ def _hub(row: Tenant, state: HubState | None) -> dict[str, Any]:
         if known.token_present
         else "the backend refreshes it; value never read"
     )
-    agents = f"{number(known.agents)} agents, synced" if known.agents is not None else ""
-    length = f"stream, {number(known.stream_length)} entries" if known.stream_length is not None else ""
+    was_read = known.token_present is not None  # Redis answered: what it did not tell of is not there
+    agents = (
+        f"{number(known.agents)} agents, synced" if known.agents is not None else "the hub registered none" * was_read
+    )
+    length = (
+        f"stream, {number(known.stream_length)} entries"
+        if known.stream_length is not None
+        else "no stream yet" * was_read
+    )
     return {
-        "read_at": known.read_at, "error": known.error, "stream_length": known.stream_length or len(known.tail), "tail": known.tail[:10],
+        "read_at": known.read_at, "error": known.error, "stream_length": known.stream_length or len(known.tail), "tail": known.tail[:10], "was_read": was_read,
         "metrics": [(name.replace("_", " "), value) for name, value in sorted(known.metrics.items())],
         "rows": [
-            {"key": f"{row.slug}:hub:registry:agents", "state": _presence(known.agents), "detail": agents, "at": known.agents_at},
+            {"key": f"{row.slug}:hub:registry:agents", "state": _presence(known.agents, was_read), "detail": agents, "at": known.agents_at},
             {"key": f"{row.slug}:onlychannel:token", "state": _is(known.token_present), "detail": token if known.token_present is not None else "", "at": None},
-            {"key": f"{row.slug}:hub:events", "state": _presence(known.stream_length), "detail": length, "at": None},
+            {"key": f"{row.slug}:hub:events", "state": _presence(known.stream_length, was_read), "detail": length, "at": None},
         ],
     }  # fmt: skip
 
 
-def _presence(count: int | None) -> str:
-    return _is(None if count is None else count > 0)
+def _presence(count: int | None, was_read: bool) -> str:
+    return _is(bool(count) if was_read or count is not None else None)
 
 
 def _is(present: bool | None) -> str:

@@ -24,8 +24,13 @@ class Block:
 
 
 def documents() -> list[Path]:
-    """Every Markdown file for people, the sandbox's own README included."""
-    return [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md")), ROOT / "sandbox/README.md"]
+    """Every Markdown file for people, those of the sandbox and of the manifests included."""
+    return [
+        *sorted(ROOT.glob("*.md")),
+        *sorted((ROOT / "docs").rglob("*.md")),
+        ROOT / "sandbox/README.md",
+        ROOT / "kubernetes/README.md",
+    ]
 
 
 def name_of(document: Path) -> str:

@@ -169,6 +169,22 @@ CHAIN = {
     "broken": Status("octagon-cross", "bad", "Chain broken"),
     "unverified": Status("ring-dashed", "mute", "Not verified yet"),
 }
+CHECK = {
+    "running": Status(_RUNNING, "run", "Running"),
+    "passed": Status("circle-check", "ok", "Passed"),
+    "failed": Status("octagon-cross", "bad", "Failed"),
+    "ignored": Status("ring-dash", "warn", "Ignored"),
+    "skipped": Status("ring-question", "odd", "Not checked"),
+}
+PROOF = {
+    "waiting": Status("ring-dashed", "mute", "Waiting"),
+    "passing": Status("ring-check", "ok", "Passes so far"),
+    "passed": Status("circle-check", "ok", "Passed"),
+    "failing": Status("triangle", "warn", "Failed once"),
+    "failed": Status("octagon-cross", "bad", "Failed"),
+    "unknown": Status("ring-question", "odd", "No answer"),
+    "ignored": Status("ring-dash", "warn", "Ignored"),
+}
 MESSAGE = {
     "delivered": Status("circle-check", "ok", "Delivered"),
     "waiting": Status("clock", "mute", "Waiting"),
@@ -199,6 +215,8 @@ VOCABULARIES: Mapping[str, Mapping[str, Status]] = {
     "finding": FINDING,
     "event": EVENT,
     "chain": CHAIN,
+    "check": CHECK,
+    "proof": PROOF,
     "message": MESSAGE,
 }
 

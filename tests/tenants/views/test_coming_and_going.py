@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import base64
 import secrets
 
 import pytest
 
+from controlpanel.catalog.shards import object_name, shard_of
 from controlpanel.core.permissions import Role
 from tenants.models import ReferenceVersion, Tenant
+from tenants.services.references import reference_put
 from tests import fixtures_tenants as make
 from tests.tenants.conftest import World
 from tests.tenants.views.conftest import Browser, browser
@@ -104,6 +107,17 @@ def test_offboarding_asks_for_the_slug_and_a_reason(world: World, olga: Browser)
     html = olga.post("/tenants/nova/offboard", {"confirm": "nova", "reason": "The contract has ended."})
     assert "was offboarded" in html
     assert "The contract has ended." in html
+
+
+def test_keys_that_a_sealed_secret_leaves_behind_are_named_before_its_tenant_goes(world: World, olga: Browser) -> None:
+    nova = make.tenant("nova", by=world.ada)
+    encrypted = base64.b64encode((512).to_bytes(2) + secrets.token_bytes(512 + 60)).decode()
+    place = {"kind": "SealedSecret", "key": "hmac", "encrypted": encrypted}
+    reference_put(actor=world.ada, tenant=nova, environment=world.staging, key=make.SECRETS[0], place=place)
+    assert 'id="sealed"' not in olga.text("/tenants/nova/edit")
+    make.promote(world.staging)
+    shard = object_name(shard_of("nova", 16))
+    assert f"nova.{make.SECRETS[0]} of Secret {shard} in staging" in olga.text("/tenants/nova/edit")
 
 
 def test_suspending_and_resuming(world: World, olga: Browser) -> None:

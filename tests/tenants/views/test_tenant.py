@@ -184,6 +184,13 @@ def test_the_hub_says_what_is_there_and_never_a_token(world: World, olga: Browse
         assert shown in html
 
 
+def test_a_tenant_that_the_hub_does_not_know_is_said_to_be_missing_there(world: World, olga: Browser) -> None:
+    nova = make.tenant("nova", by=world.ada)
+    HubState.objects.create(tenant=nova, environment=world.staging, token_present=False, read_at=timezone.now())
+    keys = olga.text(STAGING).partition('id="hub"')[2].partition("</table>")[0]
+    assert keys.count("Missing") == 3 and "Not checked" not in keys
+
+
 def test_a_hub_that_did_not_answer_says_so(world: World, olga: Browser) -> None:
     HubState.objects.create(
         tenant=make.tenant("nova", by=world.ada), environment=world.staging, error="Redis did not answer."
