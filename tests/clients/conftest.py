@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -19,11 +20,29 @@ CLAIM = "refs/panel/promotions/0198c0de-0000-7000-8000-000000000001/1"
 Git = Callable[..., str]
 
 
+@pytest.fixture(scope="session")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty bare repository to be copied."""
+    path = tmp_path_factory.mktemp("empty") / "deploy.git"
+    create_local_repository(path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def begun(empty: Path) -> Path:
+    """The same with a default branch."""
+    path = empty.parent.with_name(f"{empty.parent.name}-begun") / "deploy.git"
+    shutil.copytree(empty, path)
+    made = GitRepository(str(path), path.parent / "cache")
+    made.bootstrap_default_branch({"README.md": b"What is deployed.\n"}, "Begin", AT, AUTHOR)
+    return path
+
+
 @pytest.fixture
-def bare(tmp_path: Path) -> Path:
+def bare(tmp_path: Path, empty: Path) -> Path:
     """An empty bare repository."""
     path = tmp_path / "remote" / "deploy.git"
-    create_local_repository(path)
+    shutil.copytree(empty, path)
     return path
 
 
@@ -34,12 +53,11 @@ def http_server(bare: Path) -> Iterator[GitHTTPServer]:
 
 
 @pytest.fixture(params=["path", "http"])
-def repository(request: pytest.FixtureRequest, bare: Path, tmp_path: Path) -> GitRepository:
+def repository(request: pytest.FixtureRequest, bare: Path, begun: Path, tmp_path: Path) -> GitRepository:
     """The panel's view of the repository, once by path and once over smart HTTP; its default branch exists."""
+    shutil.copytree(begun, bare, dirs_exist_ok=True)
     url = str(bare) if request.param == "path" else request.getfixturevalue("http_server").url("deploy.git")
-    made = GitRepository(url, tmp_path / "cache")
-    made.bootstrap_default_branch({"README.md": b"What is deployed.\n"}, "Begin", AT, AUTHOR)
-    return made
+    return GitRepository(url, tmp_path / "cache")
 
 
 @pytest.fixture

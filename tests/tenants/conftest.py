@@ -25,6 +25,11 @@ class World:
 
 @pytest.fixture
 def world(db: None) -> World:
+    return make_world()
+
+
+def make_world() -> World:
+    """The platform and its people in rows."""
     staging, production = make.catalog()
     return World(
         staging=staging,

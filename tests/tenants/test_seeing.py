@@ -6,10 +6,12 @@ import importlib
 import inspect
 import pkgutil
 from collections.abc import Callable, Iterator
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from django.db import transaction
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as some
 
@@ -28,7 +30,7 @@ from tenants.services.reviews import review_close, review_request
 from tenants.services.signing import item_sign_off, item_sign_off_withdraw, item_unwaive, item_waive, items_sign_off_all
 from tenants.services.tenants import tenant_edit, tenant_move, tenant_offboard
 from tests import fixtures_tenants as make
-from tests.tenants.conftest import World
+from tests.tenants.conftest import World, make_world
 
 SLUGS = ("aegean", "atlas", "nova")
 PLACES = ("staging", "production")
@@ -54,8 +56,21 @@ class Town:
         return [self.world.staging, self.world.production]
 
 
+@pytest.fixture(scope="module")
+def built(django_db_setup: None, django_db_blocker: Any) -> Iterator[Town]:
+    """The town, built once; it is gone with the transaction around all tests."""
+    with django_db_blocker.unblock(), transaction.atomic():
+        yield build(make_world())
+        transaction.set_rollback(True)
+
+
 @pytest.fixture
-def town(world: World) -> Town:
+def town(built: Town, db: None) -> Town:
+    """The town as it was built; a test may change the rows that it has."""
+    return deepcopy(built)
+
+
+def build(world: World) -> Town:
     made = {slug: make.tenant(slug, by=world.ada, display_name=f"{slug.title()} clinic") for slug in SLUGS}
     for one in made.values():
         for place in (world.staging, world.production):
