@@ -62,9 +62,9 @@ def test_every_command_is_run_or_needs_what_is_not_here(document: str, tmp_path:
             file, _, name = BY_TESTS[command].partition("::")
             assert f"def {name}(" in (ROOT / file).read_text(), command
         elif not ELSEWHERE.match(command):
-            [run] = [run for begin, run in HERE.items() if command.startswith(begin)] or [None]
-            assert run, f"{document}: nothing runs {command!r}"
-            run(command, tmp_path)
+            runs = [run for begin, run in HERE.items() if command.startswith(begin)]
+            assert len(runs) == 1, f"{document}: nothing runs {command!r}"
+            runs[0](command, tmp_path)
 
 
 def test_what_another_test_runs_is_still_in_a_document() -> None:
