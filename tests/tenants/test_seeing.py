@@ -177,6 +177,7 @@ def told_anywhere(actor: Actor, town: Town) -> Told:
 def told_in(actor: Actor, town: Town, place: Environment) -> Told:
     """The same of those that look at one environment."""
     mine = seen(actor, place.name)
+    active = {slug for slug, row in town.tenants.items() if row.state == TenantState.ACTIVE}
     yield "tenants_visible in", {row.slug for row in seeing.tenants_visible(actor, place.name)}, mine
     portion = listing.tenants_portion(actor, place, town.places)
     yield "tenants_portion", {row.tenant.slug for row in portion.rows}, mine
@@ -192,6 +193,7 @@ def told_in(actor: Actor, town: Town, place: Environment) -> Told:
         {str(readiness.readiness_counts([place], actor=actor)[place.name].total)},
         {str(len(mine))},
     )
+    yield "active_count", {str(readiness.active_count(place, actor))}, {str(len(mine & active))}
     there = {slug for slug in SLUGS if found(seeing.environment_find, actor, place.name, slug)}
     yield "environment_find", there, mine
     key = make.SECRETS[0]
