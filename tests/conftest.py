@@ -23,6 +23,7 @@ from pytest_django.plugin import blocking_manager_key
 from controlpanel.core import audit
 from controlpanel.core.models import AuditChain
 from script.development import postgres
+from tests.chaos.broker import Broker
 
 START_SECONDS = 20.0
 UNATTENDED = (
@@ -98,6 +99,14 @@ def pytest_collection_finish() -> None:
     """From here on there is garbage."""
     gc.freeze()
     gc.enable()
+
+
+@pytest.fixture(scope="module")
+def valkey() -> Iterator[Broker]:
+    """A Valkey of this module's own. It may be killed and started again; whoever writes to it empties it first."""
+    broker = Broker()
+    yield broker
+    broker.kill()
 
 
 @pytest.fixture(scope="session")

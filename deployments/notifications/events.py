@@ -19,6 +19,7 @@ from deployments.models import Promotion
 STARTED, ROLLED_BACK = "promotion.started", "promotion.rolled_back"
 EVENTS: dict[str, str] = {
     **{f"promotion.{state.value}": state.label.lower() for state in State},
+    "promotion.awaiting_approval": "waits for approval",
     STARTED: "started",
     ROLLED_BACK: "rolled back",
     "promotion.announced": "the hub was told",

@@ -14,11 +14,13 @@ from controlpanel.catalog.notifications import NotificationsSpec, ReceiverSpec
 from controlpanel.catalog.receivers import notifications_in_force
 from controlpanel.core import outbox
 from controlpanel.core.models import AuditEvent, AuditRouted, OutboxMessage
+from deployments.choices import State
 from deployments.models import Promotion
 from deployments.notifications.events import name_of
 from deployments.notifications.wording import payload_of
 
 PORTION = 200
+ASKED = f"promotion.{State.AWAITING_APPROVAL.value}"
 
 
 def route() -> int:
@@ -53,6 +55,8 @@ def _queue(events: Iterable[AuditEvent], spec: NotificationsSpec) -> int:
     queued = 0
     for event in known:
         promotion = promotions.get(event.promotion) if event.promotion else None
+        if event.action == ASKED and promotion and promotion.state != State.AWAITING_APPROVAL:
+            continue  # every promotion comes by here; one that waits for nobody, or no longer, asks nobody
         for receiver in spec.receivers_of(frozenset({event.action, name_of(event, promotion)}), event.environment):
             queued += len(send_to(receiver, event, promotion))
     return queued

@@ -19,13 +19,6 @@ TOKEN = "ak_" + "0f" * 16 + "_" + "ab" * 4
 BODY = "Ayşe Yılmaz asks for an appointment"
 
 
-@pytest.fixture(scope="module")
-def valkey() -> Iterator[Broker]:
-    broker = Broker()
-    yield broker
-    broker.kill()
-
-
 @pytest.fixture
 def store(valkey: Broker) -> Iterator[client_library.Redis]:
     """Where a hub writes."""

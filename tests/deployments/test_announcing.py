@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import httpx
 import pytest
 from django.db import connection
@@ -25,13 +23,6 @@ from tests.chaos.broker import Broker
 from tests.tenants.hubs import Outside
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(scope="module")
-def valkey() -> Iterator[Broker]:
-    broker = Broker()
-    yield broker
-    broker.kill()
 
 
 @pytest.fixture

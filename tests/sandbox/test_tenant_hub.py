@@ -28,13 +28,6 @@ EVENT: Json = {
 TENANTS = ["chat365", "nova-fertility"]
 
 
-@pytest.fixture(scope="module")
-def valkey() -> Iterator[Broker]:
-    broker = Broker()
-    yield broker
-    broker.kill()
-
-
 @pytest.fixture
 def running(tmp_path: Path, valkey: Broker) -> Iterator[Running]:
     """A sandbox that plays one hub, as quick as the tests' clock."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 
 import pytest
 from django.test import Client
@@ -18,13 +17,6 @@ from tests import fixtures_tenants as make
 from tests.chaos.broker import Broker
 from tests.tenants.conftest import World
 from tests.tenants.hubs import Outside
-
-
-@pytest.fixture(scope="module")
-def valkey() -> Iterator[Broker]:
-    broker = Broker()
-    yield broker
-    broker.kill()
 
 
 @pytest.fixture

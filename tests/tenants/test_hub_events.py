@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import httpx
 import pytest
 
@@ -20,13 +18,6 @@ from tests import fixtures_tenants as make
 from tests.chaos.broker import Broker
 from tests.tenants.conftest import World
 from tests.tenants.hubs import Outside
-
-
-@pytest.fixture(scope="module")
-def valkey() -> Iterator[Broker]:
-    broker = Broker()
-    yield broker
-    broker.kill()
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -27,13 +26,6 @@ from tests.tenants.hubs import Outside
 
 TOKEN = "ak_" + "0f" * 16 + "_" + "ab" * 4
 BODY = "Ayşe Yılmaz asks for an appointment"
-
-
-@pytest.fixture(scope="module")
-def valkey() -> Iterator[Broker]:
-    broker = Broker()
-    yield broker
-    broker.kill()
 
 
 @pytest.fixture

@@ -70,13 +70,6 @@ class Place:
 
 
 @pytest.fixture(scope="module")
-def valkey() -> Iterator[Broker]:
-    broker = Broker()
-    yield broker
-    broker.kill()
-
-
-@pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory, committed_database: str, valkey: Broker) -> Iterator[Place]:
     directory = tmp_path_factory.mktemp("canaries")
     port = free_port()

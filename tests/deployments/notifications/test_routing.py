@@ -81,6 +81,20 @@ def test_a_promotion_that_starts_and_a_rollback_that_succeeds_go_by_what_people_
     assert events.name_of(event, Promotion(kind=Kind.RELEASE)) == "promotion.succeeded"
 
 
+def test_an_approval_is_asked_for_only_where_one_is_awaited() -> None:
+    catalog("""
+notifications:
+  receivers: {chat: {slack: {urlFrom: {env: CHAT_URL}}}}
+  routes: [{events: [promotion.awaiting_approval], receivers: [chat]}]
+""")
+    row = promotion()
+    assert row.state == State.QUEUED
+    assert routing.route() == 0
+    lifecycle.move(row, State.AWAITING_APPROVAL, actor=audit.SYSTEM, message="Waits for 2 approvals.")
+    assert routing.route() == 1
+    assert messages()[0].payload["subject"] == "2026.11.3 to staging: waits for approval"
+
+
 def test_every_message_leads_into_the_panel() -> None:
     act("tenant.review_request", "staging", target="nova-fertility")
     act("token.expiring", target="ci-main")
