@@ -43,6 +43,7 @@ class Timings(BaseSettings):
     leader_seconds: float = Field(15, gt=0)
     degraded_grace_seconds: float = Field(60, ge=0)
     accept_seconds: float = Field(600, gt=0)
+    busy_seconds: float = Field(2, gt=0)
     outage_seconds: float = Field(5, gt=0)
     observe_seconds: float = Field(3600, ge=0)
 

@@ -33,6 +33,7 @@ SHORT_TIMES = {
     "CONTROL_PANEL_DEGRADED_GRACE_SECONDS": "1",
     "CONTROL_PANEL_OUTAGE_SECONDS": "0.5",
     "CONTROL_PANEL_OBSERVE_SECONDS": "0.5",
+    "CONTROL_PANEL_BUSY_SECONDS": "0.5",
 }
 READ_WHEN_NEEDED = {"CONTROL_PANEL_CRASH_AT", "CHAOS_FREEZES"}
 """Variables that a process which is already set up may still be given."""

@@ -30,8 +30,8 @@ POLL_SECONDS = 2.0
 COMPARE_SECONDS = 10.0
 """Until the next question whether Argo CD has compared an unchanged component with our commit."""
 FIRST_TREE_SECONDS = 3.0
-BUSY_SECONDS = (2.0, 4.0, 8.0, 15.0)
-"""Between looks at an operation of someone else, if `watch` says nothing."""
+BUSY = (1.0, 2.0, 4.0, 7.5)
+"""Times `busy_seconds` between looks at an operation of someone else, if `watch` says nothing: 2, 4, 8 and then 15 s."""
 
 
 def run(context: Context) -> Outcome:
@@ -156,7 +156,7 @@ def _busy(context: Context, rollout: PromotionComponent, application: Applicatio
 
 
 def _patience(context: Context, rollout: PromotionComponent) -> float:
-    seconds = BUSY_SECONDS[min(rollout.busy_looks, len(BUSY_SECONDS) - 1)]
+    seconds: float = context.timings.busy_seconds * BUSY[min(rollout.busy_looks, len(BUSY) - 1)]
     context.save(rollout, busy_looks=rollout.busy_looks + 1)
     return seconds
 

@@ -26,7 +26,9 @@ SLOW, QUICK = 0.015, 40.0
 def test_an_abort_whose_worker_is_killed_terminates_only_what_is_ours(world: World, point: str, tmp_path: Path) -> None:
     has_something_live(world)
     told(world, "PUT", "/sandbox/settings", {"speed": SLOW})
-    told(world, "POST", "/api/v1/applications/redis-staging/sync", {"project": "hub"})
+    told(
+        world, "POST", "/api/v1/applications/frontend-staging/sync", {"project": "hub"}
+    )  # not reached: of the last wave
     doomed = killed_at(world, point, tmp_path)
     promotion = promoted(new_release(point).version)
     marker = str(promotion.pk)
@@ -38,6 +40,7 @@ def test_an_abort_whose_worker_is_killed_terminates_only_what_is_ours(world: Wor
     told(world, "PUT", "/sandbox/settings", {"speed": QUICK})
     assert_stopped(world, until_it_ends(world, promotion), was_pushed=True)
     assert markers(world, "terminate")[marker] == markers(world, "sync")[marker]
+    assert "frontend-staging" in markers(world, "sync")[""]
     assert markers(world, "terminate")[""] == set(), "somebody else's sync goes on"
     world.end(successor)
 
@@ -70,7 +73,7 @@ def call_off(promotion: Promotion) -> None:
 
 
 def has_something_live(world: World) -> None:
-    """The first promotion changes every component; later ones leave the one alone that somebody else syncs."""
+    """The first promotion changes every component; later ones sync backend, and frontend after it, which somebody else syncs."""
     if not Promotion.objects.filter(environment__name="staging", state=State.SUCCEEDED).exists():
         worker = world.watch()
         assert_done_once(world, until_it_ends(world, promoted(new_release("the first").version)))

@@ -55,6 +55,7 @@ class Place:
     token: str
     password: str
     canaries: list[str]
+    program: httpx.Client = field(default_factory=lambda: httpx.Client(timeout=60))
     read: list[tuple[str, str]] = field(default_factory=list)
 
     def keep(self, where: str, answer: httpx.Response) -> httpx.Response:
@@ -170,9 +171,7 @@ def refer(place: Place, number: int, canary: str) -> None:
         address = f"/api/v1/tenants/{slugs()[0]}/environments/staging/credentials/{key}"
         headers = {"Authorization": f"Bearer {place.token}"}
         content = {part: canary} if part == "value" else body
-        answer = place.keep(
-            f"PUT {part}", httpx.put(f"{place.url}{address}", json=content, headers=headers, timeout=60)
-        )
+        answer = place.keep(f"PUT {part}", place.program.put(f"{place.url}{address}", json=content, headers=headers))
         assert answer.status_code == 422, f"{part} of {key}: {answer.status_code} for {canary[:3]}…"
 
 
@@ -190,8 +189,8 @@ def send(browser: httpx.Client, place: Place, route: Route, method: str, address
     given = dict(headers or {})
     if address.startswith("/api/") or route.is_for_tokens:
         body = {**fields, **{name: [fields] for name in NESTED}} if fields else {}
-        return httpx.request(
-            method, f"{place.url}{address}", params=params, json=None if method == "GET" else body, timeout=60,
+        return place.program.request(
+            method, f"{place.url}{address}", params=params, json=None if method == "GET" else body,
             headers={**given, "Authorization": f"Bearer {place.token}"},
         )  # fmt: skip
     if method == "GET":
