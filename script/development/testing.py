@@ -64,15 +64,21 @@ class Group:
 
 
 APART = ("contract", "browser", "whole", "chaos", "bench")
-WHOLE_FILES = ("-n", "3", "--dist", "loadfile", "--no-loadscope-reorder", "-p", "no:playwright")
+WHOLE_FILES = ("--dist", "loadfile", "--no-loadscope-reorder")
 """What a file starts for its tests starts once; tests/conftest.py says which file comes first."""
+WITHOUT_BROWSER = ("-p", "no:playwright")
 # Files that mostly wait, for pages or for leases to end, run beside each other.
 GROUPS = (
-    Group("unit", ("tests", *(f"--ignore=tests/{name}" for name in APART), *WHOLE_FILES), 240, (SSHD, OPENSSL)),
+    Group(
+        "unit",
+        ("tests", *(f"--ignore=tests/{name}" for name in APART), "-n", "3", *WHOLE_FILES, *WITHOUT_BROWSER),
+        240,
+        (SSHD, OPENSSL),
+    ),
     Group("contract", ("tests/contract", "-n", "2"), 60),
-    Group("browser", ("tests/browser", "-n", "2", "--dist", "loadfile"), 180, (CHROMIUM,)),
-    Group("whole", ("tests/whole", "-n", "2", "--dist", "loadfile"), 120, (SSHD, OPENSSL)),
-    Group("chaos", ("tests/chaos", "-n", "3", "--dist", "loadfile"), 180),
+    Group("browser", ("tests/browser", "-n", "3", *WHOLE_FILES), 180, (CHROMIUM,)),
+    Group("whole", ("tests/whole", "-n", "4", *WHOLE_FILES, *WITHOUT_BROWSER), 120, (SSHD, OPENSSL)),
+    Group("chaos", ("tests/chaos", "-n", "4", *WHOLE_FILES, *WITHOUT_BROWSER), 180),
 )
 
 

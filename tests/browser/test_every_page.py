@@ -35,7 +35,7 @@ TENANTS = "slug,displayName,owner\nnova-fertility,Nova Fertility,selin\natlas-de
 ERRORS = ("/releases/2026.11.33", "/nowhere", "/settings/status")
 """Not found with the nearest name, not found, not allowed."""
 WIDTHS, THEMES = (1440, 390), ("light", "dark")
-pytestmark = pytest.mark.timeout(400)  # whoever comes first waits for six promotions
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]  # whoever comes first waits for six promotions
 AXE = Axe()
 REST = ["tbody > tr:nth-child(n+9)", "details.diff-file ~ details.diff-file ~ details.diff-file"]
 """What is made as its neighbours were: axe takes its time for each element."""

@@ -17,7 +17,7 @@ from tests.browser.panel import PASSWORD, Panel, signed_in
 from tests.world import World, until
 
 ROLLOUT_MS = 120_000
-pytestmark = pytest.mark.timeout(400)  # other work may keep the machine busy
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]  # other work may keep the machine busy
 
 
 def promote(page: Page, panel: Panel, version: str, environment: str) -> str:

@@ -14,7 +14,7 @@ from tests.chaos.killed import assert_done_once, killed_at, new_release, promote
 from tests.world import World
 
 WHILE_PROMOTING = tuple(point for point in POINTS if not point.startswith("cancel."))
-pytestmark = [pytest.mark.timeout(300), pytest.mark.usefixtures("_nobody_runs_on")]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.usefixtures("_nobody_runs_on")]
 
 
 @pytest.mark.parametrize("point", WHILE_PROMOTING)

@@ -19,6 +19,7 @@ KILLS = int(os.environ.get("CHAOS_KILLS", "40"))
 ENVIRONMENTS = 20
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(2700)
 def test_random_kills_lose_and_double_nothing(
     tmp_path: Path, committed_database: str, capsys: pytest.CaptureFixture[str]
@@ -46,6 +47,10 @@ def test_random_kills_lose_and_double_nothing(
 def test_the_same_seed_gives_the_same_plan() -> None:
     environments = fleet.names(ENVIRONMENTS)
     assert plan.make(7, 50, environments) == plan.make(7, 50, environments)
+
+
+def test_another_seed_gives_another_plan() -> None:
+    environments = fleet.names(ENVIRONMENTS)
     assert plan.make(7, 50, environments) != plan.make(8, 50, environments)
 
 

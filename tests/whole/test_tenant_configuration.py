@@ -23,6 +23,7 @@ from tests.chaos import fleet
 from tests.world import World, running_world, until
 
 SHARDS = 4
+pytestmark = pytest.mark.timeout(300)  # other work may keep the machine busy while the world starts
 
 
 @pytest.fixture(scope="module")

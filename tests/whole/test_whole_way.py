@@ -19,6 +19,7 @@ SLOW = float(os.environ.get("WHOLE_SPEED", "1"))
 """At speed 1 a rollout takes 3 to 10 s, at 0.03 several minutes."""
 
 
+@pytest.mark.timeout(300)
 def test_only_argo_cd_knows_the_address_that_is_made_for_it(whole: Whole) -> None:
     theirs = whole.world.environment["ARGOCD_DEPLOY_REPO_URL"]
     listed = whole.ask("GET", "/api/v1/applications?project=hub")["items"]
