@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -122,3 +123,46 @@ def test_no_pod_writes_where_it_may_not() -> None:
             mounts = container.get("volumeMounts", [])
             assert {mount["name"] for mount in mounts} <= {*volumes, *claims}, (where, container["name"])
             assert len({mount["mountPath"] for mount in mounts}) == len(mounts), (where, container["name"])
+
+
+def refused(item: Object) -> list[str]:
+    """What the API server says against a workload or a ConfigMap beyond its schema."""
+    if item["kind"] == "ConfigMap":  # `kubectl apply` keeps a copy of it in an annotation
+        return ["too long"] if sum(map(len, item["data"].values())) > 200_000 else []
+    template = item["spec"]["template"]
+    labels, pod = template["metadata"]["labels"], template["spec"]
+    said = []
+    if not item["spec"].get("selector", {}).get("matchLabels", {}).items() <= labels.items():
+        said.append("`selector` does not match template `labels`")
+    said += ["a spread that counts other pods" for one in pod.get("topologySpreadConstraints", ())
+             if not one["labelSelector"]["matchLabels"].items() <= labels.items()]  # fmt: skip
+    ports = [port for container in pod["containers"] for port in container.get("ports", ())]
+    said += ["port's name is too long" for port in ports if len(port["name"]) > 15]
+    if len({port["name"] for port in ports}) < len(ports) or len({port["containerPort"] for port in ports}) < len(
+        ports
+    ):
+        said.append("two ports are one")
+    return said
+
+
+def test_nothing_is_rendered_that_only_the_api_server_would_refuse() -> None:
+    found = [item for item in everything() if item["kind"] in ("Deployment", "StatefulSet", "Job", "ConfigMap")]
+    assert [(item["metadata"]["name"], refused(item)) for item in found if refused(item)] == []
+
+
+@pytest.mark.parametrize(
+    ("steps", "value", "said"),
+    [
+        (("spec", "selector", "matchLabels"), {"app": "x"}, "`selector`"),
+        (("spec", "template", "spec", "topologySpreadConstraints", 0, "labelSelector", "matchLabels"), {"app": "x"}, "other pods"),
+        (("spec", "template", "spec", "containers", 0, "ports", 0, "name"), "a-name-of-sixteen", "too long"),
+        (("spec", "template", "spec", "containers", 1, "ports", 0, "containerPort"), 6380, "two ports"),
+    ],
+)  # fmt: skip
+def test_what_the_api_server_would_refuse_is_seen(steps: tuple[Any, ...], value: Any, said: str) -> None:
+    item = copy.deepcopy(next(one for one in of_kind("staging", "StatefulSet") if one["metadata"]["name"] == "redis"))
+    place: Any = item
+    for step in steps[:-1]:
+        place = place[step]
+    place[steps[-1]] = value
+    assert any(said in one for one in refused(item))
