@@ -4,6 +4,7 @@ PanelError               carries a sentence and a remedy
 ├── UserError            the asker can mend it: shown as it is, never logged as a fault
 │   ├── InvalidError     422  a value is wrong
 │   ├── RefusedError     403  the right is missing
+│   ├── TooLargeError    413  nothing was read of what was sent
 │   ├── AbsentError      404  not there, or not yours to see
 │   └── ConflictError    409  the world has moved on, or a gate blocks
 └── FaultError           500  our side broke; the reference leads to the log
@@ -68,6 +69,13 @@ class RefusedError(UserError):
 
     status = 403
     title = "You may not do this"
+
+
+class TooLargeError(UserError):
+    """Nothing was read of what was sent."""
+
+    status = 413
+    title = "Too large"
 
 
 class AbsentError(UserError):

@@ -12,7 +12,7 @@ from django.shortcuts import render
 
 from controlpanel.core import refusals
 from controlpanel.core.database import is_read_only
-from controlpanel.core.errors import CannotActError, InvalidError, UserError
+from controlpanel.core.errors import CannotActError, InvalidError, TooLargeError, UserError
 from controlpanel.core.words import is_fit
 
 
@@ -27,6 +27,21 @@ class HeadersMiddleware:
         response.headers.setdefault("Content-Security-Policy", settings.CONTENT_SECURITY_POLICY)
         response.headers.setdefault("Cache-Control", "no-store")
         return response
+
+
+class BodyLimitMiddleware:
+    """Says of a form that is too long that it is: unread (`core.bounded`), it would look like an empty or a forged one."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        length = request.META.get("CONTENT_LENGTH") or ""
+        is_long = length.isdigit() and int(length) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+        if not is_long or request.path.startswith("/api/"):
+            return self.get_response(request)
+        error = TooLargeError("The request is larger than 1 MB; nothing of it was read.", "Send it in parts.")
+        return render(request, "error.html", {"error": error}, status=error.status)
 
 
 class UserErrorMiddleware:

@@ -1,4 +1,4 @@
-"""`script/screenshots`: the README's picture, taken with Chromium from the running `script/server` and its demo fleet."""
+"""`script/screenshots`: the README's pictures, taken with Chromium from the running `script/server` and its demo fleet."""
 
 from __future__ import annotations
 
@@ -19,7 +19,11 @@ from script.development.testing import CHROMIUM
 
 PERSON = "elif"
 SIZE: ViewportSize = {"width": 1280, "height": 800}
-PICTURES = {"pipeline": "/"}
+PICTURES = {
+    "pipeline": "/",
+    "tenants": "/tenants",
+    "tenant": "/tenants/nova-fertility?environment=production",
+}
 
 
 def take(address: str, password: str, directory: Path) -> list[Path]:

@@ -187,6 +187,7 @@ def told_in(actor: Actor, town: Town, place: Environment) -> Told:
     yield "tenants_count", {str(listing.tenants_count(actor, place)["total"])}, {str(len(mine))}
     lines = list(listing.tenants_export(actor, place, town.places))[1:]
     yield "tenants_export", {line[0] for line in lines}, mine
+    yield "active_count", {str(readiness.active_count(place, actor))}, {str(len(mine))}
     yield "not_ready", {row.slug for row in readiness.not_ready(place, actor=actor)}, mine
     yield (
         "readiness_counts",

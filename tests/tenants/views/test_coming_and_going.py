@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 import secrets
 
 import pytest
@@ -118,6 +119,17 @@ def test_keys_that_a_sealed_secret_leaves_behind_are_named_before_its_tenant_goe
     make.promote(world.staging)
     shard = object_name(shard_of("nova", 16))
     assert f"nova.{make.SECRETS[0]} of Secret {shard} in staging" in olga.text("/tenants/nova/edit")
+
+
+@pytest.mark.parametrize("kind", ["multipart/form-data; boundary=x", "application/x-www-form-urlencoded"])
+def test_an_import_that_no_server_would_read_whole_is_said_to_be_too_large(
+    world: World, olga: Browser, kind: str
+) -> None:
+    answer = olga.client.post("/onboarding/import", data="", content_type=kind, CONTENT_LENGTH="1000001")
+    assert (answer.status_code, Tenant.objects.count()) == (413, 0)
+    assert "larger than 1 MB; nothing of it was read. Send it in parts." in " ".join(
+        re.sub(r"<[^>]+>", " ", answer.content.decode()).split()
+    )
 
 
 def test_suspending_and_resuming(world: World, olga: Browser) -> None:
