@@ -27,6 +27,7 @@ EVENTS: dict[str, str] = {
     "promotion.gate_overridden": "a gate was overridden",
     "promotion.late_operation": "an operation landed late",
     "promotion.refused": "refused",
+    "promotion.verification_failed": "verification failed",
     "release.create": "release made",
     "application.refresh": "refresh asked for",
     "application.restart": "restart asked for",
