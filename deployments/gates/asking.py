@@ -198,7 +198,7 @@ def _proven(releases: Iterable[Release | None]) -> dict[tuple[str, int], Proven]
     """By environment and release, what its newest success there has proved."""
     wanted = {release.pk for release in releases if release is not None}
     rows = Promotion.objects.filter(release__in=wanted, state=State.SUCCEEDED, kind=Kind.RELEASE)
-    newest = rows.order_by("environment", "release", "-finished_at").distinct("environment", "release")
+    newest = rows.order_by("environment_id", "release_id", "-finished_at").distinct("environment_id", "release_id")
     shown = newest.select_related("environment").defer("plan").prefetch_related("verifications")
     return {(row.environment.name, row.release_id or 0): _proven_by(row) for row in shown}
 

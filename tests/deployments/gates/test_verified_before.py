@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from controlpanel.core.permissions import Role
 from deployments.choices import Kind, Verdict
+from deployments.gates import facts_of
 from deployments.gates.base import Proven, gates
+from deployments.models import Promotion
+from tests import fixtures_deployments as rows
 from tests.deployments.gates.situations import STAGING, ask, promotion
 
 PLACE = ("staging", 3)
@@ -42,3 +46,20 @@ def test_it_is_asked_of_releases_alone_and_a_named_role_may_override_it() -> Non
     assert ask("verified-before", environment=STAGING).verdict == Verdict.PASS
     assert gates["verified-before"].kinds == {Kind.RELEASE}
     assert gates["verified-before"].is_overridable
+
+
+@pytest.mark.django_db
+def test_the_newest_success_of_each_place_is_what_counts() -> None:
+    staging, production = rows.platform()
+    staging.gates = [{"name": "verified-before"}]
+    release, elif_ = rows.release("2026.11.3"), rows.person("elif", Role.OPERATOR)
+    for place in (staging, staging, production):
+        newest = rows.succeeded(rows.promotion(release, place, by=elif_))
+    before = Promotion.objects.filter(environment=staging).latest("number")
+
+    proven = facts_of([staging], [release]).proven
+
+    assert {place: one.number for (place, _), one in proven.items()} == {
+        "staging": before.number,
+        "production": newest.number,
+    }
