@@ -11,9 +11,11 @@ from deployments.policies.scrape_targets import place_of, service_behind
 from deployments.policies.variables import given_to
 
 _ADDRESS = re.compile(
-    r"(?:[a-z][a-z0-9+.-]{1,20}://)?(?:[^/@\s,]{0,200}@)?(?P<host>[a-z0-9](?:[a-z0-9.-]{0,250}[a-z0-9])?):(?P<port>\d{1,5})(?:[/?]\S*)?"
+    r"(?P<scheme>[a-z][a-z0-9+.-]{1,20}://)?(?:[^/@\s,]{0,200}@)?(?P<host>[a-z](?:[a-z0-9.-]{0,250}[a-z0-9])?):(?P<port>\d{1,5})(?:[/?]\S*)?"
 )
-_ITSELF = ("localhost", "127.0.0.1")
+_ITSELF = ("localhost",)
+_LEAST_BARE = 80
+"""Without a scheme a smaller number is the tag of an image (`redis:7`) rather than a port."""
 Open = frozenset[tuple[tuple[str, str], tuple[str, str], int]]
 
 
@@ -38,8 +40,13 @@ def _told(workload: Workload, manifests: Manifests) -> Iterator[tuple[str, str, 
         for name, given in given_to(container, workload, manifests).items()
         for part in (given.value if isinstance(given.value, str) else "").split(",")
         if (match := _ADDRESS.fullmatch(part.strip()))
+        if match["scheme"] or int(match["port"]) >= _LEAST_BARE or _is_ours(match["host"], workload, manifests)
     }
     return iter(sorted(found))
+
+
+def _is_ours(host: str, workload: Workload, manifests: Manifests) -> bool:
+    return service_behind(place_of(host, workload.namespace), manifests)[1] is not None
 
 
 def _problem(workload: Workload, host: str, port: int, manifests: Manifests, ways: Open) -> tuple[str, str] | None:

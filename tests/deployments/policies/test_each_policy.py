@@ -176,6 +176,16 @@ def test_each_of_fifty_credentials_is_found_and_never_repeated() -> None:
             assert all(one.value not in rule for _, rule, _ in found)
 
 
+@pytest.mark.parametrize(
+    "value",
+    ["12:30", "redis:7", "10.0.0.1:5432", "0.0.0.0:8080", "localhost:9090", "a:b", "http://nobody", "shop.example.com:443", "nobody.cache:6379"],
+)  # fmt: skip
+def test_what_is_no_address_of_ours_is_not_followed(value: str) -> None:
+    held = objects()
+    put(D, *CONTAINER, "env", 0, value={"name": "ANY", "value": value})(held)
+    assert list(policies["addresses"].judge(Manifests(held))) == []
+
+
 def test_a_tenant_that_is_called_like_a_part_of_the_platform_is_not_looked_for() -> None:
     assert judged(objects(), tenants=("shop", "api", "example")) != []
     assert judged(objects(), tenants=("shop", "api")) == []
