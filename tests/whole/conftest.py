@@ -37,14 +37,21 @@ class Whole:
 
     def promoted(self, version: str, environment: str) -> Promotion:
         """Ask for a promotion and follow it to its end, or to where a person is needed."""
-        promotion = promotion_request(actor=CI, environment=environment, release=version)
+        return self.ended(self.asked(version, environment))
+
+    def asked(self, version: str, environment: str) -> Promotion:
+        """Ask for a promotion."""
+        return promotion_request(actor=CI, environment=environment, release=version)
+
+    def ended(self, promotion: Promotion) -> Promotion:
+        """Follow it to its end, or to where a person is needed."""
 
         def has_ended() -> bool:
             promotion.refresh_from_db()
             return promotion.is_terminal or promotion.state == State.PAUSED
 
         try:
-            until(has_ended, f"{version} is in {environment}", PATIENCE_SECONDS)
+            until(has_ended, f"{promotion} ends", PATIENCE_SECONDS)
         except AssertionError as error:
             raise AssertionError(f"{error} It is {promotion.state}: {promotion.note}\n{self.world.logs()}") from None
         assert promotion.state == State.SUCCEEDED, (promotion.issue, promotion.note, self.world.logs())
