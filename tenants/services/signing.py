@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from django.db import models, transaction
@@ -58,10 +59,11 @@ def item_sign_off_withdraw(*, actor: Actor, item: ChecklistItem, reason: str = "
 
 @transaction.atomic
 def items_sign_off_all(
-    *, actor: Actor, tenant: Tenant, environment: Environment, note: str = ""
+    *, actor: Actor, tenant: Tenant, environment: Environment, note: str = "", seen: Collection[str] = ()
 ) -> list[ChecklistItem]:
-    """Sign every item that is not signed or stale. Raises `ConflictError` naming the first that cannot be signed: all
-    references have to be there and verified."""
+    """Sign every item that is not signed or stale; `seen` are the `subject`s that the person looked at, none for whatever they
+    are. Raises `ConflictError` naming the first that changed since, or that cannot be signed: all references have to be there
+    and verified."""
     actor.require(Right.TENANT_SIGN_OFF, environment.name, tenant.slug)
     said = inputs.checked_text(note, "note", most=2000)
     readiness_lock(environment, [tenant.pk])
@@ -73,6 +75,11 @@ def items_sign_off_all(
             f"{row.key} cannot be signed yet: {row.unsignable or row.evidence}",
             "Sign the others one by one.",
             item=str(row.pk),
+        )
+    if unseen := [row for row in due if seen and row.subject and row.subject not in seen]:
+        row = unseen[0]
+        raise ConflictError(
+            f"{row.key} changed since you looked.", "Look at what changed, then sign.", item=str(row.pk)
         )
     _sign(due, actor, said)
     return list(_rows().filter(pk__in=[row.pk for row in due]))

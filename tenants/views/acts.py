@@ -28,6 +28,9 @@ from tenants.services.looking import references_look
 Act = Callable[[Actor, Tenant, Environment], str]
 ActOnItem = Callable[[Actor, ChecklistItem], object]
 
+MOST_SEEN = 1000
+"""Items that somebody signs with one click."""
+
 
 @declares(Right.TENANT_CHECK)
 @require_POST
@@ -57,10 +60,11 @@ def send_event(request: HttpRequest, slug: str) -> HttpResponse:
 @declares(Right.TENANT_SIGN_OFF)
 @require_POST
 def sign_off_all(request: HttpRequest, slug: str) -> HttpResponse:
-    """Sign every item that is not signed or stale."""
+    """Sign every item that is not signed or stale, as they were when the page was made."""
+    seen = request.POST.get("seen", "").split()[:MOST_SEEN]
 
     def act(actor: Actor, tenant: Tenant, environment: Environment) -> str:
-        signed = signing.items_sign_off_all(actor=actor, tenant=tenant, environment=environment)
+        signed = signing.items_sign_off_all(actor=actor, tenant=tenant, environment=environment, seen=seen)
         return f"{len(signed)} item{'s' if len(signed) != 1 else ''} signed off in {environment.name}."
 
     return _act(request, slug, Right.TENANT_SIGN_OFF, act)

@@ -130,7 +130,7 @@ def _signing(lines: Sequence[Line], readiness: Readiness | None, names: dict[str
             for line in stale
             if line.sign_off is not None
         ],
-        "label": f"Sign off all {len(asked)}", "reason": _unsignable(asked, signed),
+        "seen": " ".join(line.item.subject for line in asked), "label": f"Sign off all {len(asked)}", "reason": _unsignable(asked, signed),
         "who": "An owner or a reviewer of the tenant signs.",
     }  # fmt: skip
 

@@ -164,6 +164,29 @@ def test_checking_again_makes_the_references_due_for_a_look(world: World, olga: 
     assert not CredentialReference.objects.filter(environment=world.staging, checked_at__isnull=False).exists()
 
 
+def test_what_changed_since_the_page_was_read_is_not_signed_with_the_rest(world: World, ada: Browser) -> None:
+    nova = make.tenant("nova", by=world.ada)
+    make.put(nova, world.staging, by=world.ada)
+    make.live_values(world.staging)
+    for place in ("nova/first", "nova/second"):
+        make.put(nova, world.staging, by=world.ada, remoteKey=place)
+        make.promote(world.staging)
+        make.verify(world.staging)
+        if place == "nova/first":
+            seen = (
+                ada.text(STAGING)
+                .partition('tenants/nova/sign-off"')[2]
+                .partition('name="seen" value="')[2]
+                .partition('"')[0]
+            )
+    html = ada.post("/tenants/nova/sign-off", {"environment": "staging", "seen": seen})
+    assert "changed since you looked." in html
+    assert not ChecklistItem.objects.exclude(sign_off=None).exists()
+    seen = html.partition('tenants/nova/sign-off"')[2].partition('name="seen" value="')[2].partition('"')[0]
+    ada.post("/tenants/nova/sign-off", {"environment": "staging", "seen": seen})
+    assert not ChecklistItem.objects.filter(environment=world.staging, sign_off=None).exists()
+
+
 def test_asking_for_a_sign_off_is_shown_and_asked_once(world: World, olga: Browser) -> None:
     make.tenant("nova", by=world.ada)
     assert "olga asked for a sign-off" in olga.post(
