@@ -20,12 +20,13 @@ from controlpanel.core.views.answering import fragment_of, page
 from controlpanel.core.views.paging import pages, without
 from controlpanel.core.views.streaming import download
 from deployments.forms import AuditFilter
+from deployments.notifications.events import EVENTS
 from deployments.selectors import audits
 from deployments.selectors.audit_export import CONTENT_TYPES, Format, exported
 
 TEMPLATE, OF_ENTRY = "deployments/audit.html", "deployments/audit_entry.html"
 LISTED = 50
-FAMILIES = ("promotion", "release", "tenant", "user", "token", "catalog", "refused")
+FAMILIES = tuple(dict.fromkeys(name.partition(".")[0] for name in EVENTS))
 DOORS = ("page", "api", "command", "system")
 WORDS = {
     "who": "who",

@@ -23,6 +23,8 @@ def scope(method: str = "GET", path: str = "/", query: bytes = b"", *headers: tu
         (scope("POST", "/logout"), False),
         (scope("GET", "/api/v1/promotions"), False),
         (scope("GET", "/events", b"topics=releases"), False),
+        (scope("GET", "/audit/export", b"format=csv"), False),
+        (scope("GET", "/audit", b"action=promotion"), True),
         (scope("GET", "/static/panel/live.js"), False),
         (scope("GET", "/readyz"), False),
         (scope("GET", "/", b"", (b"content-length", b"12")), False),
