@@ -117,3 +117,32 @@ CREATE TRIGGER deployments_keep_verification BEFORE UPDATE OR DELETE ON deployme
 CREATE TRIGGER deployments_keep_evidence BEFORE UPDATE OR DELETE ON deployments_evidence
   FOR EACH ROW EXECUTE FUNCTION deployments_keep_evidence();
 """
+
+COMMITS_BY_WAVE = """
+CREATE OR REPLACE FUNCTION deployments_guard_promotion() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF NEW.state <> OLD.state AND NOT deployments_legal_move(OLD.state, NEW.state) THEN
+    RAISE EXCEPTION 'promotion %: % -> % is no legal move', OLD.number, OLD.state, NEW.state
+      USING ERRCODE = 'check_violation';
+  END IF;
+  IF NEW.fencing < OLD.fencing THEN
+    RAISE EXCEPTION 'promotion %: the fencing number goes back', OLD.number USING ERRCODE = 'check_violation';
+  END IF;
+  IF (NEW.id, NEW.number, NEW.kind, NEW.environment_id, NEW.requested_by, NEW.created_at)
+      IS DISTINCT FROM (OLD.id, OLD.number, OLD.kind, OLD.environment_id, OLD.requested_by, OLD.created_at)
+      OR NEW.release_id IS DISTINCT FROM OLD.release_id THEN
+    RAISE EXCEPTION 'promotion %: its identity never changes', OLD.number USING ERRCODE = 'check_violation';
+  END IF;
+  -- Where waves commit one by one, a later wave brings its own; what was committed is never taken back.
+  IF OLD.commit <> '' AND NEW.commit <> OLD.commit AND NOT (
+      coalesce((OLD.plan ->> 'by_wave')::boolean, false) AND OLD.wave > 1 AND NEW.commit <> ''
+      AND OLD.state IN ('committing', 'canceling')) THEN
+    RAISE EXCEPTION 'promotion %: its commit is written once', OLD.number USING ERRCODE = 'check_violation';
+  END IF;
+  IF OLD.state IN ('succeeded', 'failed', 'canceled', 'rejected', 'expired', 'superseded') THEN
+    -- An end is an end; only the lease's own columns are still tidied up.
+    NEW := jsonb_populate_record(OLD, jsonb_build_object('lease_until', NEW.lease_until, 'next_run_at', NEW.next_run_at));
+  END IF;
+  RETURN NEW;
+END $$;
+"""

@@ -177,11 +177,19 @@ def _waves(row: Promotion) -> list[dict[str, Any]]:
         by_number.setdefault(rollout.wave, []).append(rollout)
     if by_number:
         return [
-            _wave(place, list(dict.fromkeys(one.component for one in rollouts)), _state(rollouts), row.commit)
+            _wave(
+                place, list(dict.fromkeys(one.component for one in rollouts)), _state(rollouts), _commit(row, rollouts)
+            )
             for place, (_, rollouts) in enumerate(sorted(by_number.items()), start=1)
         ]
     planned = row.plan["waves"] if row.plan else row.preflight.waves if row.preflight else []
     return [_wave(place, names, Rollout.WAITING, "") for place, names in enumerate(planned, start=1)]
+
+
+def _commit(row: Promotion, rollouts: Iterable[PromotionComponent]) -> str:
+    """The wave's own where waves commit one by one; "" before it is there."""
+    own = next((one.commit for one in rollouts if one.commit), "")
+    return own if row.is_by_wave else row.commit
 
 
 def _wave(number: int, components: list[str], state: str, commit: str) -> dict[str, Any]:

@@ -15,7 +15,8 @@ from deployments.models.release import Release
 class Promotion(Leased):
     """Moved by `lifecycle` alone; PostgreSQL refuses illegal moves, a second one in the lane and changed identities.
 
-    `number` comes from a sequence. `plan` is what rendering found: {"base", "parts", "changed", "unchanged", "waves"}.
+    `number` comes from a sequence. `plan` is what rendering found: {"base", "parts", "changed", "unchanged", "waves", "by_wave"};
+    with `by_wave` each wave is a commit of its own, and `commit` is the newest of them.
     A rollback `restores` the files that an earlier promotion of the same environment committed; its release is what was
     live with that one. `keeps_tenants`: but not the tenants' part. `overrides` are {"gate", "reason", "by", "until"};
     `findings` are objects that do not do what they should and yet failed no rollout: {"tenant", "kind", "namespace",
@@ -102,6 +103,11 @@ class Promotion(Leased):
         """Whether Git holds it."""
         return bool(self.commit)
 
+    @property
+    def is_by_wave(self) -> bool:
+        """Whether each wave is committed by itself, as automated sync takes a commit at once for every component."""
+        return bool((self.plan or {}).get("by_wave"))
+
 
 class PromotionComponent(models.Model):
     """One component's way through a promotion: what was intended, sent and seen. Tenants' references have one for each
@@ -117,6 +123,7 @@ class PromotionComponent(models.Model):
     shard = models.CharField(max_length=2, blank=True)
     waits_for = models.JSONField(default=list)
     application = models.CharField(max_length=253)
+    commit = models.CharField(max_length=40, blank=True)
     wave = models.IntegerField()
     is_changed = models.BooleanField()
     deadline_seconds = models.IntegerField(default=900)

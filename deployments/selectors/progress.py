@@ -135,7 +135,8 @@ def _reached(promotion: Promotion, names: Sequence[str], events: Sequence[AuditE
     if at not in (*RUNNING, *WAITING):
         at = next((event.details["from"] for event in reversed(events) if _left(event) in RUNNING), State.REQUESTED)
     key = {
-        State.RENDERING: "render", State.COMMITTING: "commit", State.VERIFYING: "verify",
+        State.RENDERING: "render", State.VERIFYING: "verify",
+        State.COMMITTING: f"wave-{promotion.wave}" if promotion.wave > 1 else "commit",
         State.SYNCING: f"wave-{promotion.wave}", State.ROLLING_OUT: f"wave-{promotion.wave}",
     }.get(State(at), "gates")  # fmt: skip
     return names.index(key) if key in names else 0

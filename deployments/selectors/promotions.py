@@ -114,6 +114,11 @@ class Wave:
     took: str
 
     @property
+    def commit(self) -> str:
+        """The wave's own commit, where waves commit one by one."""
+        return next((card.rollout.commit for card in self.cards if card.rollout.commit), "")
+
+    @property
     def state(self) -> str:
         """A word of the rollout vocabulary."""
         states = {card.rollout.state for card in self.cards}

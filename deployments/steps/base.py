@@ -114,8 +114,8 @@ class Context:
 
     @property
     def claim(self) -> str:
-        """The create-only ref under which the promotion's commit is pushed."""
-        return claim_ref(self.promotion)
+        """The create-only ref under which the promotion's commit is pushed; each wave's own where they commit one by one."""
+        return claim_ref(self.promotion, self.promotion.wave if self.promotion.is_by_wave else 1)
 
 
 def claim_ref(promotion: Promotion, number: int = 1) -> str:

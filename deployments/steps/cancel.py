@@ -26,7 +26,7 @@ POLL_SECONDS = 3.0
 
 def run(context: Context) -> Outcome:
     """Take the claim so that no late push lands; stop our operations and only ours; end."""
-    if not context.promotion.commit and not _call_off(context):
+    if _may_still_land(context.promotion) and not _call_off(context) and not context.promotion.commit:
         return move_to(State.CANCELED, "Aborted before anything was committed.", confidence=Confidence.OBSERVED)
     argocd = context.argocd()
     for rollout in context.promotion.rollouts.exclude(sync_intended_at=None):
@@ -35,6 +35,11 @@ def run(context: Context) -> Outcome:
         if waiting is not None:
             return waiting
     return _ended(context, argocd)
+
+
+def _may_still_land(promotion: Promotion) -> bool:
+    """Whether a push may be on its way: the only one, or that of a later wave."""
+    return not promotion.commit or (promotion.is_by_wave and promotion.intended_commit != promotion.commit)
 
 
 def _call_off(context: Context) -> bool:
@@ -55,7 +60,10 @@ def _call_off(context: Context) -> bool:
     if not isinstance(result, Claimed) or not is_of(promotion, repository, result.commit):
         return False
     with context.held():
-        references_in_git(promotion)
+        if promotion.wave == 1:
+            references_in_git(promotion)
+        if promotion.is_by_wave:
+            promotion.rollouts.filter(wave=promotion.wave).update(commit=result.commit)
         Promotion.objects.filter(pk=promotion.pk).update(
             commit=result.commit, git_revision=result.commit, committed_at=_committed_at(promotion)
         )
@@ -131,6 +139,6 @@ def _applied(context: Context, argocd: ArgoCD, rollout: PromotionComponent) -> s
         read: Read = argocd.get_application(rollout.application, context.project)
     except NotFound:
         return ""
-    commit = context.promotion.commit
+    commit = rollout.commit or context.promotion.commit
     is_last = read.carries(context.marker) and read.sync_result_revision == commit
     return rollout.title if is_last or read.deployed(commit) else ""

@@ -46,7 +46,8 @@ def run(context: Context) -> Outcome:
 
 def _edited(context: Context, repository: GitRepository, tip: str | None) -> list[str]:
     """Our paths that someone changed since the plan was made."""
-    base = context.plan["base"]
+    promotion = context.promotion
+    base = promotion.commit if promotion.is_by_wave and promotion.commit else context.plan["base"]
     if tip is None or not base or tip == base or is_made_by_us(context.promotion, tip, parent=base):
         return []
     repository.fetch()
@@ -54,8 +55,13 @@ def _edited(context: Context, repository: GitRepository, tip: str | None) -> lis
 
 
 def _directories(context: Context) -> list[str]:
-    """What the commit replaces: each component's own directory."""
-    return list(dict.fromkeys(part.split("/", 1)[0] for part in context.plan["parts"]))
+    """What the commit replaces: each component's own directory, of the wave alone where waves commit one by one."""
+    names = list(dict.fromkeys(part.split("/", 1)[0] for part in context.plan["parts"]))
+    promotion = context.promotion
+    if not promotion.is_by_wave:
+        return names
+    wave = context.plan["waves"][promotion.wave - 1]
+    return [name for name in names if name in wave]
 
 
 def is_made_by_us(promotion: Promotion, tip: str, parent: str | None = None) -> bool:
@@ -108,7 +114,8 @@ def _message(promotion: Promotion, head: str) -> str:
     what = f"{promotion.title} to {place}"
     if promotion.restores:
         what = f"Roll {place} back to {promotion.release}"
-    return f"{what} (promotion {promotion.number})\n{reason}\n{lines}\n"
+    which = f", wave {promotion.wave}" if promotion.is_by_wave else ""
+    return f"{what} (promotion {promotion.number}{which})\n{reason}\n{lines}\n"
 
 
 def _adopt(context: Context, repository: GitRepository, landed: str) -> Outcome:
@@ -132,7 +139,10 @@ def _landed(context: Context, commit: str) -> Outcome:
     promotion = context.promotion
     crashpoint("commit.after_move")
     with context.held():
-        references_in_git(promotion)
+        if promotion.wave == 1:  # which holds the tenants' part, as it needs nobody
+            references_in_git(promotion)
+        if promotion.is_by_wave:
+            promotion.rollouts.filter(wave=promotion.wave).update(commit=commit)
         lifecycle.move(
             promotion, State.SYNCING, actor=audit.SYSTEM, lease=context.lease, commit=commit, git_revision=commit,
             committed_at=StatementTime(), message=f"Committed {commit[:7]} on {promotion.environment.branch}.",

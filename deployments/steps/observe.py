@@ -54,7 +54,10 @@ def _next_wave(context: Context) -> Outcome:
     last = len(context.plan["waves"])
     if promotion.wave >= last:
         return move_to(State.VERIFYING, f"Wave {promotion.wave} done. Every Application is proved.")
-    return move_to(State.SYNCING, f"Wave {promotion.wave} done.", wave=promotion.wave + 1)
+    following = promotion.wave + 1
+    has_files = promotion.rollouts.filter(wave=following, is_changed=True).exists()
+    step = State.COMMITTING if promotion.is_by_wave and has_files else State.SYNCING
+    return move_to(step, f"Wave {promotion.wave} done.", wave=following)
 
 
 def _follow(context: Context, argocd: ArgoCD, rollout: PromotionComponent, seen: Application | None) -> Outcome:

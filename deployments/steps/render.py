@@ -8,7 +8,7 @@ from controlpanel.clients.git import GitRepository
 from controlpanel.core import audit
 from deployments import lifecycle
 from deployments.choices import Kind, State
-from deployments.models import Promotion, PromotionComponent
+from deployments.models import Application, Promotion, PromotionComponent
 from deployments.renderers import difference
 from deployments.rendering import NotRenderable, Rendering
 from deployments.restoring import rendering_of
@@ -89,6 +89,7 @@ def _plan(context: Context, repository: GitRepository, rendering: Rendering, tip
         "waves": [list(wave) for wave in rendering.waves],
         "digests": rendering.digests,
         "departed": departed(changes),
+        "by_wave": _is_by_wave(promotion, rollouts),
     }
     with context.held():
         PromotionComponent.objects.filter(promotion=promotion).delete()
@@ -98,6 +99,15 @@ def _plan(context: Context, repository: GitRepository, rendering: Rendering, tip
             message=_found(promotion, rendering, rollouts), render_digest=rendering.digest,
         )  # fmt: skip
     return Outcome(again=0.0)
+
+
+def _is_by_wave(promotion: Promotion, rollouts: list[PromotionComponent]) -> bool:
+    """Argo CD takes a commit for every component at once where one syncs by itself, so that only commits keep the order.
+    A rollback commits once: nothing of it waits for another wave's health to be put back."""
+    if promotion.kind == Kind.ROLLBACK:
+        return False
+    names = [row.application for row in rollouts if row.is_changed]
+    return Application.objects.filter(name__in=names, automated=True).exists()
 
 
 def _found(promotion: Promotion, rendering: Rendering, rollouts: list[PromotionComponent]) -> str:
