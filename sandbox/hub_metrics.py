@@ -40,7 +40,7 @@ def series(hub: TenantHub, tenant: str, now: float) -> Iterator[Series]:
     yield counter("hub_agent_latency_seconds_bucket", requests, le="+Inf")
     yield counter("hub_agent_latency_seconds_sum", requests * latency)
     yield counter("hub_agent_latency_seconds_count", requests)
-    yield counter("hub_agent_error_total", hub.error_rate(tenant))
+    yield counter("hub_agent_error_total", hub.error_rate(tenant, now))
     yield Series("hub_orchestrator_health", labels, float(hub.is_well(tenant)), 0.0)
 
 

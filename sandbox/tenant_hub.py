@@ -46,7 +46,9 @@ class EventRefused(Exception):
 
 
 class TenantHub:
-    """One environment's hub. `errors` is how many errors a second a tenant's agents make; `unwell` tenants answer 503."""
+    """One environment's hub. `errors` is how many errors a second a tenant's agents make; `unwell` tenants answer 503, always
+    or, with `unwell_with`, while a container runs an image whose name has this text; `slow` ones answer after so many
+    seconds; events of those in `refusing` are refused."""
 
     def __init__(self, name: str, url: str, store: Store, cluster: Cluster, log: Path) -> None:
         self.name = name
@@ -62,12 +64,13 @@ class TenantHub:
 
     @property
     def settings(self) -> Document:
-        """What the control route set: `tenants`, `errors`, `unwell`, `is_quiet`."""
+        """What the control route set: `tenants`, `errors`, `unwell`, `unwell_with`, `slow`, `refusing`, `is_quiet`."""
         return self._store.get(KIND, self.name) or {}
 
     def change(self, settings: Mapping[str, object]) -> None:
-        """Set some of them."""
-        self._store.put(KIND, self.name, {**self.settings, **settings})
+        """Set some of them; what the errors were before is kept, as Prometheus keeps it."""
+        past = {"past_errors": self.settings.get("errors", {}), "errors_since": self._cluster.clock.epoch()}
+        self._store.put(KIND, self.name, {**self.settings, **(past if "errors" in settings else {}), **settings})
         self._known = frozenset()
 
     def tenants(self) -> frozenset[str]:
@@ -76,14 +79,23 @@ class TenantHub:
             self._known = frozenset({*self.settings.get("tenants", ()), *self._with_tokens()})
         return self._known
 
-    def error_rate(self, tenant: str) -> float:
-        """Errors a second of the tenant's agents."""
-        return float(self.settings.get("errors", {}).get(tenant, 0.0))
+    def error_rate(self, tenant: str, at: float) -> float:
+        """Errors a second of the tenant's agents at a time, in seconds since the epoch."""
+        was = at < float(self.settings.get("errors_since", 0.0))
+        return float(self.settings.get("past_errors" if was else "errors", {}).get(tenant, 0.0))
 
     def is_well(self, tenant: str = "") -> bool:
         """Whether the hub is well, for everybody or for one tenant."""
-        unwell = self.settings.get("unwell", ())
+        unwell = {*self.settings.get("unwell", ()), *self._unwell_with()}
         return "*" not in unwell and tenant not in unwell
+
+    def delay(self, tenant: str) -> float:
+        """Seconds that an answer to the tenant takes."""
+        return float(self.settings.get("slow", {}).get(tenant, 0.0))
+
+    def refuses(self, tenant: str) -> bool:
+        """Whether the tenant's events are refused."""
+        return tenant in self.settings.get("refusing", ())
 
     def events(self) -> list[Document]:
         """Every accepted event, oldest first, with what it was posted for."""
@@ -93,6 +105,8 @@ class TenantHub:
     async def accept(self, tenant: str, event: Document) -> str:
         """Take an event of this tenant; `accepted`, or `duplicate` for an id that was taken before."""
         _check(tenant, event)
+        if self.refuses(tenant):
+            raise EventRefused("the tenant's registry does not take it")
         if event["id"] in self._seen:
             return "duplicate"
         self._seen.add(event["id"])
@@ -150,9 +164,24 @@ class TenantHub:
         stream: dict[Any, Any] = {"tenantId": tenant, **fields}
         await self._redis.xadd(f"{tenant}:hub:events", stream, maxlen=STREAM_LENGTH, approximate=True)
 
+    def _unwell_with(self) -> Iterable[str]:
+        """Tenants that an image which runs here does no good."""
+        for text, tenants in self.settings.get("unwell_with", {}).items():
+            if any(text in image for image in self._images()):
+                yield from tenants
+
+    def _images(self) -> Iterable[str]:
+        for manifest in self._cluster.all():
+            if manifest["kind"] == "Deployment" and self._is_here(manifest):
+                containers = manifest["spec"]["template"]["spec"].get("containers", [])
+                yield from (str(one.get("image", "")) for one in containers)
+
+    def _is_here(self, manifest: Document) -> bool:
+        return self.name in manifest["metadata"].get("namespace", "").split("-")
+
     def _with_tokens(self) -> Iterable[str]:
         for manifest in self._cluster.all():
-            if manifest["kind"] == "Secret" and self.name in manifest["metadata"].get("namespace", "").split("-"):
+            if manifest["kind"] == "Secret" and self._is_here(manifest):
                 yield from (
                     key.removesuffix(TOKEN_SUFFIX) for key in manifest.get("data", {}) if key.endswith(TOKEN_SUFFIX)
                 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 
 from redis import RedisError
@@ -15,7 +16,9 @@ from sandbox.hub_metrics import exposition, vector
 from sandbox.prometheus_query import QueryError, evaluate
 from sandbox.tenant_hub import EventRefused, TenantHub
 
-SETTINGS = {"tenants": list, "errors": dict, "unwell": list, "is_quiet": bool}
+SETTINGS = {
+    "tenants": list, "errors": dict, "unwell": list, "unwell_with": dict, "slow": dict, "refusing": list, "is_quiet": bool,
+}  # fmt: skip
 
 
 class Answered(Exception):
@@ -53,6 +56,7 @@ async def health(request: Request) -> Response:
     """Whether all is well, for everybody or for one tenant."""
     hub = _hub(request)
     tenant = _tenant(request, hub, needed=False)
+    await asyncio.sleep(hub.delay(tenant))
     if hub.is_away or not hub.is_well(tenant):
         return JSONResponse({"status": "error", "info": {"redis": "down" if hub.is_away else "up"}}, 503)
     return JSONResponse({"status": "ok", **({"tenantId": tenant} if tenant else {})})
@@ -88,13 +92,13 @@ async def metrics(request: Request) -> Response:
 
 
 async def query(request: Request) -> Response:
-    """An instant query of Prometheus."""
+    """An instant query of Prometheus, now or as of `time`."""
     hub, world = _hub(request), world_of(request)
     form = await request.form() if request.method == "POST" else request.query_params
-    now = world.clock.epoch()
     try:
+        now = float(str(form.get("time") or world.clock.epoch()))
         kind, result = evaluate(str(form.get("query", "")), lambda name: vector(hub, name, now), now)
-    except QueryError as error:
+    except (QueryError, ValueError) as error:
         return JSONResponse({"status": "error", "errorType": "bad_data", "error": str(error)}, 400)
     return JSONResponse({"status": "success", "data": {"resultType": kind, "result": result}})
 
@@ -111,7 +115,8 @@ async def show(request: Request) -> Response:
 
 
 async def change(request: Request) -> Response:
-    """For people and tests: `tenants` that nobody has credentials of, `errors` a second by tenant, who is `unwell`, `is_quiet`."""
+    """For people and tests: `tenants` that nobody has credentials of, `errors` a second by tenant, who is `unwell` (or
+    `unwell_with` an image), `slow` by so many seconds, `refusing` events, `is_quiet`."""
     hub, body = _hub(request), await read_body(request)
     for key, value in body.items():
         if key not in SETTINGS or not isinstance(value, SETTINGS[key]):

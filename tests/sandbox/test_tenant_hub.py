@@ -219,3 +219,26 @@ def test_what_it_knows_survives_a_restart(
     again = create_app(settings).state.world.tenant_hubs.by_name["staging"]
     assert again.tenants() == frozenset(TENANTS)
     assert [event["id"] for event in again.events()] == [EVENT["id"]]
+
+
+def test_faults_are_of_chosen_tenants(hub: Hub, anonymous: Argo, control: Callable[..., Json]) -> None:
+    control(unwell=["chat365"], slow={"nova-fertility": 0.3}, refusing=["nova-fertility"])
+    assert hub.ask_health("chat365", trace="a" * 32).status == 503
+    answer = hub.ask_health("nova-fertility", trace="a" * 32)
+    assert (answer.status, answer.seconds >= 0.3) == (200, True)
+    assert post(anonymous, {**EVENT, "tenantId": "nova-fertility"}, "nova-fertility").status_code == 400
+    control(unwell=[], slow={}, refusing=[])
+    assert hub.ask_health("chat365", trace="a" * 32).is_success
+
+
+def test_prometheus_remembers_what_the_errors_were_before(
+    hub: Hub, prometheus: Prometheus, control: Callable[..., Json]
+) -> None:
+    before = datetime.now(UTC)
+    control(errors={"chat365": 0.5})
+    asked = "rate(hub_agent_error_total[1m])"
+
+    def of(at: datetime | None) -> float | None:
+        return {one.labels["tenant_id"]: one.value for one in prometheus.query(asked, at=at)}["chat365"]
+
+    assert (of(before), of(None)) == (0.0, 0.5)
