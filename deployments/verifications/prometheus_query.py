@@ -18,7 +18,7 @@ ADVICE = "Open the query in Prometheus or Grafana around the start of the promot
 
 
 def _check(parameters: Mapping[str, Any]) -> list[str]:
-    wrong = [f"It takes no parameter {name}." for name in parameters if name not in ("query", *NUMBERS)]
+    wrong = [f"It takes no parameter {name}." for name in parameters if name not in ("query", "whenEmpty", *NUMBERS)]
     query = parameters.get("query")
     if not isinstance(query, str) or not query.strip() or len(query) > 2000:
         wrong.append("query is an expression of at most 2000 characters.")
@@ -26,6 +26,8 @@ def _check(parameters: Mapping[str, Any]) -> list[str]:
         value = parameters.get(name, 0)
         if not isinstance(value, (int, float)) or isinstance(value, bool) or value < 0:
             wrong.append(f"{name} is a number from 0.")
+    if parameters.get("whenEmpty", "pass") not in ("pass", "unknown"):
+        wrong.append("whenEmpty is pass or unknown.")
     if not {"atMost", "timesBefore"} & parameters.keys():
         wrong.append("It needs atMost, a threshold, or timesBefore, how many times the value from before it may be.")
     return wrong
@@ -38,7 +40,8 @@ def prometheus_query(asked: Asked, slugs: Sequence[str]) -> Iterator[Sample]:
     prometheus, query = hub_connections.prometheus_for(asked.environment), str(asked.parameters["query"])
     now = _largest(prometheus.query(query))
     if not now:
-        yield Sample(subject="", proof=Proof.UNKNOWN, request=query, answer="Prometheus has no value for it.")
+        proof = Proof.PASSING if asked.parameters.get("whenEmpty") == "pass" else Proof.UNKNOWN
+        yield Sample(subject="", proof=proof, request=query, answer="Prometheus has no value for it.")
     before = _before(prometheus, query, asked) if "timesBefore" in asked.parameters else {}
     for subject, value in sorted(now.items()):
         yield _judged(asked, query, subject, value, before.get(subject, 0.0))

@@ -218,12 +218,16 @@ def test_errors_are_compared_with_before_the_promotion(
     assert (rolled_out.state == State.PAUSED) is bool(fails)
 
 
-def test_a_prometheus_without_a_value_proves_nothing(rolled_out: Promotion, beside: make.Beside) -> None:
-    make.catalog("{name: errors, type: prometheus_query, parameters: {query: errors, atMost: 1}}")
-    until_decided(rolled_out)
-    assert rolled_out.state == State.PAUSED
-    assert rolled_out.issue is not None
-    assert rolled_out.issue["cause"] == "verification_unanswered"
+@pytest.mark.parametrize(
+    ("when_empty", "proves"), [("", False), (", whenEmpty: unknown", False), (", whenEmpty: pass", True)]
+)
+def test_a_prometheus_without_a_value_proves_nothing_unless_none_is_expected(
+    when_empty: str, proves: bool, rolled_out: Promotion, beside: make.Beside
+) -> None:
+    make.catalog(f"{{name: errors, type: prometheus_query, parameters: {{query: errors, atMost: 1{when_empty}}}}}")
+    outcome = until_decided(rolled_out)
+    assert (outcome.to == State.SUCCEEDED) is proves
+    assert proves or (rolled_out.issue or {})["cause"] == "verification_unanswered"
 
 
 def test_where_nobody_can_be_asked_it_is_said_and_not_called_verified(
