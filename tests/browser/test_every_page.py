@@ -21,7 +21,7 @@ PAGES = (
     "/insights", "/compare?from=2026.11.1&to=2026.11.3", "/compare?from=staging&to=production",
     "/environments/staging/promote?release=2026.11.3", "/environments/production/promote?release=2026.11.3",
     "/environments/staging/rollback", "/promotions/1001", "/promotions/1001?tab=log", "/promotions/1001?tab=commit",
-    "/promotions/1001?tab=audit", "/applications", "/applications?show=differs", "/applications/backend-staging",
+    "/promotions/1001?tab=audit", "/promotions/1001?tab=verification", "/applications", "/applications?show=differs", "/applications/backend-staging",
     "/applications/backend-staging?resource=Deployment/backend", "/settings/account", "/settings/tokens", "/settings/catalog",
 )  # fmt: skip
 OF_TENANTS = (

@@ -43,7 +43,7 @@ class Whole:
         """Ask for a promotion."""
         return promotion_request(actor=CI, environment=environment, release=version)
 
-    def ended(self, promotion: Promotion) -> Promotion:
+    def ended(self, promotion: Promotion, to: State = State.SUCCEEDED) -> Promotion:
         """Follow it to its end, or to where a person is needed."""
 
         def has_ended() -> bool:
@@ -54,7 +54,7 @@ class Whole:
             until(has_ended, f"{promotion} ends", PATIENCE_SECONDS)
         except AssertionError as error:
             raise AssertionError(f"{error} It is {promotion.state}: {promotion.note}\n{self.world.logs()}") from None
-        assert promotion.state == State.SUCCEEDED, (promotion.issue, promotion.note, self.world.logs())
+        assert promotion.state == to, (promotion.issue, promotion.note, self.world.logs())
         return promotion
 
     def synced(self, promotion: Promotion) -> Counter[str]:
@@ -87,6 +87,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory, committed_database: str) -> 
             committed_database,
             20.0,
             None,
+            {"staging": broker.url, "production": broker.url},
             **variables,
             **_repositories(directory, ssh, https, authority.file),
         ) as world,
