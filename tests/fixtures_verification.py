@@ -9,6 +9,7 @@ from urllib.parse import parse_qs
 
 import httpx
 import pytest
+from django.utils import timezone
 
 from controlpanel.catalog import hub_connections
 from controlpanel.catalog.loading import load_platform
@@ -16,12 +17,14 @@ from controlpanel.catalog.models import Environment
 from controlpanel.clients.hub import Hub
 from controlpanel.clients.prometheus import Prometheus
 from controlpanel.core import audit
-from deployments.choices import State
-from deployments.models import Promotion, PromotionComponent
+from deployments import lifecycle
+from deployments.choices import Check, Proof, State
+from deployments.models import Evidence, Promotion, PromotionComponent, Verification
 from tenants.choices import TenantState
 from tenants.models import Tenant
-from tests.fixtures_deployments import COMPONENTS
+from tests.fixtures_deployments import COMPONENTS, started
 
+HOSTILE = '503: <img src=x onerror="alert(1)">'
 HEALTH = "{name: health, type: tenant_health}"
 EVENT = "{name: event, type: hub_event}"
 ERRORS = "{name: errors, type: prometheus_query, parameters: {query: errors, timesBefore: 2, slack: 0.1}}"
@@ -105,10 +108,40 @@ def tenants(count: int) -> list[str]:
 
 def verifying(promotion: Promotion) -> Promotion:
     """Rolled out, with nothing verified yet."""
-    from tests.fixtures_deployments import started
-
     started(promotion)
     PromotionComponent.objects.filter(promotion=promotion).update(state="done")
     Promotion.objects.filter(pk=promotion.pk).update(state=State.VERIFYING, wave=4)
     promotion.refresh_from_db()
     return promotion
+
+
+def sampled(row: Promotion, lost: int, total: int = 60) -> Promotion:
+    """Verifying, with so many tenants that failed their health; the others passed."""
+    started(row)
+    Promotion.objects.filter(pk=row.pk).update(state=State.VERIFYING, wave=4)
+    row.refresh_from_db()
+    values = {"observe_seconds": 60, "interval_seconds": 15, "failure_limit": 1}
+    health = Verification.objects.create(
+        promotion=row, name="health", type="tenant_health", title="Health", rounds=2, **values
+    )
+    Verification.objects.create(
+        promotion=row, name="errors", type="prometheus_query", title="Errors", state=Check.SKIPPED,
+        note="STAGING_PROMETHEUS_URL is not set.", finished_at=timezone.now(), **values,
+    )  # fmt: skip
+    Evidence.objects.bulk_create(
+        Evidence(
+            verification=health, subject=f"clinic-{number:03}", samples=2, failures=2 if number < lost else 0, at=timezone.now(),
+            proof=Proof.FAILED if number < lost else Proof.PASSING, request=f"GET /api/health, X-Tenant: clinic-{number:03}",
+            answer=HOSTILE if number < lost else "200 in 3 ms", trace_id=f"{number:032x}",
+        )
+        for number in range(total)
+    )  # fmt: skip
+    return row
+
+
+def stopped(row: Promotion, lost: int = 3, total: int = 60) -> Promotion:
+    sampled(row, lost, total).verifications.filter(name="health").update(state=Check.FAILED, finished_at=timezone.now())
+    issue = {"cause": "verification_failed", "sentence": f"{lost} of {total} tenants failed Health.", "effect": "", "advice": "Look."}  # fmt: skip
+    lifecycle.pause(row, actor=audit.SYSTEM, lease=None, issue=issue)
+    row.refresh_from_db()
+    return row

@@ -172,3 +172,24 @@ def _commit(repository: Path, text: str, name: str = "platform.yaml") -> None:
     identity = ["-c", "user.name=Test", "-c", "user.email=test@example.com"]
     for arguments in (["init", "-q", "-b", "main"], ["add", "."], [*identity, "commit", "-q", "-m", "Platform"]):
         subprocess.run(["git", *arguments], cwd=repository, check=True)
+
+
+@pytest.mark.parametrize(
+    ("check", "cause"),
+    [
+        ("{name: a, type: tenant_heath}", "is a tenant_heath, which does not exist."),
+        ("{name: a, type: tenant_health, parameters: {withinSeconds: 60}}", "withinSeconds is a number above 0 and at most 10."),
+        ("{name: a, type: prometheus_query, parameters: {query: up}}", "It needs atMost, a threshold, or timesBefore"),
+        ("{name: a, type: prometheus_query, parameters: {atMost: 1}}", "query is an expression"),
+        ("{name: a, type: hub_event, parameters: {x: 1}}", "It takes no parameter x."),
+        ("{name: health, type: hub_event}", "stands twice"),
+    ],
+)  # fmt: skip
+def test_a_check_that_cannot_be_asked_is_refused_with_its_line(check: str, cause: str) -> None:
+    wrong = TEXT.replace(
+        "        - name: events\n          type: hub_event\n          title: Hub event\n", f"        - {check}\n", 1
+    )
+    version = load(wrong)
+    (problem,) = version.problems
+    assert cause in problem["cause"]
+    assert problem["line"] == wrong[: wrong.index(check)].count("\n") + 1

@@ -4,55 +4,20 @@ from __future__ import annotations
 
 import pytest
 from django.test import Client
-from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from controlpanel.core import audit
-from deployments import lifecycle
-from deployments.choices import Check, Proof, State
+from deployments.choices import Proof, State
 from deployments.models import AutomaticRollback, Evidence, Promotion, Verification
 from tests import fixtures_deployments as make
 from tests.deployments.views.conftest import Stage
+from tests.fixtures_verification import HOSTILE, sampled, stopped
 
 pytestmark = pytest.mark.django_db
-HOSTILE = '503: <img src=x onerror="alert(1)">'
 
 
 @pytest.fixture
 def client(stage: Stage) -> Client:
     return stage.client(stage.elif_)
-
-
-def sampled(row: Promotion, lost: int, total: int = 60) -> Promotion:
-    """Verifying, with so many tenants that failed their health; the others passed."""
-    make.started(row)
-    Promotion.objects.filter(pk=row.pk).update(state=State.VERIFYING, wave=4)
-    row.refresh_from_db()
-    values = {"observe_seconds": 60, "interval_seconds": 15, "failure_limit": 1}
-    health = Verification.objects.create(
-        promotion=row, name="health", type="tenant_health", title="Health", rounds=2, **values
-    )
-    Verification.objects.create(
-        promotion=row, name="errors", type="prometheus_query", title="Errors", state=Check.SKIPPED,
-        note="STAGING_PROMETHEUS_URL is not set.", finished_at=timezone.now(), **values,
-    )  # fmt: skip
-    Evidence.objects.bulk_create(
-        Evidence(
-            verification=health, subject=f"clinic-{number:03}", samples=2, failures=2 if number < lost else 0, at=timezone.now(),
-            proof=Proof.FAILED if number < lost else Proof.PASSING, request=f"GET /api/health, X-Tenant: clinic-{number:03}",
-            answer=HOSTILE if number < lost else "200 in 3 ms", trace_id=f"{number:032x}",
-        )
-        for number in range(total)
-    )  # fmt: skip
-    return row
-
-
-def stopped(row: Promotion, lost: int = 3, total: int = 60) -> Promotion:
-    sampled(row, lost, total).verifications.filter(name="health").update(state=Check.FAILED, finished_at=timezone.now())
-    issue = {"cause": "verification_failed", "sentence": f"{lost} of {total} tenants failed Health.", "effect": "", "advice": "Look."}  # fmt: skip
-    lifecycle.pause(row, actor=audit.SYSTEM, lease=None, issue=issue)
-    row.refresh_from_db()
-    return row
 
 
 @pytest.fixture
