@@ -24,6 +24,7 @@ NOTICE = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: frontend-notice}\nda
 def test_the_operation_that_argo_cd_starts_by_itself_is_followed(whole: Whole) -> None:
     sync_by_themselves(whole, "staging")
     written = writes(whole)
+    assert written, "somebody switched it on"
     promotion = whole.promoted(SECOND, "staging")
     assert promotion.is_by_wave
     assert_a_commit_for_each_wave(whole, promotion)
@@ -53,7 +54,7 @@ def test_what_argo_cd_leaves_alone_is_synced_without_a_revision(whole: Whole) ->
     assert "frontend-notice" not in in_the_tree(whole)
     written = writes(whole)
     back = Promotion.objects.get(release__version="2026.12.0", state=State.SUCCEEDED)
-    rollback = whole.followed(promotion_rollback(actor=CI, target=back, reason="The notice is wanted back."))
+    rollback = whole.ended(promotion_rollback(actor=CI, target=back, reason="The notice is wanted back."))
     assert "frontend-notice" in in_the_tree(whole)
     assert whole.world.git("log", "--format=%B", "env/staging").count(f"Promotion-Id: {rollback.pk}") == 1
     assert writes(whole) == written

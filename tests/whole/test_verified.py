@@ -28,11 +28,11 @@ def test_by_policy_the_old_files_are_back_and_healthy_without_a_person(whole: Wh
     digest = Release.objects.get(version=SECOND).images["backend"].partition("@")[2]
     settings = {"tenants": list(SERVED), "is_quiet": True, "unwell_with": {digest: list(SERVED[1:3])}}
     whole.ask("PUT", "/sandbox/hubs/staging", json=settings)
-    failed = whole.followed(promotion_request(actor=CI, environment="staging", release=SECOND), State.CANCELED)
+    failed = whole.ended(promotion_request(actor=CI, environment="staging", release=SECOND), State.CANCELED)
     lost = Evidence.objects.filter(verification__promotion=failed, proof=Proof.FAILED)
     assert sorted(lost.values_list("subject", flat=True)) == list(SERVED[1:3])
     until(lambda: Promotion.objects.filter(kind=Kind.ROLLBACK).exists(), "the rollback is asked for")
-    rollback = whole.followed(Promotion.objects.get(kind=Kind.ROLLBACK))
+    rollback = whole.ended(Promotion.objects.get(kind=Kind.ROLLBACK))
     assert (rollback.requested_by, rollback.requested_door, rollback.restores) == ("panel", "policy", before)
     assert failed.automatic_rollback.rollback == rollback
     assert set(rollback.verifications.values_list("state", flat=True)) == {Check.PASSED}
