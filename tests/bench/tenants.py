@@ -144,3 +144,5 @@ def _grow(ready: Tenant, lacking: Tenant, count: int) -> None:
     prefix = f"of-{count}-"
     make.copies(lacking, bare, prefix=f"{prefix}lacking-")
     make.copies(ready, count - there - bare, prefix=prefix)
+    with connection.cursor() as cursor:
+        cursor.execute("VACUUM ANALYZE")  # as autovacuum leaves it within a minute
