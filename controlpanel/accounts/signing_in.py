@@ -19,6 +19,7 @@ from django.utils import timezone
 
 from controlpanel.accounts.actors import of_request
 from controlpanel.accounts.sessions import remember_browser
+from controlpanel.core import audit
 from controlpanel.core.permissions import Right
 
 TRIES_OF_ONE_ADDRESS = 50
@@ -38,8 +39,10 @@ class SignIn(LoginView):
     authentication_form = SignInForm
 
     def form_valid(self, form: AuthenticationForm) -> HttpResponse:
-        """Sign in, and remember which browser it was."""
+        """Sign in, and remember who did and which browser it was."""
         response = super().form_valid(form)
+        actor = of_request(self.request)
+        audit.record(actor=actor, action="user.sign_in", target=actor.name, message=f"{actor.name} signed in.")
         remember_browser(self.request, get_client_ip_address(self.request) or "")
         return response
 

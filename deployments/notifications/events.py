@@ -56,6 +56,7 @@ EVENTS: dict[str, str] = {
     "token.revoke": "token revoked",
     "token.expiring": "token expires soon",
     "user.create": "person added",
+    "user.sign_in": "signed in",
     "user.password": "password changed",
     "user.sessions_end": "sessions ended",
     "catalog.load": "catalog in force",

@@ -8,6 +8,7 @@ from django.test import Client
 
 from controlpanel.accounts import signing_in
 from controlpanel.accounts.models import User
+from controlpanel.core.models import AuditEvent
 
 pytestmark = pytest.mark.django_db
 PASSWORD = "right-horse-battery"
@@ -86,3 +87,9 @@ def test_an_address_with_characters_that_no_address_holds_is_refused(elif_: User
     answer = Client().post("/login", {"username": "elif", "password": PASSWORD, "next": "\x01//evil.example"})
     assert 400 <= answer.status_code < 500
     assert "Location" not in answer.headers
+
+
+def test_who_signs_in_is_kept_and_who_does_not_is_not(elif_: User) -> None:
+    assert (_sign_in("elif", "wrong"), _sign_in("elif", PASSWORD)) == (200, 302)
+    row = AuditEvent.objects.get(action="user.sign_in")
+    assert (row.actor, row.door, row.target) == ("elif", "page", "elif")
