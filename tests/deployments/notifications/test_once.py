@@ -25,7 +25,7 @@ notifications:
     incidents: {webhook: {urlFrom: {env: INCIDENT_URL}, secretFrom: {env: INCIDENT_SECRET}}}
   routes: [{events: ["promotion.*"], receivers: [incidents]}]
 """
-EVENTS, WORKERS = 12, 2
+EVENTS, WORKERS = 6, 2
 
 
 class Died(BaseException):
