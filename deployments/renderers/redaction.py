@@ -28,8 +28,9 @@ def without_secrets(line: str) -> str:
     line = without_credentials(line)
     shown, at = [], 0
     for named in _NAME.finditer(line):
-        value = _VALUE.match(line, named.end())
-        if value and value.start() >= at and looks_secret(named[1]):
+        # A value may be the whole rest of the line: it is read for a secret's name only, and once.
+        is_secret = named.end() >= at and looks_secret(named[1])
+        if is_secret and (value := _VALUE.match(line, named.end())):
             shown += [line[at : value.start()], "(hidden)"]
             at = value.end()
     return "".join([*shown, line[at:]])
