@@ -23,7 +23,9 @@ from controlpanel.core.permissions import Right, declares
 from deployments.api.audit import router as audit
 from deployments.api.environments import router as environments
 from deployments.api.events import router as events
+from deployments.api.freezes import router as freezes
 from deployments.api.notifications import notifications, receivers
+from deployments.api.plans import router as plans
 from deployments.api.preflights import router as preflights
 from deployments.api.promotions import router as promotions
 from deployments.api.releases import router as releases
@@ -79,6 +81,8 @@ api.add_router("/tenants", credentials)
 api.add_router("/tenants", of_tenant)
 api.add_router("/reviews", reviews)
 api.add_router("/imports", imports)
+api.add_router("/freezes", freezes)
+api.add_router("/plans", plans)
 api.add_router("/audit", audit)
 api.add_router("/receivers", receivers)
 api.add_router("/notifications", notifications)

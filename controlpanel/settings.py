@@ -165,6 +165,7 @@ PANEL_HOOKS = {  # what the frame of every page asks of the apps above core; see
     "actor": "controlpanel.accounts.actors.of_request",
     "roles": "deployments.selectors.frame.roles",
     "count.promotions": "deployments.selectors.frame.count_open_promotions",
+    "count.approvals": "deployments.selectors.frame.count_approvals",
     "count.tenants": "deployments.selectors.frame.count_tenants",
     "count.reviews": "deployments.selectors.frame.count_reviews",
     "warnings": "deployments.selectors.frame.warnings",

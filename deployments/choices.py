@@ -54,6 +54,22 @@ class Verdict(models.TextChoices):
     OVERRIDDEN = "overridden"
 
 
+class Decision(models.TextChoices):
+    """What somebody who may approve says of a promotion."""
+
+    APPROVE = "approve"
+    REJECT = "reject"
+
+
+class Planned(models.TextChoices):
+    """What came of a promotion that was planned for later."""
+
+    PLANNED = "planned"
+    ASKED = "asked"
+    REFUSED = "refused"
+    CANCELED = "canceled"
+
+
 class Confidence(models.TextChoices):
     """How sure a terminal row is of what is live."""
 

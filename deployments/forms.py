@@ -11,6 +11,12 @@ from django.contrib.auth.forms import PasswordChangeForm
 from django.http import HttpRequest
 
 from controlpanel.core.permissions import Scope
+from deployments.services.freezing import Wanted
+
+
+def _moment() -> forms.DateTimeInput:
+    return forms.DateTimeInput(attrs={"class": "input code", "autocomplete": "off"})
+
 
 OVERRIDE_HOURS = ((1, "1 hour"), (4, "4 hours"), (24, "1 day"), (72, "3 days"), (168, "7 days"))
 
@@ -175,3 +181,56 @@ class TokenForm(forms.Form):
         super().__init__(*args, **named)
         self.fields["scopes"].choices = [(scope.value, scope.value) for scope in scopes]  # type: ignore[attr-defined]
         self.fields["environments"].choices = [(name, name) for name in environments]  # type: ignore[attr-defined]
+
+
+class FreezeForm(forms.Form):
+    """A freeze: of what, why, and when, once or by a schedule. Times are in UTC; a schedule has its own zone."""
+
+    reason = forms.CharField(
+        label="Reason", max_length=500, help_text="Everybody who is held reads it.", widget=forms.TextInput(attrs={"class": "input"})
+    )  # fmt: skip
+    environment = forms.ChoiceField(label="Environment", required=False)
+    component = forms.ChoiceField(label="Component", required=False)
+    tenant = forms.CharField(
+        label="Tenant", required=False, max_length=63, help_text="Holds its configuration, and releases where it is served.",
+        widget=forms.TextInput(attrs={"class": "input code", "autocomplete": "off", "spellcheck": "false"}),
+    )  # fmt: skip
+    starts_at = forms.DateTimeField(
+        label="From", required=False, help_text="UTC, such as 2026-12-24 18:00. Empty: now.", widget=_moment()
+    )
+    ends_at = forms.DateTimeField(
+        label="Until", required=False, help_text="UTC. Empty: until it is lifted.", widget=_moment()
+    )
+    cron = forms.CharField(
+        label="Or again and again", required=False, max_length=100, help_text="Minute, hour, day, month, day of the week: 0 18 * * fri",
+        widget=forms.TextInput(attrs={"class": "input code", "autocomplete": "off", "spellcheck": "false"}),
+    )  # fmt: skip
+    lasts_minutes = forms.IntegerField(
+        label="For minutes", required=False, widget=forms.NumberInput(attrs={"class": "input"})
+    )
+    time_zone = forms.CharField(
+        label="Time zone", required=False, max_length=64, initial="UTC", help_text="Such as Europe/Istanbul; its wall clock is meant.",
+        widget=forms.TextInput(attrs={"class": "input code", "autocomplete": "off", "spellcheck": "false"}),
+    )  # fmt: skip
+
+    def __init__(self, *args: Any, environments: Sequence[str], components: Sequence[str], **named: Any) -> None:
+        super().__init__(*args, **named)
+        for name, values in (("environment", environments), ("component", components)):
+            self.fields[name].choices = [("", "all"), *((one, one) for one in values)]  # type: ignore[attr-defined]
+            self.fields[name].widget.attrs["class"] = "input"
+
+    def wanted(self) -> Wanted:
+        """What was typed, for the service."""
+        said = {name: value for name, value in self.cleaned_data.items() if value not in ("", None)}
+        return Wanted(**said)
+
+    def refuse(self, field: str, sentence: str) -> None:
+        """Show a refusal of the service at the field that it names."""
+        self.add_error(field if field in self.fields else None, sentence)
+
+
+class PlanForm(forms.Form):
+    """When a promotion is asked for, in UTC, and why."""
+
+    at = forms.DateTimeField()
+    reason = forms.CharField(required=False, max_length=2000)

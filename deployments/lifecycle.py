@@ -17,8 +17,9 @@ from controlpanel.core import audit, doorbell, live
 from controlpanel.core.errors import ConflictError
 from controlpanel.core.lease import Lease, LeaseLost, StatementTime, wake
 from deployments.announcing import announce
-from deployments.choices import IN_LANE, RUNNING, TERMINAL, Confidence, State
+from deployments.choices import IN_LANE, RUNNING, TERMINAL, Confidence, State, Verdict
 from deployments.models import GateResult, Promotion
+from deployments.selectors.approvals import GATE as APPROVALS
 
 S = State
 MOVES: dict[State, frozenset[State]] = {
@@ -91,10 +92,14 @@ def begin(promotion: Promotion, *, actor: audit.Author) -> None:
 
 
 def admit(promotion: Promotion, answers: Iterable[Any], *, lease: Lease | None = None) -> None:
-    """Keep the answers of the gates and queue the promotion. No environment asks for approvals yet, so none is awaited."""
+    """Keep the answers of the gates; queue the promotion, or have it wait for people where the gate of approvals says so."""
+    answers = list(answers)
     remember(promotion, answers, asked="request")
-    move(promotion, State.AWAITING_APPROVAL, actor=audit.SYSTEM, message="No approval is needed.", lease=lease)
-    move(promotion, State.QUEUED, actor=audit.SYSTEM, message="Waits for the lane.", lease=lease)
+    waits = next((one for one in answers if one.gate == APPROVALS and one.verdict == Verdict.WAIT), None)
+    said = waits.reason if waits else "No approval is needed."
+    move(promotion, State.AWAITING_APPROVAL, actor=audit.SYSTEM, message=said, lease=lease, note=said if waits else "")
+    if waits is None:
+        move(promotion, State.QUEUED, actor=audit.SYSTEM, message="Waits for the lane.", lease=lease)
 
 
 def remember(promotion: Promotion, answers: Iterable[Any], *, asked: str) -> None:

@@ -7,10 +7,12 @@ from typing import Any
 from celery import shared_task
 
 from deployments.advance import advance
+from deployments.checking import external_check_ask
 from deployments.delivery import deliver
 from deployments.services.automatic import rollback_by_policy
 from deployments.services.inquiries import inquiry_answer
 from deployments.services.instructions import instruction_carry_out
+from deployments.services.planning import plan_carry_out
 from deployments.services.preflights import preflight_render
 from tenants.services.hub_events import hub_event_post
 from tenants.services.rounds import round_look
@@ -50,6 +52,18 @@ def carry_out(identifier: str, **_: Any) -> None:
 def roll_back_by_policy(identifier: str, **_: Any) -> None:
     """Ask for the way back that an environment's policy takes."""
     rollback_by_policy(int(identifier))
+
+
+@shared_task(name="panel.ask_external_check")
+def ask_external_check(identifier: str, **_: Any) -> None:
+    """Ask somebody else's service for its verdict."""
+    external_check_ask(identifier)
+
+
+@shared_task(name="panel.carry_out_plan")
+def carry_out_plan(identifier: str, **_: Any) -> None:
+    """Ask for a promotion that was planned for now."""
+    plan_carry_out(identifier)
 
 
 @shared_task(name="panel.look_round")

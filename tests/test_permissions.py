@@ -24,7 +24,8 @@ from controlpanel.catalog.models import Environment, Variable
 from controlpanel.core import audit
 from controlpanel.core.models import AuditEvent
 from controlpanel.core.permissions import RIGHTS, SCOPES, Right, Role, Scope
-from deployments.models import Preflight, Promotion
+from deployments.models import PlannedPromotion, Preflight, Promotion
+from deployments.services.freezing import freeze_everything
 from tenants.services.reviews import review_request
 from tenants.services.tenants import tenant_create
 from tests import fixtures_deployments as rows
@@ -118,6 +119,12 @@ def everything() -> dict[str, str]:
         "receiver": "nobody",
         "message": "0192aaaa-0000-7000-8000-000000000000",
         "sequence": str(AuditEvent.objects.filter(environment="staging").values_list("sequence", flat=True)[0]),
+        "plan": str(
+            PlannedPromotion.objects.create(
+                environment=staging, release=of, requested_by="asker", requester=paused.requester, due_at=timezone.now()
+            ).pk
+        ),
+        "freeze": str(freeze_everything(actor=SYSTEM, reason="For the test.").pk),
     }
 
 
@@ -125,7 +132,7 @@ def address(route: Route, things: dict[str, str]) -> str:
     kind = "preflight" if "preflight" in route.path else "promotion"
     filled = re.sub(r"[<{](?:\w+:)?identifier[>}]", things[kind], route.path)
     filled = re.sub(
-        r"[<{](?:\w+:)?(name|version|application|slug|key|item|review|sequence|receiver|message)[>}]",
+        r"[<{](?:\w+:)?(name|version|application|slug|key|item|review|sequence|receiver|message|freeze|plan)[>}]",
         lambda match: things[match[1]],
         filled,
     )

@@ -120,6 +120,7 @@ class EnvironmentSpec:
     require_ancestor: bool
     gates: tuple[GateSpec, ...]
     position: int
+    promotes_automatically: bool = False
     hub_url_from: str | None = None
     prometheus_url_from: str | None = None
     redis_url_from: str | None = None
@@ -282,6 +283,7 @@ def _environment(
             for gate, line in zip(spec.get("gates", ()), gate_lines, strict=True)
         ),
         position=position,
+        promotes_automatically=spec.get("automaticPromotion", False),
         hub_url_from=_url_from(spec, "hub"),
         prometheus_url_from=_url_from(spec, "prometheus"),
         redis_url_from=_url_from(spec, "redis"),

@@ -114,6 +114,7 @@ def _environment(spec: EnvironmentSpec) -> dict[str, object]:
         "server_from": spec.argocd.server_from,
         "token_from": spec.argocd.token_from,
         "gates": [{"name": gate.name, "parameters": dict(gate.parameters)} for gate in spec.gates],
+        "promotes_automatically": spec.promotes_automatically,
         "is_retired": False,
     }
 

@@ -30,7 +30,7 @@ class CatalogVersion(models.Model):
 class Environment(models.Model):
     """A place in the pipeline; promotions lock this row to ask for the lane.
 
-    `tenant_shards` is over how many Applications tenants' references are spread; 0 where the catalog has none.
+    `promotes_automatically`: the panel asks for what may go there. `tenant_shards` is over how many Applications tenants' references are spread; 0 where the catalog has none.
     """
 
     name = models.SlugField(max_length=63, unique=True)
@@ -43,6 +43,7 @@ class Environment(models.Model):
     server_from = models.CharField(max_length=100)
     token_from = models.CharField(max_length=100)
     gates = models.JSONField(default=list)
+    promotes_automatically = models.BooleanField(default=False)
     tenant_shards = models.IntegerField(default=0)
     is_retired = models.BooleanField(default=False)
 

@@ -45,7 +45,11 @@ class Entry:
 
 ENTRIES = (
     Entry("", "Pipeline", "pipeline", "pipeline", Right.VIEW, "p", below=("/environments",)),
-    Entry("", "Promotions", "promotions", "promotions", Right.VIEW, "m", "promotions", counted="active"),
+    Entry(
+        "", "Promotions", "promotions", "promotions", Right.VIEW, "m", "promotions", counted="active", below=("/plans",)
+    ),
+    Entry("", "Approvals", "approvals", "circle-check", Right.VIEW, "", "approvals", counted="waiting for you"),
+    Entry("", "Freezes", "freezes", "ring-pause", Right.VIEW),
     Entry("", "Releases", "releases", "releases", Right.VIEW, "r"),
     Entry("", "Applications", "applications", "applications", Right.VIEW),
     Entry("", "Tenants", "tenants", "tenants", Right.TENANT_VIEW, "t", "tenants", below=("/onboarding",)),

@@ -16,6 +16,8 @@ QUEUES = {
     "deliver_message": "notify",
     "read_for_page": "wake",
     "carry_out": "wake",
+    "ask_external_check": "wake",
+    "carry_out_plan": "wake",
     "look_round": "wake",
     "roll_back_by_policy": "wake",
     "post_hub_event": "notify",

@@ -23,6 +23,7 @@ class Right(StrEnum):
     APPLICATION_REFRESH = "application.refresh"
     APPLICATION_RESTART = "application.restart"
     GATE_OVERRIDE = "gate.override"
+    FREEZE = "freeze"
     AUDIT_VIEW = "audit.view"
     CATALOG_VIEW = "catalog.view"
     ADMINISTER = "administer"
@@ -65,7 +66,7 @@ _OPERATOR = (
         Right.TENANT_EDIT,
     }
 )
-_RELEASE_MANAGER = _OPERATOR | {Right.PROMOTION_APPROVE, Right.GATE_OVERRIDE, Right.TENANT_WAIVE}
+_RELEASE_MANAGER = _OPERATOR | {Right.PROMOTION_APPROVE, Right.GATE_OVERRIDE, Right.FREEZE, Right.TENANT_WAIVE}
 
 RIGHTS: dict[Role, frozenset[Right]] = {
     Role.VIEWER: _VIEWER,

@@ -103,6 +103,23 @@ class BlockingOut(Schema):
     message: str
 
 
+class ApprovalOut(Schema):
+    by: str
+    decision: str
+    digest: str
+    comment: str
+    at: datetime
+    counts: bool
+    why_not: str
+
+
+class ApprovalsOut(Schema):
+    required: int
+    roles: list[str]
+    given: int
+    items: list[ApprovalOut]
+
+
 class EventOut(Schema):
     sequence: int
     at: datetime
@@ -182,6 +199,7 @@ class PromotionOut(Schema):
     events: list[EventOut]
     url: str
     issue: IssueOut | None
+    approvals: ApprovalsOut | None = Field(description="Who has to approve and who has; null where nobody is asked.")
     findings: list[dict[str, str]] = Field(description="Objects that fail and yet stopped nothing: tenants' secrets.")
     verifications: list[VerificationOut]
     note: str
@@ -210,6 +228,62 @@ class EnvironmentOut(Schema):
     promotion: ActiveOut | None
     active: ActiveOut | None
     applications: dict[str, int]
+
+
+class FreezeOut(Schema):
+    id: UUID
+    reason: str
+    environment: str = Field(description="Empty for all; the same for component and tenant.")
+    component: str
+    tenant: str
+    starts_at: datetime | None
+    ends_at: datetime | None
+    cron: str
+    lasts_minutes: int | None
+    time_zone: str
+    created_by: str
+    created_at: datetime
+    lifted_by: str
+    lifted_at: datetime | None
+    holds: bool
+    holds_until: datetime | None = Field(description="Null where it does not hold, and where no end is in sight.")
+    next_start: datetime | None
+
+
+class FreezeList(Schema):
+    items: list[FreezeOut]
+    next: str | None
+
+
+class PlanOut(Schema):
+    id: UUID
+    environment: str
+    release: str | None
+    components: list[str]
+    reason: str
+    requested_by: str
+    at: datetime
+    state: str
+    outcome: str
+    promotion: int | None = Field(description="The number of the promotion that came of it.")
+
+
+class PlanList(Schema):
+    items: list[PlanOut]
+    next: str | None
+
+
+class HoldOut(Schema):
+    release: str
+    environment: str
+    reason: str
+    created_by: str
+    lifted_by: str
+
+
+class HoldList(Schema):
+    items: list[HoldOut]
+    next: str | None
 
 
 class AuditEventOut(Schema):

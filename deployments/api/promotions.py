@@ -13,32 +13,26 @@ from ninja.responses import Status
 from controlpanel.accounts.actors import Actor
 from controlpanel.accounts.bearer import Bearer, actor_of
 from controlpanel.accounts.once import once
-from controlpanel.core.errors import ConflictError
 from controlpanel.core.keyset import Cursor, Limit, portion
 from controlpanel.core.permissions import Right
 from controlpanel.core.problems import PROBLEMS
 from controlpanel.core.words import KEY, Key, Word
 from deployments.api import shapes
 from deployments.api.answers import EvidenceList, PromotionList, PromotionOut
-from deployments.api.requests import ActIn, PromotionIn, RollbackIn
+from deployments.api.requests import ActIn, DecisionIn, PassIn, PromotionIn, RollbackIn
 from deployments.choices import State
 from deployments.models import Evidence, Promotion
 from deployments.selectors.interface import promotions_seen_by, told
+from deployments.services import approving, rollbacks
 from deployments.services import promotions as services
-from deployments.services import rollbacks
-from deployments.services.overriding import Override
+from deployments.services.overriding import Override, promotion_override
 
 router = Router(tags=["promotions"])
 Act = Callable[[Actor, Promotion], object]
 Said = Annotated[ActIn, Body()]
 SaidOfRollback = Annotated[RollbackIn, Body()]
-NOTHING, BACK = ActIn(), RollbackIn(tenants="")
-
-
-class NotAvailableYet(ConflictError):
-    """Part of the interface, but this panel cannot do it yet."""
-
-    title = "Not available yet"
+SaidOfDecision = Annotated[DecisionIn, Body()]
+NOTHING, BACK, UNSAID = ActIn(), RollbackIn(tenants="", emergency=False), DecisionIn(reason="", render_digest="")
 
 
 @router.get("", auth=Bearer(Right.VIEW), response={200: PromotionList, **PROBLEMS}, summary="List promotions")
@@ -111,15 +105,22 @@ def _act_route(name: str, right: Right, summary: str, act: Callable[[Actor, Prom
     router.post(f"/{{identifier}}/{name}", auth=Bearer(right), response=answers, summary=summary)(promotion_act)
 
 
-def _not_available(act: str) -> Callable[[Actor, Promotion, ActIn], object]:
-    def refuse(actor: Actor, promotion: Promotion, body: ActIn) -> object:
-        raise NotAvailableYet(
-            f"This panel cannot {act} a promotion yet.",
-            "Promote the release that you want instead.",
-            kind="not-available",
-        )
+@router.post(
+    "/{identifier}/override",
+    auth=Bearer(Right.GATE_OVERRIDE),
+    response={200: PromotionOut, **PROBLEMS},
+    summary="Let a gate pass",
+)
+def promotion_pass_gate(request: HttpRequest, identifier: Word, body: PassIn, key: Key = KEY) -> Status[Any]:
+    """For a promotion that the gate holds: one that waits, or that a freeze has paused."""
 
-    return refuse
+    def work(actor: Actor) -> dict[str, Any]:
+        promotion = services.find_promotion(identifier, actor=actor)
+        said = Override(body.gate, body.reason, body.until)
+        promotion_override(actor=actor, promotion=promotion, override=said)
+        return _shape(services.find_promotion(str(promotion.pk), actor=actor))
+
+    return once(request, key, body, 200, work)
 
 
 _act_route(
@@ -146,8 +147,36 @@ _act_route(
     "Take the decision on a paused promotion",
     lambda actor, promotion, body: services.promotion_claim(actor=actor, promotion=promotion),
 )
-_act_route("approve", Right.PROMOTION_APPROVE, "Approve (not available yet)", _not_available("approve"))
-_act_route("reject", Right.PROMOTION_APPROVE, "Reject (not available yet)", _not_available("reject"))
+
+
+def _decision_route(name: str, summary: str, decide: Callable[..., object]) -> None:
+    """Add `POST /promotions/{identifier}/<name>` for a person's own token with the scope `approve`."""
+
+    def promotion_decide(
+        request: HttpRequest, identifier: Word, body: SaidOfDecision = UNSAID, key: Key = KEY
+    ) -> Status[Any]:
+        def work(actor: Actor) -> dict[str, Any]:
+            promotion = services.find_promotion(identifier, actor=actor)
+            decide(
+                actor=actor, promotion=promotion, comment=body.comment or body.reason, render_digest=body.render_digest
+            )
+            return _shape(services.find_promotion(str(promotion.pk), actor=actor))
+
+        return once(request, key, body, 200, work)
+
+    promotion_decide.__name__ = f"promotion_{name}"
+    route = router.post(
+        f"/{{identifier}}/{name}",
+        auth=Bearer(Right.PROMOTION_APPROVE),
+        response={200: PromotionOut, **PROBLEMS},
+        summary=summary,
+    )
+    route(promotion_decide)
+
+
+_decision_route("approve", "Approve exactly this digest", approving.promotion_approve)
+_decision_route("reject", "Reject it, which ends it", approving.promotion_reject)
+_decision_route("confirm", "Confirm an emergency as its second person", approving.emergency_confirm)
 
 
 @router.post(
@@ -164,7 +193,12 @@ def promotion_rollback(
     def work(actor: Actor) -> dict[str, Any]:
         target = services.find_promotion(identifier, actor=actor)
         asked = rollbacks.promotion_rollback(
-            actor=actor, target=target, reason=body.reason, render_digest=body.render_digest, tenants=body.tenants
+            actor=actor,
+            target=target,
+            reason=body.reason,
+            render_digest=body.render_digest,
+            tenants=body.tenants,
+            emergency=body.emergency,
         )
         return _shape(services.find_promotion(str(asked.pk), actor=actor))
 

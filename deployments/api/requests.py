@@ -61,6 +61,10 @@ class RollbackIn(Body):
 
     reason: Text = ""
     render_digest: Word = ""
+    emergency: bool = Field(
+        False,
+        description="Waits for no approval and no freeze; needs gate.override and a reason, and a second person confirms it.",
+    )
     tenants: Literal["", "keep", "restore"] = Field(
         "", description="Today's tenants' part or that of then; has to be said where tenants would lose references."
     )
@@ -70,3 +74,51 @@ class ActIn(Body):
     """What a person has to say to an act on a promotion."""
 
     reason: Text = ""
+
+
+class DecisionIn(Body):
+    """An approver's word; rejecting needs a comment."""
+
+    comment: Text = ""
+    reason: Text = Field("", description="The same by the name that the other acts use.")
+    render_digest: Word = Field("", description="What was looked at; 409 where it is another by now.")
+
+
+class FreezeIn(Body):
+    """Once (`starts_at`, now unless given, to `ends_at`, open unless given) or again and again (`cron`, `lasts_minutes`, `time_zone`)."""
+
+    reason: Text
+    environment: Word = ""
+    component: Word = ""
+    tenant: Word = ""
+    starts_at: AwareDatetime | None = None
+    ends_at: AwareDatetime | None = None
+    cron: Word = ""
+    lasts_minutes: int | None = None
+    time_zone: Word = "UTC"
+
+
+class PlanIn(Body):
+    """A promotion that is asked for later, by the rules and with the rights of then."""
+
+    environment: Word
+    release: Word | None = None
+    at: AwareDatetime
+    reason: Text = ""
+    components: list[Word] = Field(default_factory=list, max_length=200)
+    kind: Literal["release", "tenant_config"] = "release"
+
+
+class HoldIn(Body):
+    """Why a release goes nowhere, or not to one environment."""
+
+    reason: Text = ""
+    environment: Word = ""
+
+
+class PassIn(Body):
+    """The gate to pass over for this promotion, and why; a person's mistake is told after their right was looked at."""
+
+    gate: Word = ""
+    reason: Text = ""
+    until: AwareDatetime | None = None

@@ -77,6 +77,7 @@ def promotion(told: Told) -> dict[str, Any]:
         "gates": [gate(result) for result in _newest(row.gates.all())],
         "events": [event(one) for one in told.events],
         "issue": _issue(row.issue),
+        "approvals": _approvals(told),
         "findings": row.findings,
         "verifications": [verification(one) for one in shown_of(row)],
         "live": {"revision": row.live_revision, "git_revision": row.git_revision, "confidence": row.confidence},
@@ -99,6 +100,20 @@ def evidence(row: Evidence) -> dict[str, Any]:
     """What a check found of one tenant."""
     names = ("proof", "samples", "failures", "request", "answer", "trace_id", "at")
     return {"tenant": row.subject, **{name: getattr(row, name) for name in names}}
+
+
+def _approvals(told: Told) -> dict[str, Any] | None:
+    if told.policy is None:
+        return None
+    items = [
+        {
+            "by": word.approval.person.username, "decision": word.approval.decision, "digest": word.approval.digest,
+            "comment": word.approval.comment, "at": word.approval.at, "counts": word.counts, "why_not": word.why_not,
+        }
+        for word in told.words
+    ]  # fmt: skip
+    given = sum(word.counts for word in told.words)
+    return {"required": told.policy.required, "roles": list(told.policy.roles), "given": given, "items": items}
 
 
 def application(row: Application, message: str | None = None) -> dict[str, Any]:

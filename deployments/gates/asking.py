@@ -9,19 +9,23 @@ from datetime import datetime
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Count, Max, Min, OuterRef, Subquery
+from django.db.models import Count, JSONField, Max, Min, OuterRef, Subquery
+from django.db.models.expressions import RawSQL
 from django.utils import timezone
 
 from controlpanel.catalog.models import Component, Environment
 from deployments.choices import OPEN, Kind, PreflightState, State, Verdict
 from deployments.gates.base import Gate, GateAnswer, Proven, Situation, gates
-from deployments.models import Application, Observer, Preflight, Promotion, Release
+from deployments.models import Application, Freeze, Observer, Preflight, Promotion, Release, ReleaseHold
+from deployments.selectors.approvals import Word, policy_of, words_of
+from deployments.selectors.checks import check_of
+from deployments.selectors.freezes import HOLDS, STANDING, from_json
 from deployments.selectors.rollouts import in_catalog_order
 from deployments.selectors.verifications import newest_runs
 from tenants.selectors.readiness import Counts, readiness_counts
 
-ALWAYS = ("lane-free", "digest-current")
-"""Asked in every environment, whatever the catalog names: the engine relies on them."""
+ALWAYS = ("lane-free", "digest-current", "freeze", "held-back")
+"""Asked in every environment, whatever the catalog names: the engine relies on the first two, people on the others."""
 
 TENANTS_READY, VERIFIED_BEFORE = "tenants-ready", "verified-before"
 
@@ -37,6 +41,8 @@ class Facts:
     succeeded: Mapping[tuple[str, int], datetime]
     places: Mapping[int, Mapping[str, Any]]
     tenants: Mapping[str, Counts]
+    freezes: Sequence[Freeze]
+    holds: Sequence[ReleaseHold]
     proven: Mapping[tuple[str, int], Proven]
 
 
@@ -47,11 +53,15 @@ def facts_of(environments: Iterable[Environment], releases: Iterable[Release | N
     keys = {environment.pk for environment in environments}
     applications = in_catalog_order(Application.objects.filter(environment__in=keys))
     open_promotions = Promotion.objects.filter(state__in=OPEN).select_related("environment", "release", "requester")
+    places = _places(keys)
+    shared: Mapping[str, Any] = next(iter(places.values()), {"freezes": [], "holds": []})  # the same in each row
     return Facts(
         applications=_grouped(applications, "environment_id"),
         open=_grouped(open_promotions.order_by("number"), "environment.name"),
         succeeded=_succeeded(releases),
-        places=_places(keys),
+        places=places,
+        freezes=[from_json(Freeze, row) for row in shared["freezes"]],
+        holds=[from_json(ReleaseHold, row) for row in shared["holds"]],
         tenants=_tenants([one for one in environments if _names(one, TENANTS_READY)]),
         proven=_proven(releases) if any(_names(one, VERIFIED_BEFORE) for one in environments) else {},
     )
@@ -67,6 +77,7 @@ def for_target(
     asked: str = "request",
     facts: Facts | None = None,
     overrides: Sequence[Mapping[str, str]] = (),
+    is_emergency: bool = False,
 ) -> list[GateAnswer]:
     """Every answer for one release in one environment, in the order of the catalog."""
     known = facts or facts_of([environment], [release])
@@ -78,6 +89,9 @@ def for_target(
             promotion=promotion,
             changed=_changed(preflight, promotion),
             overrides=promotion.overrides if promotion else overrides,
+            is_emergency=promotion.is_emergency if promotion else is_emergency,
+            approvals=_approvals(promotion),
+            check=check_of(environment, release) if asked in ("request", "start") else None,
         )
     )
 
@@ -92,7 +106,7 @@ def evaluate(situation: Situation) -> list[GateAnswer]:
     """Ask the gates that the environment names (and the two that always hold) for this kind and moment."""
     return [
         _overridden(gate, gate.evaluate(dataclasses.replace(situation, parameters=parameters)), situation)
-        for gate, parameters in _named(situation.environment)
+        for gate, parameters in named(situation.environment)
         if situation.kind in gate.kinds and situation.asked in gate.asked
     ]
 
@@ -110,8 +124,13 @@ def _overridden(gate: Gate, answer: GateAnswer, situation: Situation) -> GateAns
 
 def asked_later(environment: Environment, kind: Kind = Kind.RELEASE) -> int:
     """How many gates the board cannot ask yet, because nothing is rendered."""
-    rest = (gate for gate, _ in _named(environment) if kind in gate.kinds and "board" not in gate.asked)
+    rest = (gate for gate, _ in named(environment) if kind in gate.kinds and "board" not in gate.asked)
     return sum("request" in gate.asked for gate in rest)
+
+
+def _approvals(promotion: Promotion | None) -> list[Word]:
+    policy = policy_of(promotion.environment) if promotion is not None else None
+    return [] if promotion is None or policy is None else words_of(promotion, policy)
 
 
 def _tenants(environments: Sequence[Environment]) -> Mapping[str, Counts]:
@@ -122,11 +141,12 @@ def _names(environment: Environment, gate: str) -> bool:
     return any(entry["name"] == gate for entry in environment.gates)
 
 
-def _named(environment: Environment) -> list[tuple[Gate, dict[str, Any]]]:
-    named: dict[str, dict[str, Any]] = {entry["name"]: entry.get("parameters", {}) for entry in environment.gates}
+def named(environment: Environment) -> list[tuple[Gate, dict[str, Any]]]:
+    """The gates of an environment with their parameters: those of the catalog, in its order, and those that always hold."""
+    asked: dict[str, dict[str, Any]] = {entry["name"]: entry.get("parameters", {}) for entry in environment.gates}
     for name in ALWAYS:
-        named.setdefault(name, {})
-    return [(gates[name], parameters) for name, parameters in named.items()]
+        asked.setdefault(name, {})
+    return [(gates[name], parameters) for name, parameters in asked.items()]
 
 
 def _changed(preflight: Preflight | None, promotion: Promotion | None) -> frozenset[str] | None:
@@ -142,7 +162,7 @@ def _situations(targets: Sequence[Target], kind: Kind, asked: str, facts: Facts)
     return [
         Situation(
             asked=asked, kind=kind, release=release, environment=environment, open=facts.open, succeeded=facts.succeeded, now=now,
-            tenants=facts.tenants, proven=facts.proven,
+            tenants=facts.tenants, proven=facts.proven, freezes=facts.freezes, holds=facts.holds,
             applications=tuple(one for one in facts.applications[environment.pk] if not (one.is_missing or one.shard)),
             silence_seconds=settings.TIMINGS.silence_seconds, **_place_for(facts.places[environment.pk], kind),
         )
@@ -153,7 +173,7 @@ def _situations(targets: Sequence[Target], kind: Kind, asked: str, facts: Facts)
 def _place_for(place: Mapping[str, Any], kind: Kind) -> dict[str, Any]:
     """When the environment last changed in what this kind of promotion changes: neither a release nor tenants' configuration
     makes the other's preview untrue."""
-    rest = {name: value for name, value in place.items() if name != "committed"}
+    rest = {name: place[name] for name in ("heard_at", "component_count")}
     ends = [
         at for other, at in place["committed"].items() if at and {kind, other} != {Kind.RELEASE, Kind.TENANT_CONFIG}
     ]
@@ -171,12 +191,16 @@ def _places(environments: Collection[int]) -> dict[int, dict[str, Any]]:
         **{f"committed_{kind.value}": Subquery(_last_commit(kind)) for kind in Kind},
         heard_at=Subquery(heard),
         component_count=Subquery(count),
+        freezes=RawSQL(STANDING, (), output_field=JSONField()),  # noqa: S611  # a constant, without parameters
+        holds=RawSQL(HOLDS, (), output_field=JSONField()),  # noqa: S611  # the same
     )
     return {
         row["pk"]: {
             "committed": {kind: row[f"committed_{kind.value}"] for kind in Kind},
             "heard_at": row["heard_at"],
             "component_count": row["component_count"] or 0,
+            "freezes": row["freezes"],
+            "holds": row["holds"],
         }
         for row in rows
     }

@@ -14,7 +14,8 @@ from typing import Any
 from controlpanel.catalog.models import Environment
 from controlpanel.core.registry import Registry
 from deployments.choices import Kind, Verdict
-from deployments.models import Application, Preflight, Promotion, Release
+from deployments.models import Application, ExternalCheck, Freeze, Preflight, Promotion, Release, ReleaseHold
+from deployments.selectors.approvals import Word
 from tenants.selectors.readiness import Counts
 
 
@@ -52,10 +53,13 @@ class Proven:
 class Situation:
     """What gates look at: rows read beforehand in a constant number of queries.
 
-    `succeeded` maps (environment, release) to when it first succeeded there, `proven` to what was verified; `open` are open promotions by environment.
-    `asked` is board, request or start. `changed` are the components that the release changes, None where not rendered.
+    `succeeded` maps (environment, release) to when it first succeeded there, `proven` to what was verified; `open` are open
+    promotions by environment. `asked` is board, request, start or wave (between two of them). `changed` are the components that
+    the release changes, None where not rendered.
     `tenants` counts active tenants and the ready ones among them by environment. `overrides` are what was asked to be let
-    through.
+    through, `approvals` the words on this promotion, `freezes` all that stand, `holds`
+    those of the releases that were read, `check` what an external check
+    said of this one.
     """
 
     asked: str
@@ -76,6 +80,11 @@ class Situation:
     tenants: Mapping[str, Counts] = field(default_factory=dict)
     proven: Mapping[tuple[str, int], Proven] = field(default_factory=dict)
     overrides: Sequence[Mapping[str, str]] = ()
+    is_emergency: bool = False
+    approvals: Sequence[Word] = ()
+    freezes: Sequence[Freeze] = ()
+    holds: Sequence[ReleaseHold] = ()
+    check: ExternalCheck | None = None
     parameters: Mapping[str, Any] = field(default_factory=dict)
 
 

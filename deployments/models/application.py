@@ -44,6 +44,8 @@ class Application(models.Model):
     blocking = models.JSONField(null=True)
     tree_read_at = models.DateTimeField(null=True)
     observed_at = models.DateTimeField(null=True)
+    sync_windows = models.JSONField(default=dict)
+    windows_read_at = models.DateTimeField(null=True)
     changed_at = models.DateTimeField(null=True)
 
     class Meta:

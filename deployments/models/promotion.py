@@ -21,6 +21,7 @@ class Promotion(Leased):
     live with that one. `keeps_tenants`: but not the tenants' part. `overrides` are {"gate", "reason", "by", "until"};
     `findings` are objects that do not do what they should and yet failed no rollout: {"tenant", "kind", "namespace",
     "name", "message"}.
+    `is_emergency`: a rollback that waits for no approval and no freeze; a second person looks at it afterwards.
     `claim` numbers the claim ref `refs/panel/promotions/<id>/<n>`. `issue` is why it is paused, as a dictionary.
     `outages` counts the tries in a row that met an outside system that did not answer.
     """
@@ -34,6 +35,7 @@ class Promotion(Leased):
     release = models.ForeignKey(Release, on_delete=models.PROTECT, null=True, related_name="promotions")
     restores = models.ForeignKey("self", on_delete=models.PROTECT, null=True, related_name="rollbacks")
     keeps_tenants = models.BooleanField(default=False)
+    is_emergency = models.BooleanField(default=False)
     preflight = models.ForeignKey(Preflight, on_delete=models.PROTECT, null=True, related_name="promotions")
     components = models.JSONField(default=list)
     state = models.CharField(max_length=20, choices=State, default=State.REQUESTED)
@@ -82,6 +84,7 @@ class Promotion(Leased):
             models.CheckConstraint(condition=~models.Q(state="paused") | ~models.Q(paused_from=""), name="a_pause_knows_its_step"),
             models.CheckConstraint(condition=~models.Q(kind="release") | models.Q(release__isnull=False), name="a_release_is_named"),
             models.CheckConstraint(condition=~models.Q(kind="tenant_config") | models.Q(release__isnull=True), name="configuration_names_no_release"),
+            models.CheckConstraint(condition=models.Q(is_emergency=False) | models.Q(kind="rollback"), name="only_a_rollback_is_an_emergency"),
             models.CheckConstraint(condition=models.Q(kind="rollback") ^ models.Q(restores__isnull=True), name="a_rollback_restores"),
         ]  # fmt: skip
 

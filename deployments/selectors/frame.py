@@ -19,7 +19,7 @@ from controlpanel.catalog import current
 from controlpanel.clients.tokens import WARN_DAYS, renewal
 from controlpanel.core.errors import ConflictError
 from controlpanel.core.permissions import Right
-from deployments.choices import OPEN
+from deployments.choices import OPEN, State
 from deployments.models import Application, Observer, Preflight, Promotion
 from tenants.selectors.checklists import reviews_open
 from tenants.selectors.listing import tenants_served
@@ -27,6 +27,8 @@ from tenants.selectors.seeing import may_listen as tenants_may_listen
 
 TITLE_SECONDS = 60
 UNNAMED = "Control panel"
+COUNTED_WHERE = {"promotions": Right.VIEW, "approvals": Right.PROMOTION_APPROVE}
+"""What is counted by environment, and the right that it is counted for."""
 
 
 def title() -> str:
@@ -54,6 +56,11 @@ def count_open_promotions(request: HttpRequest) -> int:
     return _counts(request)["promotions"]
 
 
+def count_approvals(request: HttpRequest) -> int:
+    """How many promotions wait for an approval that the person may give, as far as roles go."""
+    return _counts(request)["approvals"]
+
+
 def count_tenants(request: HttpRequest) -> int:
     """How many tenants the person may see that were not offboarded."""
     return _counts(request)["tenants"]
@@ -72,9 +79,11 @@ def _counts(request: HttpRequest) -> Counter[str]:
         promotions = _counted("promotions", Promotion.objects.filter(state__in=OPEN), F("environment__name"))
         tenants = _counted("tenants", tenants_served(actor), Value("", output_field=CharField()))
         reviews = _counted("reviews", reviews_open(actor), Value("", output_field=CharField()))
+        awaited = Promotion.objects.filter(state=State.AWAITING_APPROVAL).exclude(requester=actor.user)
+        approvals = _counted("approvals", awaited, F("environment__name"))
         known = Counter()
-        for what, place, count in promotions.union(tenants, reviews, all=True):
-            known[what] += count if what != "promotions" or actor.may(Right.VIEW, place) else 0
+        for what, place, count in promotions.union(approvals, tenants, reviews, all=True):
+            known[what] += count if what not in COUNTED_WHERE or actor.may(COUNTED_WHERE[what], place) else 0
         request.navigation_counts = known  # type: ignore[attr-defined]
     return known
 

@@ -16,15 +16,19 @@ from controlpanel.core.permissions import Right
 from deployments.choices import IN_LANE, Kind, State
 from deployments.models import Application, GateResult, Promotion
 from deployments.selectors import verifications
+from deployments.selectors.approvals import Policy, Word, policy_of, words_on
 
 
 @dataclass(frozen=True, kw_only=True)
 class Told:
-    """A promotion with its events and the Applications of its components as last observed."""
+    """A promotion with its events, the Applications of its components as last observed, and what people said of it where
+    the environment asks for approvals (`policy`)."""
 
     promotion: Promotion
     events: tuple[AuditEvent, ...]
     applications: tuple[Application, ...]
+    policy: Policy | None
+    words: tuple[Word, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,9 +69,13 @@ def told(promotions: Iterable[Promotion]) -> list[Told]:
     prefetch_related_objects(rows, "rollouts", gates, verifications.prefetch())
     events = _events(row.pk for row in rows)
     applications = _applications(row.environment_id for row in rows)
+    policies = {row.pk: policy_of(row.environment) for row in rows}
+    words = words_on([(row, policy) for row in rows if (policy := policies[row.pk])])
     return [
         Told(
             promotion=row,
+            policy=policies[row.pk],
+            words=tuple(words.get(row.pk, ())),
             events=tuple(events[row.pk]),
             applications=_of_promotion(row, applications[row.environment_id]),
         )

@@ -16,6 +16,7 @@ from deployments import gates, lifecycle
 from deployments.choices import OPEN, WAITING, Kind, PreflightState, State
 from deployments.gates import GateAnswer
 from deployments.models import Preflight, Promotion
+from deployments.services.overriding import note_overridden
 from deployments.services.wanted import Wanted
 
 DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -52,6 +53,7 @@ def ask(wanted: Wanted) -> Promotion:
             preflight=preflight,
             kind=wanted.kind,
             overrides=wanted.overrides,
+            is_emergency=wanted.is_emergency,
         )
         refusal = _refusal(digest, preflight, answers) if digest else None
         if refusal is None:
@@ -115,14 +117,13 @@ def _create(wanted: Wanted, preflight: Preflight | None, answers: list[GateAnswe
     superseded = list(_superseded_by(wanted))  # locked before the first event, see audit.record
     actor = wanted.actor
     promotion = Promotion.objects.create(
-        **wanted.what, kind=wanted.kind, overrides=wanted.overrides, reason=wanted.reason, preflight=preflight, requester=actor.user, requested_by=actor.name,
+        **wanted.what, kind=wanted.kind, is_emergency=wanted.is_emergency, overrides=wanted.overrides, reason=wanted.reason, preflight=preflight, requester=actor.user, requested_by=actor.name,
         render_digest=preflight.render_digest if preflight else "", requested_door=actor.door, next_run_at=StatementTime(),
     )  # fmt: skip
     promotion.refresh_from_db(fields=["number"])
     lifecycle.begin(promotion, actor=actor)
     for override in wanted.overrides:
-        said = f"{override['gate']} overridden by {override['by']} until {override['until']}: {override['reason']}"
-        lifecycle.note(promotion, actor=actor, action="gate_overridden", message=said, details=dict(override))
+        note_overridden(promotion, actor, override)
     for older in superseded:
         said = f"Superseded by promotion {promotion.number} of {wanted.title}."
         lifecycle.end(older, State.SUPERSEDED, actor=actor, message=said)

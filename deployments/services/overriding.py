@@ -6,13 +6,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.db import transaction
 from django.utils import timezone
 
 from controlpanel.accounts.actors import Actor
 from controlpanel.catalog.models import Environment
-from controlpanel.core.errors import InvalidError
+from controlpanel.core import doorbell
+from controlpanel.core.errors import ConflictError, InvalidError
+from controlpanel.core.lease import wake
 from controlpanel.core.permissions import Right
-from deployments.gates import gates
+from deployments import lifecycle
+from deployments.choices import WAITING, State
+from deployments.gates import named
+from deployments.models import Promotion
+from deployments.steps.freezes import FROZEN
 
 USUAL, LONGEST = timedelta(days=1), timedelta(days=7)
 SHORTEST_REASON = 10
@@ -38,8 +45,34 @@ def checked_overrides(
 
 def may_be_overridden(environment: Environment, kind: str) -> list[str]:
     """The gates of this environment that a named role may let pass, in the catalog's order."""
-    named = [entry["name"] for entry in environment.gates if entry["name"] in gates]
-    return [name for name in named if gates[name].is_overridable and kind in gates[name].kinds]
+    return [gate.name for gate, _ in named(environment) if gate.is_overridable and kind in gate.kinds]
+
+
+def promotion_override(*, actor: Actor, promotion: Promotion, override: Override) -> Promotion:
+    """Let a gate pass for a promotion that it holds: one that waits, or that a freeze has paused. Looks again at once.
+
+    Raises `RefusedError` without the right, `InvalidError` naming what is wrong, `ConflictError` where nothing is held.
+    """
+    checked = checked_overrides(actor, promotion.environment, promotion.kind, [override])
+    with transaction.atomic():
+        row = Promotion.objects.select_related("environment").select_for_update(of=("self",)).get(pk=promotion.pk)
+        is_frozen = row.state == State.PAUSED and (row.issue or {}).get("cause") == FROZEN
+        if row.state not in WAITING and not is_frozen:
+            raise ConflictError(
+                f"Promotion {row.number} is {row.get_state_display().lower()}: no gate holds it.", "Look at it again."
+            )
+        kept = [one for one in row.overrides if one["gate"] != override.gate]
+        Promotion.objects.filter(pk=row.pk).update(overrides=[*kept, *checked])
+        note_overridden(row, actor, checked[0])
+        wake(Promotion.objects.filter(pk=row.pk))
+    doorbell.ring("advance_promotion", row.pk)
+    return row
+
+
+def note_overridden(promotion: Promotion, actor: Actor, override: dict[str, str]) -> None:
+    """Tell the history who let which gate pass, why and until when."""
+    said = f"{override['gate']} overridden by {override['by']} until {override['until']}: {override['reason']}"
+    lifecycle.note(promotion, actor=actor, action="gate_overridden", message=said, details=dict(override))
 
 
 def _checked(actor: Actor, environment: Environment, kind: str, one: Override) -> dict[str, str]:

@@ -20,7 +20,7 @@ from controlpanel.core import doorbell, lease, live
 from controlpanel.core.errors import AbsentError, InvalidError
 from controlpanel.core.lease import Lease, StatementTime
 from controlpanel.core.permissions import Right
-from deployments import dry_run, gates
+from deployments import checking, dry_run, gates
 from deployments.choices import Kind, PreflightState, State
 from deployments.gates import GateAnswer
 from deployments.models import Preflight, Promotion, Release
@@ -87,6 +87,7 @@ def preflight_start(wanted: Wanted) -> Preflight:
     """Have a worker render."""
     preflight = Preflight.objects.create(**wanted.what, created_by=wanted.actor.name, next_run_at=StatementTime())
     doorbell.ring("render_preflight", preflight.pk)
+    checking.want(preflight.environment, preflight.release)
     return preflight
 
 

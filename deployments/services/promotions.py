@@ -16,6 +16,7 @@ from controlpanel.core.permissions import Right
 from deployments import lifecycle
 from deployments.choices import RUNNING, WAITING, Confidence, Kind, Rollout, State
 from deployments.models import Promotion
+from deployments.selectors.approvals import policy_of
 from deployments.services.asking import ask, checked_digest
 from deployments.services.overriding import Override, checked_overrides
 from deployments.services.preflights import find_environment, find_release, named_release
@@ -81,10 +82,17 @@ def promotion_abort(*, actor: Actor, promotion: Promotion, reason: str = "") -> 
 
 
 def promotion_retry(*, actor: Actor, promotion: Promotion) -> Promotion:
-    """Resume the step at which it paused. Raises `ConflictError` where it is not paused."""
+    """Resume the step at which it paused; where it renders differently by now, with the approvals that this needs anew.
+
+    Raises `ConflictError` where it is not paused.
+    """
     actor.require(Right.PROMOTION_RETRY, promotion.environment.name)
     _require_paused(promotion, "retry")
     step, issue = State(promotion.paused_from), promotion.issue or {}
+    if issue.get("cause") == "digest_changed" and policy_of(promotion.environment) is not None:
+        said = "Rendered anew: people are asked about what would be committed now."
+        lifecycle.move(promotion, State.AWAITING_APPROVAL, actor=actor, message=said, preflight=None, note="Rendering")
+        return promotion
     with transaction.atomic():
         accepted = {"accepted_base": issue["base"]} if issue.get("base") else {}
         lifecycle.move(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from django.db.models import QuerySet
 
 from controlpanel.accounts.actors import Actor
@@ -14,12 +16,19 @@ from deployments.services.asking import ask, checked_digest
 from deployments.services.preflights import find_environment, preflight_of
 from deployments.services.wanted import Wanted
 
+SHORTEST_REASON = 10
 TENANTS = ("", "keep", "restore")
 """What becomes of the tenants' part; "" asks where something would be lost."""
 
 
 def promotion_rollback(
-    *, actor: Actor, target: Promotion, reason: str = "", render_digest: str = "", tenants: str = ""
+    *,
+    actor: Actor,
+    target: Promotion,
+    reason: str = "",
+    render_digest: str = "",
+    tenants: str = "",
+    emergency: bool = False,
 ) -> Promotion:
     """Ask for the files that `target` committed; `tenants` is "keep" for today's tenants' part, "restore" for that of then.
 
@@ -29,9 +38,20 @@ def promotion_rollback(
     """
     actor.require(Right.PROMOTION_ROLL_BACK, target.environment.name)
     wanted = _wanted(actor, target, reason.strip(), checked_digest(render_digest), tenants)
+    if emergency:
+        wanted = _as_emergency(wanted)
     if not tenants:
         _require_no_loss(wanted)
     return ask(wanted)
+
+
+def _as_emergency(wanted: Wanted) -> Wanted:
+    """Waits for no approval and no freeze; a second person looks at it afterwards (`approving.emergency_confirm`)."""
+    wanted.actor.require(Right.GATE_OVERRIDE, wanted.environment.name)
+    if len(wanted.reason) < SHORTEST_REASON:
+        said = f"An emergency needs a reason of at least {SHORTEST_REASON} characters."
+        raise InvalidError(said, "Say what is broken; a second person reads it within 24 hours.", field="reason")
+    return dataclasses.replace(wanted, is_emergency=True)
 
 
 def rollback_preview(*, actor: Actor, target: Promotion, tenants: str = "") -> Preflight:

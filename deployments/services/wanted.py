@@ -27,6 +27,7 @@ class Wanted:
     restores: Promotion | None = None
     keeps_tenants: bool = False
     overrides: list[dict[str, str]] = field(default_factory=list)
+    is_emergency: bool = False
     reason: str = ""
     render_digest: str = ""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from controlpanel.core import audit, doorbell
 from controlpanel.core.lease import StatementTime
-from deployments import gates, lifecycle
+from deployments import checking, gates, lifecycle
 from deployments.choices import Confidence, Kind, PreflightState, State
 from deployments.models import Preflight, Promotion
 from deployments.steps.base import Context, Outcome, move_to, wait
@@ -15,7 +15,7 @@ PATIENCE_SECONDS = 180
 def run(context: Context) -> Outcome:
     """Admit to the queue, or end `rejected` with the gates or `failed` with the rendering's own words."""
     promotion = context.promotion
-    preflight = promotion.preflight or _render(context)
+    preflight = promotion.preflight or render_preview(context)
     if preflight.state == PreflightState.RENDERING:
         if (context.now() - promotion.created_at).total_seconds() > PATIENCE_SECONDS:
             return move_to(
@@ -26,6 +26,8 @@ def run(context: Context) -> Outcome:
         return wait(2.0, "Rendering")
     if preflight.state == PreflightState.FAILED:
         return move_to(State.FAILED, f"{preflight.error} {preflight.remedy}".strip(), confidence=Confidence.OBSERVED)
+    if checking.is_pending(promotion.environment, promotion.release):
+        return wait(1.0, "Waits for the external check.")
     promotion.render_digest = preflight.render_digest
     answers = gates.for_target(
         release=promotion.release, environment=promotion.environment, preflight=preflight, promotion=promotion,
@@ -44,7 +46,8 @@ def run(context: Context) -> Outcome:
     return Outcome(again=None)
 
 
-def _render(context: Context) -> Preflight:
+def render_preview(context: Context) -> Preflight:
+    """Have a worker render what the promotion would bring."""
     promotion = context.promotion
     with context.held():
         preflight = Preflight.objects.create(
@@ -53,4 +56,5 @@ def _render(context: Context) -> Preflight:
         )  # fmt: skip
         Promotion.objects.filter(pk=promotion.pk).update(preflight=preflight)
         doorbell.ring("render_preflight", preflight.pk)
+        checking.want(promotion.environment, promotion.release)
     return preflight

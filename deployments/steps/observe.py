@@ -14,7 +14,7 @@ from controlpanel.clients.argocd_rollout import Verdict
 from controlpanel.core.crashpoints import crashpoint
 from deployments.choices import Rollout, State
 from deployments.models import Application, PromotionComponent
-from deployments.steps import shards, trees
+from deployments.steps import freezes, shards, trees
 from deployments.steps.base import Context, Outcome, move_to, wait
 from deployments.steps.causes import failed_operation, foreign_operation, timed_out, unhealthy
 from deployments.steps.equivalence import equivalent
@@ -54,6 +54,8 @@ def _next_wave(context: Context) -> Outcome:
     last = len(context.plan["waves"])
     if promotion.wave >= last:
         return move_to(State.VERIFYING, f"Wave {promotion.wave} done. Every Application is proved.")
+    if (frozen := freezes.caught(context)) is not None:
+        return frozen
     following = promotion.wave + 1
     has_files = promotion.rollouts.filter(wave=following, is_changed=True).exists()
     step = State.COMMITTING if promotion.is_by_wave and has_files else State.SYNCING

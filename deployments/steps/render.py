@@ -12,6 +12,7 @@ from deployments.models import Application, Promotion, PromotionComponent
 from deployments.renderers import difference
 from deployments.rendering import NotRenderable, Rendering
 from deployments.restoring import rendering_of
+from deployments.selectors.approvals import policy_of
 from deployments.steps.base import Context, Outcome, pause
 from deployments.steps.commit import is_made_by_us
 from deployments.steps.rollouts import departed, rollouts_of
@@ -28,7 +29,7 @@ def run(context: Context) -> Outcome:
     if not _is_as_judged(promotion, rendering):
         return pause(
             "digest_changed", "The same release renders differently now than when it was judged.",
-            advice="Abort, and ask again with a new preview.", effect=_unchanged(promotion), raw=rendering.digest,
+            advice=_advice(promotion), effect=_unchanged(promotion), raw=rendering.digest,
         )  # fmt: skip
     context.guard()
     repository = connections.deploy_repository()
@@ -36,6 +37,12 @@ def run(context: Context) -> Outcome:
     tip = repository.tip(promotion.environment.branch)
     foreign = _foreign_change(repository, promotion, rendering, tip)
     return foreign or _plan(context, repository, rendering, tip)
+
+
+def _advice(promotion: Promotion) -> str:
+    if policy_of(promotion.environment) is None:
+        return "Abort, and ask again with a new preview."
+    return "Retry renders it anew and asks for the approvals again; or abort."
 
 
 def _is_as_judged(promotion: Promotion, rendering: Rendering) -> bool:

@@ -8,6 +8,8 @@ from controlpanel.core import audit
 from deployments import gates, lifecycle
 from deployments.choices import IN_LANE, Kind, State, Verdict
 from deployments.models import Promotion
+from deployments.selectors.approvals import GATE as APPROVALS
+from deployments.steps import await_approval
 from deployments.steps.base import Context, Outcome, wait
 
 AGAIN_SECONDS = 5.0
@@ -21,12 +23,16 @@ def run(context: Context) -> Outcome:
         promotion=promotion, asked="start", kind=Kind(promotion.kind),
     )  # fmt: skip
     goes = (Verdict.PASS, Verdict.OVERRIDDEN)
+    if not _is_approved(answers):
+        return await_approval.again(context)
     holding = next((answer for answer in answers if answer.verdict not in goes), None)
     if holding is not None:
         _note(context, answers, holding.reason)
         return wait(AGAIN_SECONDS)
     try:
         with context.held():
+            if not await_approval.holds(promotion):  # somebody's right or word went since the question
+                return await_approval.again(context)
             _call_off(promotion)
             lifecycle.remember(promotion, answers, asked="start")
             lifecycle.move(
@@ -36,6 +42,10 @@ def run(context: Context) -> Outcome:
         promotion.state = State.QUEUED
         return wait(AGAIN_SECONDS, "Waits for the lane.")
     return Outcome(again=0.0)
+
+
+def _is_approved(answers: list[gates.GateAnswer]) -> bool:
+    return all(answer.verdict != Verdict.WAIT for answer in answers if answer.gate == APPROVALS)
 
 
 def _call_off(promotion: Promotion) -> None:

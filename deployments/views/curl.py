@@ -11,6 +11,7 @@ from django.conf import settings
 from deployments.models import Promotion
 
 ACTS = ("retry", "abort", "claim", "ignore", "rollback")
+DECISIONS = ("approve", "reject")
 NEED_A_REASON = ("abort", "ignore", "rollback")
 
 
@@ -25,5 +26,6 @@ def curl(path: str, body: Mapping[str, object], *, key: str = "") -> str:
 
 def commands(promotion: Promotion) -> dict[str, str]:
     """What can be done with a promotion, by the name of the act."""
-    bodies = {act: {"reason": "…"} if act in NEED_A_REASON else {} for act in ACTS}
+    bodies: dict[str, dict[str, object]] = {act: {"reason": "…"} if act in NEED_A_REASON else {} for act in ACTS}
+    bodies |= {act: {"comment": "…", "render_digest": promotion.render_digest} for act in DECISIONS}
     return {act: curl(f"/api/v1/promotions/{promotion.number}/{act}", body) for act, body in bodies.items()}

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
+from django.utils import timezone
 from django.views.decorators.http import require_GET
 
 from controlpanel.accounts.actors import Actor, of_request
@@ -14,12 +17,18 @@ from controlpanel.core.permissions import Right, declares
 from controlpanel.core.sharing import shared
 from controlpanel.core.views.answering import fragment_of, page
 from deployments import gates
+from deployments.choices import Kind
+from deployments.gates.freeze import frozen_words
+from deployments.models import Freeze
 from deployments.selectors import board
+from deployments.selectors.freezes import Reach, coming, holding
 from deployments.selectors.interface import environments_seen_by
 from deployments.views.looks import look_of
 from deployments.views.outlook import Offer, offers
 
 TEMPLATE = "deployments/pipeline.html"
+SOON = timedelta(days=7)
+"""A freeze that comes later than this is not on the board yet."""
 FILTERS = (("", "All"), ("waiting", "Waiting"), ("used", "In use"))
 
 
@@ -55,7 +64,7 @@ def _board(actor: Actor, environments: list[Environment], wanted: str) -> dict[s
     offered = offers(targets, actor=actor, facts=facts)
     main = next((offer.id for offer in reversed(offered) if offer.is_open), "")
     return {
-        "columns": [_column(lane, offered) for lane in shown],
+        "columns": [_column(lane, offered, facts.freezes) for lane in shown],
         "main": main,
         "strip": board.strip(releases, shown, ends, wanted),
         "has_releases": bool(releases),
@@ -69,9 +78,13 @@ def _board(actor: Actor, environments: list[Environment], wanted: str) -> dict[s
     }
 
 
-def _column(lane: board.Lane, offered: list[Offer]) -> dict[str, Any]:
-    name = lane.environment.name
+def _column(lane: board.Lane, offered: list[Offer], freezes: Sequence[Freeze]) -> dict[str, Any]:
+    name, now = lane.environment.name, timezone.now()
+    here = Reach(environment=name, kind=Kind.RELEASE)
+    held, comes = holding(freezes, here, now), coming(freezes, here, now)
     return {
+        "frozen": [frozen_words(one) for one in held[:3]],
+        "freezes_next": comes if comes and comes.at - now < SOON else None,
         "id": f"environment-{name}",
         "lane": lane,
         "offers": [one for one in offered if one.environment.name == name],

@@ -145,7 +145,7 @@ def decision(
     holder = next(iter(open_there), None)
     tenants = next((answer.extra["tenants"] for answer in answers if "tenants" in answer.extra), None)
     return {
-        "tenants": tenants, "topics": f"preflight.{preflight.pk}" if not is_ready else "tenant" if tenants else "",
+        "tenants": tenants, "topics": _topics(preflight, is_ready=is_ready, of_tenants=tenants is not None),
         "environment": environment, "release": preflight.release, "preflight": preflight, "form": form,
         "is_ready": is_ready, "is_rendering": preflight.state == PreflightState.RENDERING, "expected": form.expected,
         "gates": sorted(answers, key=lambda answer: URGENCY.index(answer.verdict)), "gates_meta": _summary(answers),
@@ -160,6 +160,13 @@ def decision(
         "preview_url": f"{path}?{urlencode({**query, 'preflight': preflight.pk})}",
         "drifted": [one for one in facts.applications.get(environment.pk, ()) if one.known_sync == "OutOfSync"] if not holder else [],
     }  # fmt: skip
+
+
+def _topics(preflight: Preflight, *, is_ready: bool, of_tenants: bool) -> str:
+    """What may change gates and button: a freeze or another promotion there, and tenants where they have to be ready."""
+    if not is_ready:
+        return f"preflight.{preflight.pk}"
+    return f"environment.{preflight.environment.name}{' tenant' if of_tenants else ''}"
 
 
 def keep_reason(form: PromotionForm, actor: Actor, here: str) -> None:

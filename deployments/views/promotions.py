@@ -24,6 +24,9 @@ from deployments.selectors.promotions import Followed, follow, promotion_of_page
 from deployments.selectors.recurrences import recurrence_of
 from deployments.selectors.rollbacks import before
 from deployments.services import promotions as services
+from deployments.services.overriding import Override, may_be_overridden, promotion_override
+from deployments.steps.freezes import FROZEN
+from deployments.views.approvals import decision_of
 from deployments.views.curl import commands
 from deployments.views.incident import issue_links, markdown
 from deployments.views.looks import look_of
@@ -68,7 +71,7 @@ def promotion(request: HttpRequest, identifier: str) -> HttpResponse:
         "topics": " ".join([f"promotion.{row.pk}", f"environment.{row.environment.name}", *shown.get("topics", ())]),
         "every": LOG_EVERY if shown else 0, "seen_before": recurrence_of(row) if tab == CAUSE else None,
         "markdown": markdown(followed, state=badge, result=result), "commands": commands(row),
-        "commit_url": deployed_commit_page(row.commit), **issue_links(row),
+        "overridable": _overridable(actor, followed), "approval": decision_of(request, row), "commit_url": deployed_commit_page(row.commit), **issue_links(row),
         "claim_reason": "" if actor.may(Right.PROMOTION_CLAIM, row.environment.name) else NEEDS,
         "may_ignore": row.paused_from in services.IGNORABLE and actor.may(Right.PROMOTION_IGNORE, row.environment.name),
         "is_proving": row.paused_from == State.VERIFYING,
@@ -76,6 +79,8 @@ def promotion(request: HttpRequest, identifier: str) -> HttpResponse:
         "abort_title": f"Abort promotion {row.number}?", "abort_button": "Abort after commit" if row.commit else "Abort promotion",
     }  # fmt: skip
     response = page(request, TEMPLATE, context, fragments=("promotion", "dialogs"))
+    if row.state == State.AWAITING_APPROVAL:  # it reads otherwise for whoever asked, and for whoever has decided
+        response.is_fragment = False  # type: ignore[attr-defined]
     response.not_shared_with = row.claimed_by  # type: ignore[attr-defined]  # whoever is on it reads "you"
     return response
 
@@ -112,6 +117,14 @@ def ignore(request: HttpRequest, identifier: str) -> HttpResponse:
     return _act(
         request, identifier, lambda actor, row: services.promotion_ignore(actor=actor, promotion=row, reason=reason)
     )
+
+
+@declares(Right.GATE_OVERRIDE)
+@require_POST
+def override(request: HttpRequest, identifier: str) -> HttpResponse:
+    """Let the gate that holds it pass, with a reason."""
+    said = Override(request.POST.get("gate", "")[:60], request.POST.get("reason", "")[:2000])
+    return _act(request, identifier, lambda actor, row: promotion_override(actor=actor, promotion=row, override=said))
 
 
 def _act(request: HttpRequest, identifier: str, act: Callable[[Actor, Promotion], Any]) -> HttpResponse:
@@ -157,6 +170,19 @@ def _choices(actor: Actor, row: Promotion) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
+def _overridable(actor: Actor, followed: Followed) -> list[str]:
+    """Gates that hold it and that the reader may let pass."""
+    row = followed.promotion
+    if not actor.may(Right.GATE_OVERRIDE, row.environment.name):
+        return []
+    if row.state == State.PAUSED:
+        return [FROZEN] if (row.issue or {}).get("cause") == FROZEN else []
+    if row.state not in WAITING:
+        return []
+    possible = may_be_overridden(row.environment, row.kind)
+    return [one.gate for one in followed.gates if one.verdict in ("block", "unknown") and one.gate in possible]
+
+
 def _ignore_reason(row: Promotion, *, may: bool) -> str:
     if not may:
         return NEEDS
@@ -194,7 +220,8 @@ def _badge(followed: Followed) -> str:
     row = followed.promotion
     word = status_of("promotion", row.state).word
     if row.state == State.PAUSED:
-        return f"{word}, needs a person"
+        frozen = (row.issue or {}).get("cause") == FROZEN
+        return f"{word} by a freeze" if frozen else f"{word}, needs a person"
     if row.state in (State.SYNCING, State.ROLLING_OUT) and followed.waves:
         return f"{word}, wave {row.wave} of {len(followed.waves)}"
     return word
@@ -227,6 +254,7 @@ TONES = {
     "succeeded": "ok", "component_done": "ok", "failed": "bad", "paused": "bad", "rejected": "bad", "canceled": "mute",
     "canceling": "warn", "superseded": "mute", "expired": "mute", "requested": "mute", "awaiting_approval": "mute", "queued": "mute",
     "claimed": "mute", "verification_failed": "bad", "rolled_back_by_policy": "warn", "rollback_refused": "bad",
+    "approved": "ok", "approvals_voided": "warn", "approve_refused": "mute", "reject_refused": "mute",
 }  # fmt: skip
 
 
@@ -255,7 +283,7 @@ def _look(event: AuditEvent, *, is_last: bool) -> tuple[str, str]:
     return (
         (tone, "arrow")
         if tone == "run" and not is_last
-        else (tone, "person" if action in ("requested", "claimed") else "")
+        else (tone, "person" if action in ("requested", "claimed", "approved") else "")
     )
 
 

@@ -75,6 +75,8 @@ def release(request: HttpRequest, version: str) -> HttpResponse:
         )),
         "judged": reading.judged(row, environments), "policy_count": len(list(policies)),
         "topics": " ".join(f"environment.{place.name}" for place in environments),
+        "holds": [one for one in facts.holds if one.environment == "" or actor.may(Right.VIEW, one.environment)],
+        "may_hold": actor.may(Right.FREEZE, ""),
     }  # fmt: skip
     return page(request, ONE, context, fragments=("places", "promotions"))
 

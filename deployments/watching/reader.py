@@ -18,7 +18,7 @@ from controlpanel.clients.argocd import ArgoCD, StreamEvent
 from controlpanel.clients.argocd_models import Application as Read
 from controlpanel.clients.errors import ClientError, StreamSilent
 from controlpanel.core.lease import StatementTime
-from deployments.watching import late, observations, silence
+from deployments.watching import late, observations, silence, windows
 from deployments.watching.batches import Batches
 from deployments.watching.leader import Leadership, LeadershipLost
 from deployments.watching.observations import Directory
@@ -113,6 +113,7 @@ class Reader:
                 continue
             seen |= {read.name for read in reads}
             self._keep(directory, argocd, reads)
+        windows.read(argocd, directory, self.leadership.fence)
         if failed is not None:
             raise failed
         with self.leadership.fence():

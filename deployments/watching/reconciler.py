@@ -16,12 +16,23 @@ from controlpanel.core import doorbell, following, lease
 from controlpanel.core.lease import StatementTime
 from controlpanel.core.models import Leased, OutboxMessage
 from deployments.advance import advance
+from deployments.checking import external_check_ask
 from deployments.delivery import deliver
-from deployments.models import AutomaticRollback, Inquiry, Instruction, Preflight, Promotion
+from deployments.models import (
+    AutomaticRollback,
+    ExternalCheck,
+    Inquiry,
+    Instruction,
+    PlannedPromotion,
+    Preflight,
+    Promotion,
+)
 from deployments.notifications.routing import route
 from deployments.services.automatic import rollback_by_policy
+from deployments.services.automating import promotions_automatic
 from deployments.services.inquiries import inquiries_forget, inquiry_answer
 from deployments.services.instructions import instruction_carry_out
+from deployments.services.planning import plan_carry_out
 from deployments.services.preflights import preflight_render
 from tenants.models import HubEvent, Round
 from tenants.services.hub_events import hub_event_post
@@ -45,6 +56,8 @@ DUTIES: tuple[tuple[type[Leased], str, Callable[[Any], bool]], ...] = (
     (Inquiry, "read_for_page", inquiry_answer),
     (Instruction, "carry_out", instruction_carry_out),
     (AutomaticRollback, "roll_back_by_policy", rollback_by_policy),
+    (ExternalCheck, "ask_external_check", external_check_ask),
+    (PlannedPromotion, "carry_out_plan", plan_carry_out),
     (Round, "look_round", round_look),
     (HubEvent, "post_hub_event", hub_event_post),
 )
@@ -70,6 +83,7 @@ class Reconciler:
             self._tidies_at = time.monotonic() + TIDY_SECONDS
             self._here("tidy", readiness_tidy)
             self._here("rounds", rounds_tidy)
+            self._here("automation", promotions_automatic)
         if time.monotonic() >= self._follows_at:
             self._follows_at = time.monotonic() + following.EVERY_SECONDS
             self._here("audit", following.follow)

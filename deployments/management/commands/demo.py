@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,8 @@ from controlpanel.core.lease import wake
 from deployments.advance import advance
 from deployments.choices import RUNNING, WAITING, Kind, PreflightState, State
 from deployments.management import demo_tenants
-from deployments.models import Preflight, Promotion, Release
+from deployments.models import Freeze, Preflight, Promotion, Release
+from deployments.services.freezing import Wanted, freeze_set
 from deployments.services.preflights import preflight_render, preflight_request
 from deployments.services.promotions import promotion_request
 from deployments.services.releases import release_create
@@ -71,6 +73,7 @@ class Command(BaseCommand):
             if history:
                 self._promote_history()
                 demo_tenants.tenants_create(_actor(), text, self._configure)
+                _coming_freeze()
             self.stdout.write(_story(history=history))
         except (UserError, ClientError) as error:
             raise CommandError(str(error)) from error
@@ -133,6 +136,15 @@ def _story(*, history: bool) -> str:
     to_try = [f"promote {WAITING_RELEASE} to staging, then to production, and watch it roll out"]
     to_try += [f"promote {STUCK}: it gets stuck, and the page says why; abort or retry it"] if history else []
     return f"Sign in with the password {PASSWORD} as\n{people}\nTry this:\n" + "\n".join(f"  - {one}" for one in to_try)
+
+
+def _coming_freeze() -> None:
+    """Three days ahead, so that the board tells of one and nothing is held yet."""
+    starts = timezone.now() + timedelta(days=3)
+    if not Freeze.objects.exists():
+        reason = "Stocktaking: no changes for the clinics."
+        wanted = Wanted(reason=reason, environment="production", starts_at=starts, ends_at=starts + timedelta(days=1))
+        freeze_set(actor=_actor(), wanted=wanted)
 
 
 def _people() -> None:

@@ -151,10 +151,31 @@ def test_an_act_that_does_not_fit_the_state_is_a_conflict(admin: Caller, platfor
 
 
 @pytest.mark.parametrize("act", ["approve", "reject"])
-def test_what_is_not_built_yet_says_so(admin: Caller, paused: Promotion, act: str) -> None:
-    told = problem(admin.post(f"/promotions/{paused.pk}/{act}"), 409)
-    assert told["type"].endswith(":not-available")
+def test_nothing_is_decided_where_nobody_was_asked(paused: Promotion, act: str) -> None:
+    deniz = caller("approve", user=rows.person("deniz", Role.RELEASE_MANAGER))
+    told = problem(deniz.post(f"/promotions/{paused.pk}/{act}", {"comment": "Read it."}), 409)
+    assert told["detail"].endswith("is paused: no approval is awaited.")
     assert Promotion.objects.get(pk=paused.pk).state == State.PAUSED
+
+
+def test_a_person_approves_by_a_token_of_their_own(admin: Caller, platform: Release) -> None:
+    place = staging()
+    place.gates = [{"name": "approvals", "parameters": {"required": 1}}]
+    place.save()
+    preview = rows.preflight(platform, place)
+    told = admin.post("/promotions", asked(render_digest=preview.render_digest)).json()
+    assert (told["state"], told["approvals"]["required"], told["approvals"]["given"]) == ("awaiting_approval", 1, 0)
+    assert {gate["gate"]: gate["verdict"] for gate in told["gates"]}["approvals"] == "wait"
+    problem(admin.post(f"/promotions/{told['id']}/approve", {}), 403)  # the token of nobody
+    deniz = caller("approve", user=rows.person("deniz", Role.RELEASE_MANAGER))
+    problem(deniz.post(f"/promotions/{told['id']}/approve", {"render_digest": "e" * 64}), 409)
+    problem(deniz.post(f"/promotions/{told['id']}/reject", {}), 422)
+    done = deniz.post(
+        f"/promotions/{told['id']}/approve", {"comment": "Read it.", "render_digest": preview.render_digest}
+    )
+    assert (done.status_code, done.json()["state"]) == (200, "queued")
+    word = done.json()["approvals"]["items"][0]
+    assert (word["by"], word["comment"], word["counts"], word["why_not"]) == ("deniz", "Read it.", True, "")
 
 
 def test_an_act_with_the_same_key_is_done_once(admin: Caller, paused: Promotion) -> None:

@@ -136,8 +136,8 @@ def test_after_75_seconds_of_silence_what_was_seen_is_unknown_on_every_page(clie
 
 def test_board_and_promote_page_count_the_same_gates(client: Client, stage: Stage) -> None:
     make.preflight(stage.old, stage.staging)
-    assert "3 of 4 gates pass, 1 is asked after rendering." in text(client)
-    assert "4 of 4 pass" in text(client, "/environments/staging/promote?release=2026.11.2")
+    assert "5 of 6 gates pass, 1 is asked after rendering." in text(client)
+    assert "6 of 6 pass" in text(client, "/environments/staging/promote?release=2026.11.2")
 
 
 @pytest.mark.parametrize("address", ["/", "/environments/staging", "/promotions/{number}"])

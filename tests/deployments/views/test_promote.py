@@ -79,7 +79,9 @@ def test_tenants_that_are_not_ready_are_named_and_the_parts_that_depend_on_them_
 
     assert "0 of 1 ready" in page
     assert "Blocked: 1 of 1 active tenants is not ready: nova (DOKTOR365_SECRET)." in page
-    assert page.count('data-live="tenant"') == 2  # the gates with the tenants, and the button with its reasons
+    assert (
+        page.count('data-live="environment.staging tenant"') == 2
+    )  # the gates with the tenants, and the button with its reasons
     until, reason = timezone.now() + timedelta(days=1), "They start next week."
     item_waive(actor=CI, item=made.items.get(environment=stage.staging), reason=reason, until=until)
     followed = client.get(STAGING, headers={"HX-Request": "true", "HX-Target": "decision"})

@@ -1,0 +1,133 @@
+"""Use cases of approvals: approve, reject. Page and API come here."""
+
+from __future__ import annotations
+
+from django.db import transaction
+
+from controlpanel.accounts.actors import Actor
+from controlpanel.core import audit
+from controlpanel.core.errors import ConflictError, InvalidError, RefusedError, UserError
+from controlpanel.core.lease import StatementTime
+from controlpanel.core.permissions import Right
+from deployments import lifecycle
+from deployments.choices import Decision, State
+from deployments.gates.approvals import missing_words
+from deployments.models import Approval, Promotion
+from deployments.selectors.approvals import Policy, Word, enough, may_decide, policy_of, words_of
+
+MOST = 2000
+
+
+def promotion_approve(*, actor: Actor, promotion: Promotion, comment: str = "", render_digest: str = "") -> Promotion:
+    """Say yes to exactly this digest; with the last yes that is asked for, it goes on to the queue.
+
+    `render_digest` is what was looked at ("" trusts the row). Raises `RefusedError` for whoever may not, and
+    `ConflictError` where nothing is awaited, the person has decided already, or the digest is another by now. A refusal is
+    recorded.
+    """
+    return _decide(actor, promotion, Decision.APPROVE, comment.strip()[:MOST], render_digest)
+
+
+def promotion_reject(*, actor: Actor, promotion: Promotion, comment: str, render_digest: str = "") -> Promotion:
+    """Say no, which ends it. Raises as `promotion_approve`, and `InvalidError` without a comment."""
+    if not comment.strip():
+        raise InvalidError("Rejecting needs a comment.", "Say what would have to be different.", field="comment")
+    return _decide(actor, promotion, Decision.REJECT, comment.strip()[:MOST], render_digest)
+
+
+def emergency_confirm(*, actor: Actor, promotion: Promotion, comment: str = "", render_digest: str = "") -> Promotion:
+    """A second person has looked at an emergency, at most once for each person; it stops nothing any more.
+
+    Raises `RefusedError` for whoever asked for it or may not approve there, `ConflictError` where it is no emergency.
+    """
+    place = promotion.environment.name
+    actor.require(Right.PROMOTION_APPROVE, place)
+    if not promotion.is_emergency:
+        raise ConflictError(f"Promotion {promotion.number} is no emergency.", "There is nothing to confirm.")
+    if actor.user is None or actor.user.pk == promotion.requester_id:
+        raise RefusedError("An emergency is confirmed by a second person.", "Ask somebody else who may approve.")
+    with transaction.atomic():
+        row = Promotion.objects.select_related("environment").select_for_update(of=("self",)).get(pk=promotion.pk)
+        if render_digest and render_digest != row.render_digest:
+            raise ConflictError("It has another digest.", "Look at it again.", stale=True)
+        if not row.approvals.filter(person=actor.user, voided_at__isnull=True).exists():
+            Approval.objects.create(
+                promotion=row, person=actor.user, token=actor.token, decision=Decision.APPROVE, digest=row.render_digest,
+                comment=comment.strip()[:MOST], door=actor.door,
+            )  # fmt: skip
+            said = f"Confirmed as an emergency by {actor.user}. {comment.strip()}".rstrip()
+            lifecycle.note(row, actor=actor, action="emergency_confirmed", message=said)
+    return row
+
+
+def why_not(actor: Actor, promotion: Promotion, policy: Policy, words: list[Word]) -> str:
+    """Why this actor cannot decide on it now, in one sentence; "" where they can."""
+    place = promotion.environment.name
+    if promotion.state != State.AWAITING_APPROVAL:
+        return f"Promotion {promotion.number} is {promotion.get_state_display().lower()}: no approval is awaited."
+    if actor.user is None:
+        return "An approval needs a person; this acts for nobody."
+    if actor.user.pk == promotion.requester_id:
+        return "You asked for this promotion yourself: someone other than you must approve."
+    if actor.token is not None and not policy.over_api:
+        return f"{place} takes approvals on its pages only."
+    if not actor.may(Right.PROMOTION_APPROVE, place) or not may_decide(actor.bindings, policy, place):
+        return f"It needs the role {policy.whose} in {place}."
+    if any(word.approval.person_id == actor.user.pk and word.counts for word in words):
+        return "You have approved it already."
+    return ""
+
+
+def _decide(actor: Actor, promotion: Promotion, decision: Decision, comment: str, digest: str) -> Promotion:
+    actor.require(Right.PROMOTION_APPROVE, promotion.environment.name)
+    with transaction.atomic():
+        related = ("environment", "release", "requester")
+        row = Promotion.objects.select_related(*related).select_for_update(of=("self",)).get(pk=promotion.pk)
+        policy = policy_of(row.environment) or Policy()
+        words = words_of(row, policy)
+        refusal = _refusal(actor, row, policy, words, digest)
+        if refusal is None:
+            _write(actor, row, policy, words, decision, comment)
+        else:
+            refused = "approve_refused" if decision == Decision.APPROVE else "reject_refused"
+            lifecycle.note(row, actor=actor, action=refused, message=refusal.sentence)
+    if refusal is not None:
+        raise refusal
+    return row
+
+
+def _refusal(actor: Actor, row: Promotion, policy: Policy, words: list[Word], digest: str) -> UserError | None:
+    said = why_not(actor, row, policy, words)
+    if said and row.state != State.AWAITING_APPROVAL:
+        return ConflictError(said, "Look at the promotion again.")
+    if said:
+        return RefusedError(said)
+    if digest and digest != row.render_digest:
+        return ConflictError(
+            f"It renders to {row.render_digest[:4]}…{row.render_digest[-4:]} by now, not to what you looked at.",
+            "Look at the new diff, then decide.", stale=True,
+        )  # fmt: skip
+    return None
+
+
+def _write(actor: Actor, row: Promotion, policy: Policy, words: list[Word], decision: Decision, comment: str) -> None:
+    own = Approval.objects.filter(promotion=row, person=actor.user, voided_at__isnull=True)
+    own.update(voided_at=StatementTime(), voided_because="The same person decided anew.")
+    assert actor.user is not None
+    Approval.objects.create(
+        promotion=row, person=actor.user, token=actor.token, decision=decision, digest=row.render_digest, comment=comment,
+        door=actor.door,
+    )  # fmt: skip
+    said = f" {comment}" if comment else ""
+    short = f"{row.render_digest[:4]}…{row.render_digest[-4:]}"
+    details = {"digest": row.render_digest, "comment": comment}
+    if decision == Decision.REJECT:
+        lifecycle.end(row, State.REJECTED, actor=actor, message=f"Rejected by {actor.user}.{said}", details=details)
+        return
+    lifecycle.note(row, actor=actor, action="approved", message=f"Approved for {short}.{said}", details=details)
+    words = words_of(row, policy)
+    if enough(words, policy):
+        lifecycle.move(row, State.QUEUED, actor=audit.SYSTEM, message="Approved; waits for the lane.", note="")
+    else:
+        note = missing_words(policy, sum(word.counts for word in words))
+        Promotion.objects.filter(pk=row.pk).update(note=note)
