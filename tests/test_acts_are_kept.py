@@ -19,14 +19,27 @@ import controlpanel.accounts
 import deployments.services
 import tenants.services
 from controlpanel.accounts import own, people, tokens
-from controlpanel.accounts.actors import Actor
+from controlpanel.accounts.actors import SYSTEM, Actor
 from controlpanel.accounts.models import User
+from controlpanel.catalog.models import Environment
 from controlpanel.core import audit, outbox
 from controlpanel.core.models import AuditEvent, OutboxMessage
 from controlpanel.core.permissions import Role
+from deployments import lifecycle
 from deployments.choices import Act
-from deployments.models import Application, Promotion
-from deployments.services import instructions, notifying, promotions, releases, rollbacks
+from deployments.gates import for_target
+from deployments.models import Application, PlannedPromotion, Promotion
+from deployments.services import (
+    approving,
+    freezing,
+    instructions,
+    notifying,
+    overriding,
+    planning,
+    promotions,
+    releases,
+    rollbacks,
+)
 from tenants.choices import Standing, TenantState
 from tenants.models import CredentialReference
 from tenants.selectors.parts import versions
@@ -41,7 +54,7 @@ Do = Callable[[Any, Actor], object]
 PACKAGES = (deployments.services, tenants.services, controlpanel.accounts)
 READS = {
     "checked_overrides", "find_environment", "find_promotion", "gates_of", "rollback_preview", "rollback_targets", "given_to",
-    "may_see_all", "tokens_seen_by", "token_of_page", "record",
+    "may_see_all", "why_not", "find_freeze", "find_plan", "note_overridden", "tokens_seen_by", "token_of_page", "record",
 }  # fmt: skip
 """They read, or are the shorthand that others keep their acts by."""
 ELSEWHERE = {
@@ -69,6 +82,33 @@ class Stage:
         first = make.live(self.release, self.staging, by=self.elif_)
         make.live(make.release("2026.11.4"), self.staging, by=self.elif_)
         return first
+
+    def awaiting(self) -> Promotion:
+        """One that waits for an approval."""
+        place = Environment.objects.get(pk=self.staging.pk)
+        place.gates = [{"name": "approvals"}]
+        place.save()
+        row = Promotion.objects.create(
+            environment=place, release=self.release, requester=self.elif_, requested_by="elif", requested_door="page",
+            preflight=make.preflight(self.release, place), render_digest=make.DIGEST,
+        )  # fmt: skip
+        row.refresh_from_db(fields=["number"])
+        lifecycle.admit(
+            row, for_target(release=self.release, environment=place, preflight=row.preflight, promotion=row)
+        )
+        return row
+
+    def manager(self, actor: Actor) -> Actor:
+        """The same as a person who may approve."""
+        return Actor(actor.name, actor.door, user=make.person("rita", Role.RELEASE_MANAGER))
+
+    def plan(self, actor: Actor) -> PlannedPromotion:
+        return planning.promotion_plan(actor=self.manager(actor), environment="staging", release="2026.11.3", at=soon())
+
+    def emergency(self) -> Promotion:
+        return rollbacks.promotion_rollback(
+            actor=SYSTEM, target=self.older(), reason="Everything is down.", emergency=True
+        )
 
     def browser(self) -> None:
         Client().force_login(self.elif_)
@@ -139,6 +179,22 @@ OF_DEPLOYMENTS: dict[str, tuple[str, Do]] = {
     "promotion_claim": ("promotion.claimed", lambda s, a: promotions.promotion_claim(actor=a, promotion=s.paused())),
     "promotion_rollback": ("promotion.requested", lambda s, a: rollbacks.promotion_rollback(
         actor=a, target=s.older(), reason="It is slow.")),
+    "promotion_approve": ("promotion.approved", lambda s, a: approving.promotion_approve(actor=s.manager(a), promotion=s.awaiting())),
+    "promotion_reject": ("promotion.rejected", lambda s, a: approving.promotion_reject(actor=s.manager(a), promotion=s.awaiting(), comment="No.")),
+    "emergency_confirm": ("promotion.emergency_confirmed", lambda s, a: approving.emergency_confirm(
+        actor=s.manager(a), promotion=s.emergency())),
+    "promotion_override": ("promotion.gate_overridden", lambda s, a: overriding.promotion_override(
+        actor=a, promotion=s.promotion(), override=overriding.Override("freeze", "Mends the outage."))),
+    "freeze_set": ("freeze.set", lambda s, a: freezing.freeze_set(actor=a, wanted=freezing.Wanted(reason="Stocktaking."))),
+    "freeze_everything": ("freeze.set", lambda s, a: freezing.freeze_everything(actor=a, reason="Stocktaking.")),
+    "freeze_lift": ("freeze.lifted", lambda s, a: freezing.freeze_lift(
+        actor=a, freeze=freezing.freeze_everything(actor=SYSTEM, reason="Stocktaking."))),
+    "promotion_plan": ("promotion.planned", lambda s, a: s.plan(a)),
+    "plan_cancel": ("promotion.plan_canceled", lambda s, a: planning.plan_cancel(actor=a, plan=s.plan(a))),
+    "release_hold": ("release.held", lambda s, a: planning.release_hold(actor=a, release=s.release, reason="Leaks memory.")),
+    "release_let_go": ("release.let_go", lambda s, a: (
+        planning.release_hold(actor=SYSTEM, release=s.release, reason="Leaks memory."),
+        planning.release_let_go(actor=a, release=s.release))),
     "release_create": ("release.create", lambda s, a: releases.release_create(actor=a, version="2026.11.9", commit="a" * 40)),
     "sessions_end": ("user.sessions_end", lambda s, a: (s.browser(), own.sessions_end(actor=Actor(a.name, a.door, user=s.elif_), keep=""))),
     "password_change": ("user.password", lambda s, a: own.password_change(actor=a, user=user(), password="correct horse battery")),

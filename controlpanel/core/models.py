@@ -14,6 +14,15 @@ def uuid7() -> uuid.UUID:
     return uuid.UUID(int=uuid_utils.uuid7().int)
 
 
+def is_uuid(text: object) -> bool:
+    """Whether it can be the key of a row at all."""
+    try:
+        uuid.UUID(str(text))
+    except ValueError:
+        return False
+    return True
+
+
 class AuditEvent(models.Model):
     """One act or move. Written by `audit.record` alone; PostgreSQL chains it and refuses every change.
 

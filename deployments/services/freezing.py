@@ -15,6 +15,7 @@ from controlpanel.catalog.shards import COMPONENT as TENANTS_COMPONENT
 from controlpanel.core import audit, live
 from controlpanel.core.errors import AbsentError, ConflictError, InvalidError
 from controlpanel.core.lease import StatementTime, wake
+from controlpanel.core.models import is_uuid
 from controlpanel.core.permissions import Right
 from controlpanel.core.recurrence import LONGEST, Recurring, parse
 from deployments.choices import State
@@ -83,7 +84,7 @@ def freeze_lift(*, actor: Actor, freeze: Freeze) -> Freeze:
 
 def find_freeze(identifier: str, *, actor: Actor) -> Freeze:
     """One that stands or was lifted. Raises `AbsentError` where it is absent or not the actor's to see."""
-    found = Freeze.objects.filter(pk=identifier).first()
+    found = Freeze.objects.filter(pk=identifier).first() if is_uuid(identifier) else None
     if found is None or not actor.may(Right.VIEW, found.environment or None):
         raise AbsentError("There is no such freeze, or it is not yours to see.", "See the list of freezes.")
     return found

@@ -14,6 +14,7 @@ from controlpanel.accounts.models import ApiToken, User
 from controlpanel.core import audit, lease, live
 from controlpanel.core.errors import AbsentError, ConflictError, InvalidError, PanelError, RefusedError
 from controlpanel.core.lease import Lease, StatementTime
+from controlpanel.core.models import is_uuid
 from controlpanel.core.permissions import Right
 from deployments.choices import Kind, Planned
 from deployments.models import PlannedPromotion, Promotion, Release, ReleaseHold
@@ -69,7 +70,8 @@ def plan_carry_out(pk: Any) -> bool:
 
 def find_plan(identifier: str, *, actor: Actor) -> PlannedPromotion:
     """One by id. Raises `AbsentError` where it is absent or not the actor's to see."""
-    found = PlannedPromotion.objects.select_related("environment", "release").filter(pk=identifier).first()
+    rows = PlannedPromotion.objects.select_related("environment", "release")
+    found = rows.filter(pk=identifier).first() if is_uuid(identifier) else None
     if found is None or not actor.may(Right.VIEW, found.environment.name):
         raise AbsentError("There is no such plan, or it is not yours to see.", "See the list of promotions.")
     return found

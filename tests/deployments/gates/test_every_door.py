@@ -136,13 +136,18 @@ def tenants(stand: Stand) -> None:
     make_tenant("nova", by=SYSTEM)
 
 
+def verified(stand: Stand) -> None:
+    stand.asks("verified-before")
+
+
 ROWS: dict[str, Callable[[Stand], None]] = {
     "applications-healthy": healthy, "approvals": approvals, "digest-current": digest, "external-check": external, "freeze": frozen,
     "held-back": held, "lane-free": lane, "pipeline-order": order, "policies": policies, "required-variables": variables,
     "server-dry-run": dry_run, "soak": soak, "sync-windows": windows, "tenants-ready": tenants,
+    "verified-before": verified,
 }  # fmt: skip
 BEFORE_RENDERING = {
-    "applications-healthy", "freeze", "held-back", "pipeline-order", "soak", "sync-windows", "tenants-ready",
+    "applications-healthy", "freeze", "held-back", "pipeline-order", "soak", "sync-windows", "tenants-ready", "verified-before",
 }  # fmt: skip
 """What automation sees before it asks for anything; the other refusals come after rendering, at every door without a digest."""
 
