@@ -17,6 +17,7 @@ MOST_QUERIES = 13
 MOST = {"rollback": 18}
 """What is taken back, what may be gone back to and what stays are asked besides what the promote page asks."""
 NO_PAGES = {
+    "plan",
     "healthz",
     "readyz",
     "metrics",
@@ -29,7 +30,10 @@ NO_PAGES = {
     "audit_export",
 }
 """What is read by machines, only acted on, or read before anybody has signed in."""
-ACTS = ("_test", "_replay", "_abort", "_retry", "_claim", "_ignore", "_refresh", "_restart", "_close")
+ACTS = (
+    "_test", "_replay", "_abort", "_retry", "_claim", "_ignore", "_refresh", "_restart", "_close", "_approve", "_reject", "_confirm",
+    "_override", "_everything", "_lift", "_end", "_hold",
+)  # fmt: skip
 
 
 def test_no_page_is_left_out() -> None:
