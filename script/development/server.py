@@ -16,7 +16,7 @@ from collections.abc import Awaitable
 from pathlib import Path
 from typing import Any
 
-from script.development import environment, hubs, parts, postgres, probes, processes, stores
+from script.development import environment, hub_faults, hubs, parts, postgres, probes, processes, stores
 from script.development.environment import Credentials, Parts
 from script.development.errors import CannotGoOn
 from script.development.logbook import Logbook
@@ -119,6 +119,8 @@ class Server:
             self.variables |= hubs.variables(address, self.variables["CELERY_BROKER_URL"])
         surrounding = {**self.marker, **self.variables}
         await self.supervisor.start(parts.sandbox(self.run, port, self.options.speed, surrounding))
+        # Its cluster is quick, and so is who looks.
+        self.variables["CONTROL_PANEL_OBSERVE_SECONDS"] = os.environ.get("CONTROL_PANEL_OBSERVE_SECONDS") or "15"
         # A preflight against the sandbox must not ask the cluster that this account happens to be connected to.
         self.variables["KUBECONFIG"] = ""
 
@@ -141,9 +143,14 @@ class Server:
         await self._set_speed(SEEDING_SPEED)
         # History is only made up where nothing real can be touched.
         history = ["--history", "--tenants", str(stores.TENANTS)] if self.parts.sandbox else []
+        has_hub = bool(history) and self.parts.valkey and hub_faults.HUB in hubs.played()
         if history:
             await stores.fill(self.variables["ARGOCD_SERVER"])
+        if has_hub:
+            await hub_faults.begin(self.variables["ARGOCD_SERVER"])
         text = await self._python("demo", "manage.py", "demo", *history, **SEEDING_TIMES)
+        if has_hub:
+            await hub_faults.end(self.variables["ARGOCD_SERVER"])
         await self._set_speed(self.options.speed)
         environment.write_private(self._story, f"{text}\n")
 

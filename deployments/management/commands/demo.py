@@ -25,10 +25,12 @@ from deployments.advance import advance
 from deployments.choices import RUNNING, WAITING, Kind, PreflightState, State
 from deployments.management import demo_tenants
 from deployments.models import Freeze, Preflight, Promotion, Release
+from deployments.selectors.rollbacks import success_before
 from deployments.services.freezing import Wanted, freeze_set
 from deployments.services.preflights import preflight_render, preflight_request
-from deployments.services.promotions import promotion_request
+from deployments.services.promotions import promotion_claim, promotion_request
 from deployments.services.releases import release_create
+from deployments.services.rollbacks import promotion_rollback, rollback_preview
 from deployments.watching import observations
 from deployments.watching.observations import Directory
 
@@ -73,6 +75,8 @@ class Command(BaseCommand):
             if history:
                 self._promote_history()
                 demo_tenants.tenants_create(_actor(), text, self._configure)
+                if text:
+                    self._promote_and_take_back()
                 _coming_freeze()
             self.stdout.write(_story(history=history))
         except (UserError, ClientError) as error:
@@ -85,7 +89,29 @@ class Command(BaseCommand):
                 if not Promotion.objects.filter(release__version=version, environment=environment).exists():
                     self._promote(actor, version, environment)
 
+    def _promote_and_take_back(self) -> None:
+        """A first try of the waiting release in the first environment: where it does some tenants no good, somebody goes back."""
+        place = Environment.objects.filter(is_retired=False).order_by("position")[:1].get()
+        if Promotion.objects.filter(release__version=WAITING_RELEASE, environment=place).exists():
+            return
+        ended = self._tried(_actor(), WAITING_RELEASE, place)
+        target = success_before(ended)
+        if ended.paused_from != State.VERIFYING or target is None:
+            return
+        promotion_claim(actor=_actor(), promotion=ended)
+        preview = rollback_preview(actor=_actor(), target=target, tenants="keep")
+        _render(preview)
+        rollback = promotion_rollback(
+            actor=_actor(), target=target, reason="Three clinics cannot log in.", render_digest=preview.render_digest, tenants="keep",
+        )  # fmt: skip
+        self._follow(rollback, place)
+        _drive(ended, place)
+
     def _promote(self, actor: Actor, version: str, environment: Environment) -> None:
+        self._must_succeed(self._tried(actor, version, environment))
+
+    def _tried(self, actor: Actor, version: str, environment: Environment) -> Promotion:
+        """Promote it and follow it to its end, or to where a person is needed."""
         _observe(environment)
         preflight = preflight_request(actor=actor, release=version, environment=environment.name)
         _render(preflight)
@@ -100,7 +126,7 @@ class Command(BaseCommand):
             render_digest=preflight.render_digest,
             reason="Demo history.",
         )
-        self._follow(promotion, environment)
+        return _drive(promotion, environment)
 
     def _configure(self, environment: Environment) -> None:
         """Promote the tenants' references."""
@@ -118,7 +144,10 @@ class Command(BaseCommand):
         self._follow(promotion, environment)
 
     def _follow(self, promotion: Promotion, environment: Environment) -> None:
-        ended = _drive(promotion, environment)
+        self._must_succeed(_drive(promotion, environment))
+
+    def _must_succeed(self, ended: Promotion) -> None:
+        environment = ended.environment
         self.stderr.write(f"{ended.title} to {environment.name}: {ended.state}", self.style.NOTICE)
         if ended.state != State.SUCCEEDED:
             raise CommandError(
