@@ -124,7 +124,8 @@ def ends_of(environments: Iterable[Environment], releases: Iterable[Release]) ->
     each = ended.filter(release__in=[release.pk for release in releases])
     pairs = each.order_by("environment_id", "release_id", "-finished_at").distinct("environment_id", "release_id")
     chosen = Q(pk__in=here.values("pk")) | Q(pk__in=here.filter(state=State.SUCCEEDED).values("pk"))
-    chosen |= Q(pk__in=here.exclude(commit="").values("pk"))
+    written = ended.exclude(commit="").order_by("environment_id", "-committed_at").distinct("environment_id")
+    chosen |= Q(pk__in=written.values("pk"))
     rows = ended.filter(chosen | Q(pk__in=pairs.values("pk"))).select_related("release", "requester")
     live: dict[int, Promotion] = {}
     committed: dict[int, Promotion] = {}
@@ -132,13 +133,20 @@ def ends_of(environments: Iterable[Environment], releases: Iterable[Release]) ->
     newest: dict[tuple[int, int], Promotion] = {}
     for row in rows.order_by("finished_at"):
         last[row.environment_id] = row
-        if row.commit:
+        if row.commit and _is_later(row, committed.get(row.environment_id)):
             committed[row.environment_id] = row
         if row.state == State.SUCCEEDED:
             live[row.environment_id] = row
         if row.release_id is not None:
             newest[row.environment_id, row.release_id] = row
     return Ends(live=live, committed=committed, last=last, newest=newest)
+
+
+def _is_later(row: Promotion, known: Promotion | None) -> bool:
+    """By the time of the commit: what a rollback has called off may end after it."""
+    if known is None or known.committed_at is None or row.committed_at is None:
+        return True
+    return row.committed_at >= known.committed_at
 
 
 def lanes(

@@ -15,7 +15,7 @@ from controlpanel.clients.errors import GitRefNotFound, NotFound, NothingRunning
 from controlpanel.clients.git import Claimed
 from controlpanel.core.crashpoints import crashpoint
 from controlpanel.core.lease import StatementTime
-from deployments.choices import Confidence, State
+from deployments.choices import IN_LANE, Confidence, Kind, State
 from deployments.models import AutomaticRollback, Promotion, PromotionComponent
 from deployments.steps.base import Context, Outcome, move_to, wait
 from deployments.steps.commit import is_of, references_in_git
@@ -115,16 +115,22 @@ def _ended(context: Context, argocd: ArgoCD) -> Outcome:
         context.guard()
         live.append(_applied(context, argocd, rollout))
     reached = [name for name in live if name]
-    if AutomaticRollback.objects.filter(promotion=promotion).exists():
-        said = (
-            f"Called off by policy after commit {promotion.commit[:7]}. {kept(reached)} until the rollback replaces it."
-        )
-    else:
-        said = f"Aborted after commit {promotion.commit[:7]}. {kept(reached)}; nothing is rolled back."
     return move_to(
-        State.CANCELED, said,
+        State.CANCELED, _said(promotion, reached),
         live_revision=promotion.commit if reached else "", confidence=Confidence.OBSERVED,
     )  # fmt: skip
+
+
+def _said(promotion: Promotion, reached: Sequence[str]) -> str:
+    """What is left of it, and who takes it back."""
+    commit, left = promotion.commit[:7], kept(reached)
+    if AutomaticRollback.objects.filter(promotion=promotion).exists():
+        return f"Called off by policy after commit {commit}. {left} until the rollback replaces it."
+    here = Promotion.objects.filter(environment=promotion.environment_id, kind=Kind.ROLLBACK, state__in=IN_LANE)
+    number = here.filter(number__gt=promotion.number).values_list("number", flat=True).first()
+    if number is not None:
+        return f"Called off after commit {commit}. {left} until promotion {number} replaces it."
+    return f"Aborted after commit {commit}. {left}; nothing is rolled back."
 
 
 def kept(components: Sequence[str]) -> str:

@@ -22,7 +22,7 @@ from controlpanel.core import audit
 from controlpanel.core.errors import UserError
 from controlpanel.core.lease import wake
 from deployments.advance import advance
-from deployments.choices import RUNNING, WAITING, Kind, PreflightState, State
+from deployments.choices import RUNNING, TERMINAL, WAITING, Kind, PreflightState, State
 from deployments.management import demo_tenants
 from deployments.models import Freeze, Preflight, Promotion, Release
 from deployments.selectors.rollbacks import success_before
@@ -104,8 +104,8 @@ class Command(BaseCommand):
         rollback = promotion_rollback(
             actor=_actor(), target=target, reason="Three clinics cannot log in.", render_digest=preview.render_digest, tenants="keep",
         )  # fmt: skip
+        _until_called_off(ended, rollback)
         self._follow(rollback, place)
-        _drive(ended, place)
 
     def _promote(self, actor: Actor, version: str, environment: Environment) -> None:
         self._must_succeed(self._tried(actor, version, environment))
@@ -164,6 +164,11 @@ def _story(*, history: bool) -> str:
     people = "\n".join(f"  {username:<8} {role}" for username, _, role, _ in PEOPLE)
     to_try = [f"promote {WAITING_RELEASE} to staging, then to production, and watch it roll out"]
     to_try += [f"promote {STUCK}: it gets stuck, and the page says why; abort or retry it"] if history else []
+    to_try += (
+        [f"open the promotion of {WAITING_RELEASE} that was taken back: who failed its verification, and how"]
+        if history
+        else []
+    )
     return f"Sign in with the password {PASSWORD} as\n{people}\nTry this:\n" + "\n".join(f"  - {one}" for one in to_try)
 
 
@@ -220,6 +225,17 @@ def _render(preflight: Preflight) -> None:
     while preflight.state == PreflightState.RENDERING and (timezone.now() - started).total_seconds() < PATIENCE_SECONDS:
         preflight_render(preflight.pk) or tick.wait(0.1)
         preflight.refresh_from_db()
+
+
+def _until_called_off(paused: Promotion, rollback: Promotion) -> None:
+    """Run the rollback until it has called the other one off, and that one to its end."""
+    tick, started = threading.Event(), timezone.now()
+    while paused.state not in TERMINAL and (timezone.now() - started).total_seconds() < PATIENCE_SECONDS:
+        chosen = rollback if paused.state == State.PAUSED else paused
+        if not advance(chosen.pk):
+            tick.wait(0.1)
+            wake(Promotion.objects.filter(pk=chosen.pk))
+        paused = Promotion.objects.get(pk=paused.pk)
 
 
 def _drive(promotion: Promotion, environment: Environment) -> Promotion:
