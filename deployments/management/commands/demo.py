@@ -155,8 +155,8 @@ class Command(BaseCommand):
             )
 
 
-def _actor() -> Actor:
-    return Actor(name="elif", door="command", user=User.objects.get(username="elif"))
+def _actor(username: str = "elif") -> Actor:
+    return Actor(name=username, door="command", user=User.objects.get(username=username))
 
 
 def _story(*, history: bool) -> str:
@@ -178,7 +178,7 @@ def _coming_freeze() -> None:
     if not Freeze.objects.exists():
         reason = "Stocktaking: no changes for the clinics."
         wanted = Wanted(reason=reason, environment="production", starts_at=starts, ends_at=starts + timedelta(days=1))
-        freeze_set(actor=_actor(), wanted=wanted)
+        freeze_set(actor=_actor("deniz"), wanted=wanted)
 
 
 def _people() -> None:
