@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import redis as client_library
 
+from controlpanel.catalog.document import parse
 from controlpanel.clients import errors
 from controlpanel.clients.hub import Event, Hub
 from controlpanel.clients.prometheus import Prometheus
@@ -242,3 +243,14 @@ def test_prometheus_remembers_what_the_errors_were_before(
         return {one.labels["tenant_id"]: one.value for one in prometheus.query(asked, at=at)}["chat365"]
 
     assert (of(before), of(None)) == (0.0, 0.5)
+
+
+def test_it_answers_what_the_platform_verifies(hub: Hub, prometheus: Prometheus) -> None:
+    catalog = parse((Path(__file__).parents[2] / "platform.yaml").read_text("utf-8"), filename="platform.yaml")
+    checks = [
+        one for spec in catalog.environments for one in spec.verification.checks if one.type == "prometheus_query"
+    ]
+    assert {check.name for check in checks} == {"errors", "latency"}
+    for check in checks:
+        values = prometheus.query(str(check.parameters["query"]))
+        assert {one.labels["tenant_id"] for one in values if one.value is not None} == set(TENANTS)

@@ -179,3 +179,12 @@ def test_a_column_says_how_many_tenants_are_ready_and_names_the_first_that_are_n
     page = text(client)
     assert "1 of 5 ready, not clinic-0, clinic-1, clinic-2 and more." in page
     assert page.count(" ready, not ") == 1, "production serves nobody"
+
+
+def test_what_a_rollback_called_off_may_end_after_it_and_git_holds_the_rollback(stage: Stage) -> None:
+    called_off = make.started(make.promotion(stage.new, stage.staging, by=stage.elif_))
+    lifecycle.move(called_off, State.CANCELING, actor=audit.SYSTEM, message="Called off.")
+    make.live(stage.old, stage.staging, by=stage.elif_)
+    lifecycle.end(called_off, State.CANCELED, actor=audit.SYSTEM, message="Called off after commit.")
+    page = stage.client(stage.elif_).get("/").content.decode()
+    assert "after its commit" not in page
