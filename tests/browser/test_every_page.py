@@ -22,7 +22,7 @@ PAGES = (
     "/environments/staging/promote?release=2026.11.3", "/environments/production/promote?release=2026.11.3",
     "/environments/staging/rollback", "/promotions/1001", "/promotions/1001?tab=log", "/promotions/1001?tab=commit",
     "/promotions/1001?tab=audit", "/promotions/1001?tab=verification", "/applications", "/applications?show=differs", "/applications/backend-staging",
-    "/applications/backend-staging?resource=Deployment/backend", "/settings/account", "/settings/tokens", "/settings/catalog",
+    "/applications/backend-staging?resource=Deployment/backend", "/approvals", "/freezes", "/plans", "/settings/account", "/settings/tokens", "/settings/catalog",
 )  # fmt: skip
 OF_TENANTS = (
     "/tenants", "/tenants?q=nobody", "/tenants/nova-fertility", "/tenants/nova-fertility?environment=production",

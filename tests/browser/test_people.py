@@ -68,6 +68,8 @@ def test_a_second_person_approves_from_the_link_and_whoever_asked_cannot(
     other = tab_of(browser, in_process, deniz)
     other.goto(f"/promotions/{row.pk}")
     expect(other.locator("#approval")).to_contain_text("backend · Deployment/backend")
+    other.set_viewport_size({"width": 390, "height": 900})
+    assert other.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), "it scrolls sideways on a phone"
     other.fill("#approve-comment", "Read the diff.")
     other.fill("#approve-password", SECRET)
     other.click("#approve")

@@ -147,8 +147,9 @@ def test_a_preview_that_kills_its_worker_is_given_up(promoted: Callable[[], Prom
 def test_a_message_that_breaks_its_channel_is_dead_after_a_day() -> None:
     event = audit.record(actor=audit.SYSTEM, action="test")
     row = OutboxMessage.objects.create(kind="none", destination="a", event=event, payload={})
+    long_ago = timezone.now() - timedelta(days=2)
     OutboxMessage.objects.filter(pk=row.pk).update(
-        next_run_at=timezone.now(), attempts=3, created_at=timezone.now() - timedelta(days=2)
+        next_run_at=timezone.now(), attempts=3, created_at=long_ago, tried_since=long_ago
     )
     delivery.deliver(row.pk)
     row.refresh_from_db()
