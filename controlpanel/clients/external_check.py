@@ -7,10 +7,6 @@ environment by name, never from a request.
 
 from __future__ import annotations
 
-import base64
-import binascii
-import hashlib
-import hmac
 import json
 import time
 from collections.abc import Mapping
@@ -21,13 +17,12 @@ from typing import Any
 import httpx
 
 from controlpanel.clients import errors
+from controlpanel.clients.standard_webhooks import signed
 
 TIMEOUT = httpx.Timeout(10.0, connect=3.0)
 MOST_SECONDS = 10.0
 MOST_BYTES = 64 * 1024
 MOST_REASON = 500
-PREFIX = "whsec_"
-SHORTEST = 16
 VERDICTS = ("pass", "wait", "block")
 SYSTEM = "The external check"
 
@@ -47,7 +42,7 @@ def ask(
     """Send the document and read the verdict. Raises `ClientError` whose sentence repeats neither address nor answer."""
     body = json.dumps(document, ensure_ascii=False, sort_keys=True).encode()
     headers = {"Content-Type": "application/json", "Accept": "application/json", "User-Agent": "control-panel"}
-    headers |= signed(secret, identifier=identifier, at=int(time.time()), body=body)
+    headers |= signed(secret, of="the external check", identifier=identifier, at=int(time.time()), body=body)
     try:
         with (
             httpx.Client(timeout=TIMEOUT, follow_redirects=False, transport=transport, trust_env=False) as client,
@@ -59,20 +54,6 @@ def ask(
             return _verdict(_bounded(response))
     except httpx.HTTPError as error:  # not chained: it holds the request, and its address may be a secret
         raise errors.from_transport(error, system=SYSTEM, what="give a verdict") from None
-
-
-def signed(secret: str, *, identifier: str, at: int, body: bytes) -> dict[str, str]:
-    """The three headers. Raises `Invalid` for what is no secret of the scheme."""
-    try:
-        key = base64.b64decode(secret.removeprefix(PREFIX), validate=True)
-    except (binascii.Error, ValueError):
-        key = b""
-    if len(key) < SHORTEST:
-        said = "The secret of the external check is none of Standard Webhooks."
-        raise errors.Invalid(said, f"Give {PREFIX} and at least {SHORTEST} random bytes in base64.") from None
-    digest = hmac.new(key, f"{identifier}.{at}.".encode() + body, hashlib.sha256).digest()
-    signature = f"v1,{base64.b64encode(digest).decode()}"
-    return {"webhook-id": identifier, "webhook-timestamp": str(at), "webhook-signature": signature}
 
 
 def _checked(url: str) -> str:

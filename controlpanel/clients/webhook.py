@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-import hashlib
-import hmac
 import ssl
 import time
 from collections.abc import Mapping
@@ -17,9 +13,6 @@ from controlpanel.clients import errors
 
 CONNECT_SECONDS, READ_SECONDS = 3.0, 10.0
 MOST_BYTES = 64 * 1024
-PREFIX = "whsec_"
-SHORTEST = 16
-"""Bytes of a secret; the scheme asks for 24 to 64."""
 
 
 class Answered(Exception):
@@ -47,28 +40,6 @@ def post(url: str, body: bytes, headers: Mapping[str, str], *, transport: httpx.
     except httpx.HTTPError as error:
         # Not chained: httpx's errors hold the request, and its address may be the secret.
         raise errors.from_transport(error, system="The receiver", what="take a notification") from None
-
-
-def signed(secret: str, *, identifier: str, at: int, body: bytes) -> dict[str, str]:
-    """The headers of Standard Webhooks for one try at `at` (Unix seconds). Several secrets, apart by blanks, sign side by side, so
-    that one may be replaced. Raises `Invalid` for what is no secret of the scheme."""
-    content = f"{identifier}.{at}.".encode() + body
-    signatures = (base64.b64encode(hmac.new(key, content, hashlib.sha256).digest()).decode() for key in _keys(secret))
-    signature = " ".join(f"v1,{one}" for one in signatures)
-    return {"webhook-id": identifier, "webhook-timestamp": str(at), "webhook-signature": signature}
-
-
-def _keys(secret: str) -> list[bytes]:
-    try:
-        keys = [base64.b64decode(one.removeprefix(PREFIX), validate=True) for one in secret.split()]
-    except binascii.Error:
-        keys = []
-    if not keys or any(len(key) < SHORTEST for key in keys):
-        raise errors.Invalid(
-            "The webhook's secret is none of Standard Webhooks.",
-            f"Give {PREFIX} and at least {SHORTEST} random bytes in base64.",
-        ) from None
-    return keys
 
 
 @lru_cache(maxsize=1)

@@ -11,6 +11,7 @@ from django.conf import settings
 from controlpanel.catalog.receivers import receiver_in_force, value_of
 from controlpanel.clients import webhook
 from controlpanel.clients.errors import ClientError
+from controlpanel.clients.standard_webhooks import signed
 from controlpanel.core.models import OutboxMessage
 from deployments.notifications.base import NotDelivered, channels
 
@@ -26,7 +27,7 @@ def send(message: OutboxMessage) -> None:
         receiver = receiver_in_force(message.destination)
         body = json.dumps(document_of(message), ensure_ascii=False, sort_keys=True).encode()
         secret, url = value_of(receiver.secret_from), value_of(receiver.url_from)
-        headers = webhook.signed(secret, identifier=str(message.pk), at=int(time.time()), body=body)
+        headers = signed(secret, of="the webhook", identifier=str(message.pk), at=int(time.time()), body=body)
     except ClientError as error:
         raise NotDelivered(str(error)) from None
     post(url, body, headers)

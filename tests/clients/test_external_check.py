@@ -14,7 +14,8 @@ import httpx
 import pytest
 
 from controlpanel.clients.errors import Ambiguous, ClientError, Invalid
-from controlpanel.clients.external_check import MOST_BYTES, Verdict, ask, signed
+from controlpanel.clients.external_check import MOST_BYTES, Verdict, ask
+from controlpanel.clients.standard_webhooks import signed
 
 KEY = bytes(range(32))
 SECRET = "whsec_" + base64.b64encode(KEY).decode()
@@ -81,7 +82,7 @@ def test_an_address_that_is_of_no_use_is_told_and_not_repeated(url: str) -> None
 @pytest.mark.parametrize("secret", ["", "whsec_", "whsec_c2hvcnQ=", "whsec_***", "öäü"])
 def test_a_secret_that_is_none_is_told_and_not_repeated(secret: str) -> None:
     with pytest.raises(Invalid) as refused:
-        signed(secret, identifier="x", at=1, body=b"")
+        signed(secret, of="the external check", identifier="x", at=1, body=b"")
     assert len(secret) < 7 or secret not in str(refused.value)
 
 

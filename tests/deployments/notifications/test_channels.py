@@ -145,8 +145,8 @@ def test_neither_rows_nor_logs_hold_address_secret_or_answer(web: Inbox, secret:
     ("variable", "value", "sentence"),
     [
         ("INCIDENT_SECRET", "", "INCIDENT_SECRET is not set."),
-        ("INCIDENT_SECRET", "hush hush", "The webhook's secret is none of Standard Webhooks."),
-        ("INCIDENT_SECRET", "whsec_" + "c2hvcnQ=", "The webhook's secret is none of Standard Webhooks."),
+        ("INCIDENT_SECRET", "hush hush", "The secret of the webhook is none of Standard Webhooks."),
+        ("INCIDENT_SECRET", "whsec_" + "c2hvcnQ=", "The secret of the webhook is none of Standard Webhooks."),
         ("INCIDENT_URL", "", "INCIDENT_URL is not set."),
         ("INCIDENT_URL", "file:///etc/passwd", "The receiver's address is not usable."),
         ("INCIDENT_URL", "http://127.0.0.1:1/x", "The receiver cannot be reached"),
