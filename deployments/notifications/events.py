@@ -27,6 +27,7 @@ EVENTS: dict[str, str] = {
     "promotion.reject_refused": "a rejection was refused",
     "promotion.approvals_voided": "approvals voided",
     "promotion.emergency_confirmed": "emergency confirmed",
+    "promotion.emergency_unconfirmed": "emergency not confirmed in time",
     "promotion.planned": "planned for later",
     "promotion.plan_canceled": "plan called off",
     "promotion.plan_refused": "plan refused",

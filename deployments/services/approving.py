@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from django.db import transaction
+from django.utils import timezone
 
 from controlpanel.accounts.actors import Actor
+from controlpanel.catalog.models import Environment
 from controlpanel.core import audit
 from controlpanel.core.errors import ConflictError, InvalidError, RefusedError, UserError
 from controlpanel.core.lease import StatementTime
+from controlpanel.core.models import AuditEvent
 from controlpanel.core.permissions import Right
 from deployments import lifecycle
 from deployments.choices import Decision, State
 from deployments.gates.approvals import missing_words
 from deployments.models import Approval, Promotion
-from deployments.selectors.approvals import Policy, Word, enough, may_decide, policy_of, words_of
+from deployments.selectors.approvals import Policy, Word, enough, may_decide, policy_of, unconfirmed, words_of
 
 MOST = 2000
+CONFIRM_WITHIN = timedelta(hours=24)
 
 
 def promotion_approve(*, actor: Actor, promotion: Promotion, comment: str = "", render_digest: str = "") -> Promotion:
@@ -58,6 +64,20 @@ def emergency_confirm(*, actor: Actor, promotion: Promotion, comment: str = "", 
             said = f"Confirmed as an emergency by {actor.user}. {comment.strip()}".rstrip()
             lifecycle.note(row, actor=actor, action="emergency_confirmed", message=said)
     return row
+
+
+def emergencies_remind() -> int:
+    """Tell once of each emergency that no second person has confirmed within a day. Returns how many were told of."""
+    names = list(Environment.objects.values_list("name", flat=True))
+    late = [row for row in unconfirmed(names) if row.created_at <= timezone.now() - CONFIRM_WITHIN]
+    told = AuditEvent.objects.filter(promotion__in=[row.pk for row in late], action="promotion.emergency_unconfirmed")
+    known = set(told.values_list("promotion", flat=True))
+    fresh = [row for row in late if row.pk not in known]
+    for row in fresh:
+        said = f"Nobody has confirmed this emergency of {row.requested_by} within 24 hours: {row.reason}"
+        with transaction.atomic():
+            lifecycle.note(row, actor=audit.SYSTEM, action="emergency_unconfirmed", message=said)
+    return len(fresh)
 
 
 def why_not(actor: Actor, promotion: Promotion, policy: Policy, words: list[Word]) -> str:

@@ -28,6 +28,7 @@ from deployments.models import (
     Promotion,
 )
 from deployments.notifications.routing import route
+from deployments.services.approving import emergencies_remind
 from deployments.services.automatic import rollback_by_policy
 from deployments.services.automating import promotions_automatic
 from deployments.services.inquiries import inquiries_forget, inquiry_answer
@@ -84,6 +85,7 @@ class Reconciler:
             self._here("tidy", readiness_tidy)
             self._here("rounds", rounds_tidy)
             self._here("automation", promotions_automatic)
+            self._here("emergencies", emergencies_remind)
         if time.monotonic() >= self._follows_at:
             self._follows_at = time.monotonic() + following.EVERY_SECONDS
             self._here("audit", following.follow)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
+from unittest import mock
 
 import pytest
 from django.db import DatabaseError, IntegrityError, transaction
@@ -24,7 +25,7 @@ from deployments.choices import State, Verdict
 from deployments.gates import for_target
 from deployments.models import Approval, Promotion
 from deployments.selectors.approvals import unconfirmed
-from deployments.services.approving import emergency_confirm, promotion_approve, promotion_reject
+from deployments.services.approving import emergencies_remind, emergency_confirm, promotion_approve, promotion_reject
 from deployments.services.freezing import freeze_everything
 from deployments.services.promotions import promotion_retry
 from deployments.services.rollbacks import promotion_rollback
@@ -277,6 +278,10 @@ def test_an_emergency_rollback_asks_nobody_before_and_a_second_person_afterwards
     with pytest.raises(RefusedError):
         emergency_confirm(actor=page(deniz), promotion=row)
     assert unconfirmed(["production"]) == [row]
+    assert emergencies_remind() == 0
+    in_time = timezone.now() + timedelta(hours=25)
+    with mock.patch("deployments.services.approving.timezone.now", return_value=in_time):
+        assert (emergencies_remind(), emergencies_remind()) == (1, 0)
     emergency_confirm(actor=page(ada), promotion=row, comment="It was.")
     emergency_confirm(actor=page(ada), promotion=row)
     assert unconfirmed(["production"]) == []
