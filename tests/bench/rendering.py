@@ -93,10 +93,12 @@ def _tools(programs: list[list[str]]) -> None:
 
 
 def _program(kind: str, document: CatalogDocument, name: str, repository: Path) -> list[str]:
-    path = repository / document.component(name).path
+    component = document.component(name)
+    path = repository / component.path
     if kind == "kustomize":
         return [str(find("kubectl")), "kustomize", str(path / "overlays" / PLACE)]
-    return [str(find("helm")), "template", name, str(path), f"--values={path}/values/{PLACE}.yaml"]
+    values = [f"--values={path / one}" for one in component.values_for(PLACE)]
+    return [str(find("helm")), "template", component.release_name, str(path), *values]
 
 
 def _write(repository: Path) -> CatalogDocument:
