@@ -32,7 +32,10 @@ FROM python:3.13.15-slim-trixie@sha256:7c61056e61ac89e852de05f3dc6fa51a6dd218179
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends git openssh-client \
     && rm -rf /var/lib/apt/lists/* \
+    && groupadd --gid 10001 panel \
+    && useradd --uid 10001 --gid 10001 --home-dir /tmp --no-create-home --shell /usr/sbin/nologin panel \
     && install --directory --owner=10001 --group=10001 /var/cache/control-panel
+# ssh works for users with a name only, hence the account above
 COPY --from=packages /opt/venv /opt/venv
 COPY --from=files /srv/panel /srv/panel
 ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 HOME=/tmp \

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import structlog
+from django.db.models import Max
 
 from controlpanel.accounts.actors import Actor
 from controlpanel.catalog.models import Environment
@@ -39,10 +40,8 @@ def _ask(place: Environment) -> bool:
 
 def _candidate(place: Environment) -> Release | None:
     """The newest release behind the newest one that was ever promoted there; a failed one is a person's to try again."""
-    tried = Promotion.objects.filter(environment=place, kind=Kind.RELEASE).exclude(
-        state__in=(State.CANCELED, State.SUPERSEDED)
-    )
-    newest = tried.order_by("-release").values_list("release", flat=True).first()
+    tried = Promotion.objects.filter(environment=place, kind=Kind.RELEASE).exclude(state=State.SUPERSEDED)
+    newest = tried.aggregate(newest=Max("release_id"))["newest"]
     rows = Release.objects.order_by("-pk")[:NEWEST]
     fresh = [row for row in rows if newest is None or row.pk > newest]
     if not place.after:

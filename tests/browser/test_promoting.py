@@ -165,7 +165,7 @@ def test_without_script_a_promotion_is_asked_for_and_followed(browser: Browser, 
     page.locator("[name=reason]").fill("Without script.")
     page.get_by_role("button", name="Promote to staging").click()
     page.wait_for_url(re.compile("/promotions/"))
-    until(lambda: "Succeeded" in page.locator("h1").inner_text() or page.reload() is None, "it succeeds")
+    until(lambda: "Succeeded" in page.locator("h1").inner_text() or page.reload() is None, "it succeeds", 180)
     context.close()
 
 

@@ -160,6 +160,15 @@ def test_a_release_that_failed_is_a_persons_to_try_again(by_itself: Environment,
     assert promotions_automatic() == 0
 
 
+@pytest.mark.parametrize("state", [State.SUCCEEDED, State.CANCELED])
+def test_the_newest_of_those_that_were_tried_is_not_tried_again(
+    by_itself: Environment, release: Release, state: State
+) -> None:
+    rows.long_ago([release], by_itself, asked=[timezone.now()])
+    rows.long_ago([rows.release("2026.11.4")], by_itself, asked=[timezone.now()], state=state)
+    assert promotions_automatic() == 0
+
+
 def test_nothing_goes_by_itself_that_a_gate_refuses(by_itself: Environment, release: Release) -> None:
     release_hold(actor=SYSTEM, release=release, reason="Leaks memory.")
     assert promotions_automatic() == 0
