@@ -9,11 +9,11 @@ from typing import Any
 from django.conf import settings
 from django.utils import timezone
 
-from controlpanel.catalog.connections import NotConfigured
 from controlpanel.catalog.models import Environment
+from controlpanel.catalog.notifications import Reference
+from controlpanel.catalog.receivers import value_of
 from controlpanel.clients import external_check
 from controlpanel.clients.errors import ClientError
-from controlpanel.configuration import named_variable
 from controlpanel.core import doorbell, lease, live
 from controlpanel.core.lease import Lease, StatementTime
 from controlpanel.core.models import uuid7
@@ -29,10 +29,9 @@ def want(environment: Environment, release: Release | None) -> None:
     """Have the check asked now, and kept fresh for a while; nothing where the environment does not ask."""
     if release is None or parameters_of(environment) is None:
         return
-    ExternalCheck.objects.get_or_create(environment=environment, release=release)
-    row = ExternalCheck.objects.filter(environment=environment, release=release)
-    row.update(wanted_until=timezone.now() + WANTED, next_run_at=StatementTime())
-    doorbell.ring("ask_external_check", row.values_list("pk", flat=True).get())
+    row, _ = ExternalCheck.objects.get_or_create(environment=environment, release=release)
+    ExternalCheck.objects.filter(pk=row.pk).update(wanted_until=timezone.now() + WANTED, next_run_at=StatementTime())
+    doorbell.ring("ask_external_check", row.pk)
 
 
 def is_pending(environment: Environment, release: Release | None) -> bool:
@@ -56,7 +55,7 @@ def _ask(check: ExternalCheck, held: Lease) -> float | None:
     held.guard(external_check.MOST_SECONDS / 2)
     try:
         said = external_check.ask(
-            _variable(parameters, "urlFrom"), _variable(parameters, "secretFrom"), _document(check), identifier=f"check_{uuid7()}"
+            _value(parameters["urlFrom"]), _value(parameters["secretFrom"]), _document(check), identifier=f"check_{uuid7()}"
         )  # fmt: skip
         facts = {
             "verdict": said.verdict,
@@ -91,9 +90,5 @@ def _document(check: ExternalCheck) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _variable(parameters: Mapping[str, Any], name: str) -> str:
-    variable = parameters[name]["env"]
-    value = named_variable(variable).strip()
-    if not value:
-        raise NotConfigured(f"{variable} is not set.", f"Set {variable} for the panel's worker.")
-    return value
+def _value(place: Mapping[str, str]) -> str:
+    return value_of(Reference(env=place["env"]))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db import models
 
 
@@ -55,6 +57,11 @@ class Environment(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def parameters_of(self, gate: str) -> dict[str, Any] | None:
+        """What the catalog says of a gate; None where the environment does not ask for it."""
+        entry = next((one for one in self.gates if one["name"] == gate), None)
+        return None if entry is None else dict(entry.get("parameters", {}))
 
 
 class Component(models.Model):

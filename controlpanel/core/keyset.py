@@ -15,14 +15,23 @@ Limit = Annotated[int, Field(ge=1, le=100, description="How many rows at most.")
 Cursor = Annotated[str, Field(max_length=20, description="`next` of the portion before.")]
 
 
-def portion(rows: QuerySet[Row], *, by: str, cursor: str, limit: int) -> tuple[list[Row], str | None]:
-    """The next `limit` rows by the integer column `by`, and the cursor of what follows (None at the end).
+def whole_number(cursor: str) -> int:
+    """The place that a cursor of an integer column names. Raises `ValueError`."""
+    if not (cursor.isascii() and cursor.isdigit() and len(cursor) <= 18):
+        raise ValueError("No whole number.")
+    return int(cursor)
+
+
+def portion(
+    rows: QuerySet[Row], *, by: str, cursor: str, limit: int, place: Callable[[str], object] = whole_number
+) -> tuple[list[Row], str | None]:
+    """The next `limit` rows by the column `by`, and the cursor of what follows (None at the end); `place` reads a cursor.
 
     Raises `InvalidError` for a cursor that no answer gave.
     """
     chosen = rows.order_by(f"-{by}")
     if cursor:
-        chosen = chosen.filter(**{f"{by}__lt": _position(cursor)})
+        chosen = chosen.filter(**{f"{by}__lt": _position(cursor, place)})
     found = list(chosen[: limit + 1])
     following = str(getattr(found[limit - 1], by)) if len(found) > limit else None
     return found[:limit], following
@@ -33,9 +42,10 @@ def listed(found: list[Row], following: str | None, shape: Callable[[Row], Any])
     return {"items": [shape(row) for row in found], "next": following}
 
 
-def _position(cursor: str) -> int:
-    if not (cursor.isascii() and cursor.isdigit() and len(cursor) <= 18):
+def _position(cursor: str, place: Callable[[str], object]) -> object:
+    try:
+        return place(cursor)
+    except ValueError:
         raise InvalidError(
             "The cursor is none that a list gave.", "Use the value of `next`, or leave it out.", field="cursor"
-        )
-    return int(cursor)
+        ) from None

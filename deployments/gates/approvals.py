@@ -9,21 +9,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from controlpanel.catalog.parameters import not_whole, unknown
 from deployments.choices import Verdict
 from deployments.gates.base import GateAnswer, Situation, gate
-from deployments.selectors.approvals import GATE, ROLES, Policy, asks_nobody, policy_from
+from deployments.selectors.approvals import GATE, ROLES, Policy, policy_from
 
 NAME, TITLE = GATE, "Approved"
 NUMBERS = {"required": (1, 20), "signInMinutes": (0, 24 * 60), "expireHours": (1, 24 * 90)}
 
 
 def _wrong(parameters: Mapping[str, Any]) -> list[str]:
-    known = {*NUMBERS, "roles", "api"}
-    found = [f"It takes no parameter {name}." for name in parameters if name not in known]
+    found = unknown(parameters, *NUMBERS, "roles", "api")
     for name, (least, most) in NUMBERS.items():
-        value = parameters.get(name, least)
-        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-            found.append(f"Its {name} is a whole number from {least} to {most}.")
+        found += not_whole(parameters, name, least=least, most=most, otherwise=least)
     roles = parameters.get("roles", list(ROLES))
     if not isinstance(roles, list) or not roles or any(role not in ROLES for role in roles):
         found.append(f"Its roles are some of {', '.join(ROLES)}.")
@@ -36,9 +34,10 @@ def _wrong(parameters: Mapping[str, Any]) -> list[str]:
 def approvals(situation: Situation) -> GateAnswer:
     """Wait until enough hold; it may be asked for meanwhile."""
     policy = policy_from(situation.parameters)
-    if situation.is_emergency or (situation.promotion is not None and asks_nobody(situation.promotion)):
-        said = "An emergency" if situation.is_emergency else "Started by the environment's policy"
-        return GateAnswer(gate=NAME, title=TITLE, verdict=Verdict.PASS, reason=f"{said}: nobody is asked before.")
+    if situation.exemption:
+        return GateAnswer(
+            gate=NAME, title=TITLE, verdict=Verdict.PASS, reason=f"{situation.exemption}: nobody is asked before."
+        )
     given = [word.approval for word in situation.approvals if word.counts]
     if len(given) >= policy.required:
         names = " and ".join(str(one.person) for one in given)

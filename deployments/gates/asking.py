@@ -62,8 +62,8 @@ def facts_of(environments: Iterable[Environment], releases: Iterable[Release | N
         places=places,
         freezes=[from_json(Freeze, row) for row in shared["freezes"]],
         holds=[from_json(ReleaseHold, row) for row in shared["holds"]],
-        tenants=_tenants([one for one in environments if _names(one, TENANTS_READY)]),
-        proven=_proven(releases) if any(_names(one, VERIFIED_BEFORE) for one in environments) else {},
+        tenants=_tenants([one for one in environments if one.parameters_of(TENANTS_READY) is not None]),
+        proven=_proven(releases) if any(one.parameters_of(VERIFIED_BEFORE) is not None for one in environments) else {},
     )
 
 
@@ -103,7 +103,7 @@ def for_targets(targets: Sequence[Target], *, facts: Facts | None = None) -> lis
 
 
 def evaluate(situation: Situation) -> list[GateAnswer]:
-    """Ask the gates that the environment names (and the two that always hold) for this kind and moment."""
+    """Ask the gates that the environment names (and those that always hold) for this kind and moment."""
     return [
         _overridden(gate, gate.evaluate(dataclasses.replace(situation, parameters=parameters)), situation)
         for gate, parameters in named(situation.environment)
@@ -135,10 +135,6 @@ def _approvals(promotion: Promotion | None) -> list[Word]:
 
 def _tenants(environments: Sequence[Environment]) -> Mapping[str, Counts]:
     return readiness_counts(environments) if environments else {}
-
-
-def _names(environment: Environment, gate: str) -> bool:
-    return any(entry["name"] == gate for entry in environment.gates)
 
 
 def named(environment: Environment) -> list[tuple[Gate, dict[str, Any]]]:

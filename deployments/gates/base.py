@@ -12,10 +12,11 @@ from datetime import datetime
 from typing import Any
 
 from controlpanel.catalog.models import Environment
+from controlpanel.catalog.parameters import unknown
 from controlpanel.core.registry import Registry
 from deployments.choices import Kind, Verdict
 from deployments.models import Application, ExternalCheck, Freeze, Preflight, Promotion, Release, ReleaseHold
-from deployments.selectors.approvals import Word
+from deployments.selectors.approvals import Word, asks_nobody
 from tenants.selectors.readiness import Counts
 
 
@@ -87,14 +88,17 @@ class Situation:
     check: ExternalCheck | None = None
     parameters: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def exemption(self) -> str:
+        """Why neither approvals nor freezes hold it, as the beginning of a sentence; "" where they do."""
+        if self.is_emergency:
+            return "An emergency"
+        by_policy = self.promotion is not None and asks_nobody(self.promotion)
+        return "Started by the environment's policy" if by_policy else ""
+
 
 Evaluate = Callable[[Situation], GateAnswer]
 Check = Callable[[Mapping[str, Any]], list[str]]
-
-
-def nothing_asked(parameters: Mapping[str, Any]) -> list[str]:
-    """Of a gate that takes no parameters."""
-    return [f"It takes no parameter {name}." for name in parameters]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,7 +115,7 @@ class Gate:
     asked: frozenset[str]
     evaluate: Evaluate
     is_overridable: bool = False
-    check: Check = nothing_asked
+    check: Check = unknown
 
 
 gates: Registry[Gate] = Registry("gate")
@@ -127,7 +131,7 @@ def gate(
     kinds: frozenset[Kind] = frozenset(Kind),
     asked: frozenset[str] = EVERYWHERE,
     is_overridable: bool = False,
-    check: Check = nothing_asked,
+    check: Check = unknown,
 ) -> Callable[[Evaluate], Evaluate]:
     """Register a rule under the name that `platform.yaml` uses."""
 

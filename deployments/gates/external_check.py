@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from controlpanel.catalog.parameters import not_whole, unknown
 from deployments.choices import Kind, Verdict
 from deployments.gates.base import GateAnswer, Situation, gate
 from deployments.selectors.checks import LONGEST, MAX_AGE, NAME
@@ -16,15 +17,12 @@ TITLE = "External check"
 
 
 def _wrong(parameters: Mapping[str, Any]) -> list[str]:
-    known = ("urlFrom", "secretFrom", "title", "maxAgeSeconds")
-    found = [f"It takes no parameter {name}." for name in parameters if name not in known]
+    found = unknown(parameters, "urlFrom", "secretFrom", "title", "maxAgeSeconds")
     for name in ("urlFrom", "secretFrom"):
         place = parameters.get(name)
         if not (isinstance(place, dict) and list(place) == ["env"] and isinstance(place["env"], str) and place["env"]):
             found.append(f"Its {name} names a variable: {{env: NAME}}.")
-    seconds = parameters.get("maxAgeSeconds", MAX_AGE)
-    if isinstance(seconds, bool) or not isinstance(seconds, int) or not 30 <= seconds <= LONGEST:
-        found.append(f"Its maxAgeSeconds is a whole number from 30 to {LONGEST}.")
+    found += not_whole(parameters, "maxAgeSeconds", least=30, most=LONGEST, otherwise=MAX_AGE)
     if not isinstance(parameters.get("title", ""), str):
         found.append("Its title is a text.")
     return found

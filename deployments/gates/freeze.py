@@ -6,7 +6,6 @@ from datetime import datetime
 
 from deployments.choices import PreflightState, Verdict
 from deployments.gates.base import GateAnswer, Situation, gate
-from deployments.selectors.approvals import asks_nobody
 from deployments.selectors.freezes import Coming, Holding, Reach, changed_tenants, coming, holding
 
 NAME, TITLE = "freeze", "No freeze"
@@ -16,9 +15,10 @@ MOMENTS = frozenset({"board", "request", "start", "wave"})
 @gate(NAME, title=TITLE, asked=MOMENTS, is_overridable=True)
 def freeze(situation: Situation) -> GateAnswer:
     """Block while one holds what the promotion would change."""
-    if situation.is_emergency or (situation.promotion is not None and asks_nobody(situation.promotion)):
-        said = "An emergency" if situation.is_emergency else "Started by the environment's policy"
-        return GateAnswer(gate=NAME, title=TITLE, verdict=Verdict.PASS, reason=f"{said}: no freeze holds it.")
+    if situation.exemption:
+        return GateAnswer(
+            gate=NAME, title=TITLE, verdict=Verdict.PASS, reason=f"{situation.exemption}: no freeze holds it."
+        )
     reach = reach_of(situation)
     held = holding(situation.freezes, reach, situation.now)
     if held:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from difflib import get_close_matches
 
 from controlpanel.catalog.current import FILENAME
 from controlpanel.catalog.document import CatalogDocument
 from controlpanel.catalog.errors import Problem
+from controlpanel.catalog.schema import nearest
 from deployments.gates.base import gates
 
 
@@ -25,5 +25,4 @@ def unknown_gates(document: CatalogDocument) -> Iterator[Problem]:
 
 
 def _remedy(name: str) -> str:
-    near = get_close_matches(name, list(gates), n=1)
-    return f"Did you mean “{near[0]}”?" if near else f"Choose from {', '.join(sorted(gates))}."
+    return nearest(name, list(gates), otherwise=f"Choose from {', '.join(sorted(gates))}.")

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
+from controlpanel.catalog.parameters import unknown
 from deployments.choices import Kind, Verdict
 from deployments.gates.base import GateAnswer, Situation, gate
 
@@ -17,7 +18,7 @@ MOST = 60 * 24 * 30
 
 
 def _wrong(parameters: Mapping[str, Any]) -> list[str]:
-    found = [f"It takes no parameter {name}." for name in parameters if name != "minutes"]
+    found = unknown(parameters, "minutes")
     minutes = parameters.get("minutes")
     if isinstance(minutes, bool) or not isinstance(minutes, int) or not 0 < minutes <= MOST:
         found.append(f"Its minutes are a whole number from 1 to {MOST}.")

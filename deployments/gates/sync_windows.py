@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from controlpanel.catalog.parameters import not_whole, unknown
 from deployments.choices import Verdict
 from deployments.gates.base import GateAnswer, Situation, gate
 from deployments.models import Application
@@ -17,11 +18,8 @@ MAX_AGE, LONGEST = 180, 3600
 
 
 def _wrong(parameters: Mapping[str, Any]) -> list[str]:
-    found = [f"It takes no parameter {name}." for name in parameters if name != "maxAgeSeconds"]
-    seconds = parameters.get("maxAgeSeconds", MAX_AGE)
-    if isinstance(seconds, bool) or not isinstance(seconds, int) or not 30 <= seconds <= LONGEST:
-        found.append(f"Its maxAgeSeconds is a whole number from 30 to {LONGEST}.")
-    return found
+    found = unknown(parameters, "maxAgeSeconds")
+    return found + not_whole(parameters, "maxAgeSeconds", least=30, most=LONGEST, otherwise=MAX_AGE)
 
 
 @gate(NAME, title=TITLE, is_overridable=False, check=_wrong)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from controlpanel.catalog.parameters import unknown
 from deployments.choices import Kind, Verdict
 from deployments.gates.base import GateAnswer, Situation, gate
 from deployments.selectors.tenants import Tenants, tenants_of
@@ -19,7 +20,7 @@ NAMED = 5
 
 
 def _wrong(parameters: Mapping[str, Any]) -> list[str]:
-    found = [f"It takes no parameter {name}." for name in parameters if name not in ("policy", "percentage")]
+    found = unknown(parameters, "policy", "percentage")
     policy, percentage = parameters.get("policy", "all"), parameters.get("percentage")
     if policy not in POLICIES:
         found.append(f"Its policy is one of {', '.join(POLICIES)}.")

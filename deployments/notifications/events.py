@@ -6,12 +6,12 @@ Routes of the catalog may name these and no others, so that no typo stays unhear
 from __future__ import annotations
 
 from collections.abc import Iterator
-from difflib import get_close_matches
 from fnmatch import fnmatchcase
 
 from controlpanel.catalog.current import FILENAME
 from controlpanel.catalog.document import CatalogDocument
 from controlpanel.catalog.errors import Problem
+from controlpanel.catalog.schema import nearest
 from controlpanel.core.models import AuditEvent
 from deployments.choices import Kind, State
 from deployments.models import Promotion
@@ -105,6 +105,5 @@ def unknown_events(document: CatalogDocument) -> Iterator[Problem]:
     for route in document.notifications.routes:
         for pattern, line in zip(route.events, route.lines, strict=True):
             if not any(fnmatchcase(name, pattern) for name in EVENTS):
-                near = get_close_matches(pattern, list(EVENTS), n=1)
-                remedy = f"Did you mean “{near[0]}”?" if near else "docs/notifications.md lists all events."
+                remedy = nearest(pattern, list(EVENTS), otherwise="docs/notifications.md lists all events.")
                 yield Problem(FILENAME, line, f"A route waits for “{pattern}”, which never happens.", remedy)

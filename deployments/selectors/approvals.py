@@ -52,8 +52,8 @@ def policy_from(parameters: Mapping[str, Any]) -> Policy:
 
 def policy_of(environment: Environment) -> Policy | None:
     """Of an environment, None where it asks for no approvals."""
-    entry = next((one for one in environment.gates if one["name"] == GATE), None)
-    return None if entry is None else policy_from(entry.get("parameters", {}))
+    parameters = environment.parameters_of(GATE)
+    return None if parameters is None else policy_from(parameters)
 
 
 def asks_nobody(promotion: Promotion) -> bool:

@@ -14,8 +14,7 @@ MAX_AGE, LONGEST = 300, 24 * 3600
 
 def parameters_of(environment: Environment) -> Mapping[str, Any] | None:
     """What the catalog says of the gate; None where the environment does not ask."""
-    entry = next((one for one in environment.gates if one["name"] == NAME), None)
-    return None if entry is None else dict(entry.get("parameters", {}))
+    return environment.parameters_of(NAME)
 
 
 def check_of(environment: Environment, release: Release | None) -> ExternalCheck | None:

@@ -10,6 +10,7 @@ from django.db.models import QuerySet
 from controlpanel.catalog.notifications import ReceiverSpec
 from controlpanel.catalog.receivers import notifications_in_force
 from controlpanel.core.errors import InvalidError
+from controlpanel.core.keyset import portion
 from controlpanel.core.models import OutboxMessage
 
 STATES = ("waiting", "delivered", "dead")
@@ -75,11 +76,8 @@ def _places(spec: ReceiverSpec) -> tuple[str, ...]:
 
 def messages_portion(state: str, cursor: str, limit: int) -> tuple[list[OutboxMessage], str | None]:
     """The next messages in a state ("" for all), newest first, and the cursor of what follows. Raises `InvalidError`."""
-    rows = _in_state(state).select_related("event").order_by("-id")
-    if cursor:
-        rows = rows.filter(pk__lt=_position(cursor))
-    found = list(rows[: limit + 1])
-    return found[:limit], str(found[limit - 1].pk) if len(found) > limit else None
+    rows = _in_state(state).select_related("event")
+    return portion(rows, by="id", cursor=cursor, limit=limit, place=uuid.UUID)
 
 
 def _in_state(state: str) -> QuerySet[OutboxMessage]:
@@ -90,12 +88,3 @@ def _in_state(state: str) -> QuerySet[OutboxMessage]:
     if state not in wanted:
         raise InvalidError(f"There is no state {state}.", f"Choose from {', '.join(STATES)}.", field="state")
     return OutboxMessage.objects.filter(**wanted[state])
-
-
-def _position(cursor: str) -> uuid.UUID:
-    try:
-        return uuid.UUID(cursor)
-    except ValueError:
-        raise InvalidError(
-            "The cursor is none that a list gave.", "Use the value of `next`, or leave it out.", field="cursor"
-        ) from None

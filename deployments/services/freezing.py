@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo, available_timezones
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from controlpanel.accounts.actors import Actor
@@ -21,6 +22,7 @@ from controlpanel.core.recurrence import LONGEST, Recurring, parse
 from deployments.choices import State
 from deployments.models import Freeze, Promotion
 from deployments.selectors.freezes import MOST
+from deployments.steps.freezes import FROZEN
 from tenants.models import Tenant
 
 SHORTEST_REASON = 5
@@ -146,10 +148,9 @@ def _record(actor: Actor, freeze: Freeze, action: str, message: str) -> None:
 
 def _wake() -> None:
     """What waited for it looks again: row by row, outside of the transaction."""
-    waiting = Promotion.objects.filter(state__in=(State.QUEUED, State.PAUSED))
+    waiting = Promotion.objects.filter(Q(state=State.QUEUED) | Q(state=State.PAUSED, issue__cause=FROZEN))
     for pk in waiting.values_list("pk", flat=True):
-        wake(Promotion.objects.filter(pk=pk, state=State.QUEUED))
-        wake(Promotion.objects.filter(pk=pk, state=State.PAUSED, issue__cause="freeze"))
+        wake(waiting.filter(pk=pk))
 
 
 def _titled(freeze: Freeze) -> str:
@@ -160,9 +161,5 @@ def _span(freeze: Freeze) -> str:
     if freeze.when:
         return f"({freeze.when})"
     assert freeze.starts_at is not None
-    end = f"to {freeze.ends_at:%Y-%m-%d %H:%M}" if freeze.ends_at else "until it is lifted"
-    return (
-        f"from {freeze.starts_at:%Y-%m-%d %H:%M} {end} UTC"
-        if freeze.ends_at
-        else f"from {freeze.starts_at:%Y-%m-%d %H:%M} UTC {end}"
-    )
+    begins = f"from {freeze.starts_at:%Y-%m-%d %H:%M}"
+    return f"{begins} to {freeze.ends_at:%Y-%m-%d %H:%M} UTC" if freeze.ends_at else f"{begins} UTC until it is lifted"

@@ -10,7 +10,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from controlpanel.accounts.actors import Actor
-from controlpanel.accounts.models import ApiToken, User
+from controlpanel.accounts.models import ApiToken
 from controlpanel.core import audit, lease, live
 from controlpanel.core.errors import AbsentError, ConflictError, InvalidError, PanelError, RefusedError
 from controlpanel.core.lease import Lease, StatementTime
@@ -141,8 +141,7 @@ def _ask(plan: PlannedPromotion) -> Promotion:
 
 
 def _actor_of(plan: PlannedPromotion) -> Actor:
-    user = User.objects.filter(pk=plan.requester_id).first() if plan.requester_id else None
-    return Actor(name=plan.requested_by, door=DOOR, user=user, token=plan.token)
+    return Actor(name=plan.requested_by, door=DOOR, user=plan.requester, token=plan.token)
 
 
 def _record(actor: Actor, plan: PlannedPromotion, action: str, message: str) -> None:

@@ -16,7 +16,8 @@ from datetime import datetime
 from typing import Any
 
 from controlpanel.catalog.models import Environment
-from controlpanel.clients.errors import ClientError, RateLimited
+from controlpanel.catalog.parameters import unknown
+from controlpanel.clients.errors import Ambiguous, ClientError, RateLimited
 from controlpanel.clients.http_endpoint import Answer
 from controlpanel.core.literal_secrets import hidden
 from controlpanel.core.registry import Registry
@@ -67,11 +68,6 @@ Look = Callable[[Asked, Sequence[str]], Iterator[Sample]]
 Check = Callable[[Mapping[str, Any]], list[str]]
 
 
-def nothing_asked(parameters: Mapping[str, Any]) -> list[str]:
-    """Of a verification that takes no parameters."""
-    return [f"It takes no parameter {name}." for name in parameters]
-
-
 @dataclass(frozen=True, kw_only=True)
 class VerificationType:
     """A registered question. `is_by_tenant`: it is asked once for each tenant, else once for all, and its answer names
@@ -90,7 +86,7 @@ types: Registry[VerificationType] = Registry("verification")
 
 
 def verification(
-    name: str, *, by_tenant: bool, once: bool = False, check: Check = nothing_asked, advice: str
+    name: str, *, by_tenant: bool, once: bool = False, check: Check = unknown, advice: str
 ) -> Callable[[Look], Look]:
     """Register a question under the type that `platform.yaml` uses. Asking raises `NotConfigured` where nobody can be asked."""
 
@@ -102,6 +98,20 @@ def verification(
         return look
 
     return add
+
+
+def sampled(
+    asked: Asked, slug: str, request: str, ask: Callable[[str], Answer], *, within: float | None = None
+) -> Sample:
+    """One tenant's sample; `ask` is given the trace id, an answer slower than `within` seconds fails."""
+    trace = asked.trace(slug)
+    try:
+        proof, words = answered(ask(trace), within=within)
+    except Ambiguous as error:  # it was asked and broke off, or was too slow: that is what the tenant would see
+        proof, words = Proof.FAILING, error.sentence
+    except ClientError as error:
+        proof, words = unanswered(error)
+    return Sample(subject=slug, proof=proof, request=request, answer=words, trace_id=trace)
 
 
 def answered(answer: Answer, *, within: float | None = None) -> tuple[Proof, str]:

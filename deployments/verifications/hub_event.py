@@ -6,10 +6,8 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 
 from controlpanel.catalog import hub_connections
-from controlpanel.clients.errors import Ambiguous, ClientError
 from controlpanel.clients.hub import EVENTS, HEADER, Event, Hub
-from deployments.choices import Proof
-from deployments.verifications.base import Asked, Sample, answered, unanswered, verification
+from deployments.verifications.base import Asked, Sample, sampled, verification
 from deployments.verifications.tenants import asked_of
 
 TYPE, SOURCE = "panel.test", "control-panel"
@@ -24,16 +22,9 @@ def hub_event(asked: Asked, slugs: Sequence[str]) -> Iterator[Sample]:
 
 
 def _offer(hub: Hub, asked: Asked, slug: str) -> Sample:
-    trace = asked.trace(slug)
     event = Event(
         id=asked.event_id(slug), tenant=slug, type=TYPE, source=SOURCE, at=asked.began_at,
         payload={"promotion": asked.number},
     )  # fmt: skip
-    try:
-        proof, words = answered(hub.offer_event(event, trace=trace))
-    except Ambiguous as error:
-        proof, words = Proof.FAILING, error.sentence
-    except ClientError as error:
-        proof, words = unanswered(error)
     request = f"POST {EVENTS}, {HEADER}: {slug}, {TYPE} {event.id}"
-    return Sample(subject=slug, proof=proof, request=request, answer=words, trace_id=trace)
+    return sampled(asked, slug, request, lambda trace: hub.offer_event(event, trace=trace))

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from controlpanel.catalog import hub_connections
+from controlpanel.catalog.parameters import unknown
 from controlpanel.clients.prometheus import Prometheus
 from controlpanel.clients.prometheus import Sample as Value
 from deployments.choices import Proof
@@ -18,7 +19,7 @@ ADVICE = "Open the query in Prometheus or Grafana around the start of the promot
 
 
 def _check(parameters: Mapping[str, Any]) -> list[str]:
-    wrong = [f"It takes no parameter {name}." for name in parameters if name not in ("query", "whenEmpty", *NUMBERS)]
+    wrong = unknown(parameters, "query", "whenEmpty", *NUMBERS)
     query = parameters.get("query")
     if not isinstance(query, str) or not query.strip() or len(query) > 2000:
         wrong.append("query is an expression of at most 2000 characters.")

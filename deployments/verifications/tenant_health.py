@@ -7,10 +7,9 @@ from functools import partial
 from typing import Any
 
 from controlpanel.catalog import hub_connections
-from controlpanel.clients.errors import Ambiguous, ClientError
+from controlpanel.catalog.parameters import unknown
 from controlpanel.clients.hub import HEADER, HEALTH, Hub
-from deployments.choices import Proof
-from deployments.verifications.base import Asked, Sample, answered, unanswered, verification
+from deployments.verifications.base import Asked, Sample, sampled, verification
 from deployments.verifications.tenants import asked_of
 
 WITHIN_SECONDS = 5.0
@@ -18,7 +17,7 @@ ADVICE = "Look for the trace id in Tempo and for the tenant in the backend's log
 
 
 def _check(parameters: Mapping[str, Any]) -> list[str]:
-    wrong = [f"It takes no parameter {name}." for name in parameters if name != "withinSeconds"]
+    wrong = unknown(parameters, "withinSeconds")
     within = parameters.get("withinSeconds", WITHIN_SECONDS)
     if not isinstance(within, (int, float)) or isinstance(within, bool) or not 0 < within <= 10:
         wrong.append("withinSeconds is a number above 0 and at most 10.")
@@ -33,12 +32,6 @@ def tenant_health(asked: Asked, slugs: Sequence[str]) -> Iterator[Sample]:
 
 
 def _ask(hub: Hub, asked: Asked, slug: str) -> Sample:
-    trace = asked.trace(slug)
-    try:
-        answer = hub.ask_health(slug, trace=trace)
-        proof, words = answered(answer, within=float(asked.parameters.get("withinSeconds", WITHIN_SECONDS)))
-    except Ambiguous as error:  # it was asked and broke off, or was too slow: that is what the tenant would see
-        proof, words = Proof.FAILING, error.sentence
-    except ClientError as error:
-        proof, words = unanswered(error)
-    return Sample(subject=slug, proof=proof, request=f"GET {HEALTH}, {HEADER}: {slug}", answer=words, trace_id=trace)
+    within = float(asked.parameters.get("withinSeconds", WITHIN_SECONDS))
+    request = f"GET {HEALTH}, {HEADER}: {slug}"
+    return sampled(asked, slug, request, lambda trace: hub.ask_health(slug, trace=trace), within=within)
