@@ -30,7 +30,7 @@ IMPORTED = (
 START_SECONDS = 60.0
 
 
-@dataclass
+@dataclass(eq=False)
 class Forked:
     """A process that was forked for a test; as much of `subprocess.Popen` as tests use."""
 

@@ -49,6 +49,7 @@ class World:
     speed: float = 40.0
     environment: dict[str, str] = field(default_factory=dict)
     processes: list[Process] = field(default_factory=list)
+    ended: list[Process] = field(default_factory=list)
     forks: list[Forks] = field(default_factory=list)
     server: str = ""
     platform: Callable[[Path], None] | None = None
@@ -183,7 +184,10 @@ class World:
         return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
     def end(self, process: Process) -> None:
-        """Kill one process and what it started."""
+        """Kill one process and what it started: once, for its id is soon somebody else's, of another world maybe."""
+        if process in self.ended:
+            return
+        self.ended.append(process)
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()

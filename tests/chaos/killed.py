@@ -8,11 +8,16 @@ from pathlib import Path
 
 from controlpanel.accounts.actors import Actor
 from controlpanel.accounts.models import User
+from controlpanel.core.crashpoints import POINTS
 from deployments.choices import State
 from deployments.models import Promotion, Release
 from deployments.services.promotions import promotion_request
 from deployments.services.releases import release_create
 from tests.world import Process, World, until
+
+WHILE_PROMOTING = tuple(point for point in POINTS if not point.startswith("cancel."))
+BEFORE_THE_COMMIT = tuple(point for point in WHILE_PROMOTING if point.startswith(("render.", "commit.")))
+AFTER_THE_COMMIT = tuple(point for point in WHILE_PROMOTING if point not in BEFORE_THE_COMMIT)
 
 
 def operator() -> Actor:
@@ -71,3 +76,13 @@ def killed_at(world: World, point: str, directory: Path) -> Process:
 def until_dead(doomed: Process, point: str) -> None:
     until(lambda: doomed.poll() is not None, f"the worker dies at {point}")
     assert doomed.returncode == -9
+
+
+def assert_survived(world: World, point: str, directory: Path) -> None:
+    """A worker dies at the point while it promotes, and its successor does what is left once."""
+    doomed = killed_at(world, point, directory)
+    promotion = promoted(new_release(point).version)
+    until_dead(doomed, point)
+    successor = world.watch()
+    assert_done_once(world, until_it_ends(world, promotion))
+    world.end(successor)

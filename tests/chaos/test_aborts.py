@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import defaultdict
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from deployments.services.promotions import promotion_abort
 from tests.chaos.killed import assert_done_once, killed_at, new_release, operator, promoted, until_dead, until_it_ends
 from tests.world import World, until
 
-pytestmark = [pytest.mark.timeout(300), pytest.mark.usefixtures("_nobody_runs_on")]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.usefixtures("_nobody_runs_on")]
 SLOW, QUICK = 0.015, 40.0
 """Speeds of the sandbox: so that an operation runs for a quarter of a minute, and as in the other tests."""
 
@@ -25,10 +26,8 @@ SLOW, QUICK = 0.015, 40.0
 @pytest.mark.parametrize("point", ["cancel.before_terminate", "cancel.after_terminate"])
 def test_an_abort_whose_worker_is_killed_terminates_only_what_is_ours(world: World, point: str, tmp_path: Path) -> None:
     has_something_live(world)
-    told(world, "PUT", "/sandbox/settings", {"speed": SLOW})
-    told(
-        world, "POST", "/api/v1/applications/frontend-staging/sync", {"project": "hub"}
-    )  # not reached: of the last wave
+    asked(world, "PUT", "/sandbox/settings", {"speed": SLOW}).raise_for_status()
+    somebody_syncs(world, "frontend-staging")  # not reached: of the last wave
     doomed = killed_at(world, point, tmp_path)
     promotion = promoted(new_release(point).version)
     marker = str(promotion.pk)
@@ -37,7 +36,7 @@ def test_an_abort_whose_worker_is_killed_terminates_only_what_is_ours(world: Wor
     until_dead(doomed, point)
     successor = world.watch()
     until(lambda: markers(world, "terminate")[marker], "our operation is terminated")
-    told(world, "PUT", "/sandbox/settings", {"speed": QUICK})
+    asked(world, "PUT", "/sandbox/settings", {"speed": QUICK}).raise_for_status()
     assert_stopped(world, until_it_ends(world, promotion), was_pushed=True)
     assert markers(world, "terminate")[marker] == markers(world, "sync")[marker]
     assert "frontend-staging" in markers(world, "sync")[""]
@@ -110,6 +109,16 @@ def markers(world: World, kind: str) -> defaultdict[str, set[str]]:
     return found
 
 
-def told(world: World, method: str, path: str, body: dict[str, Any]) -> None:
+def somebody_syncs(world: World, application: str) -> None:
+    """As soon as Argo CD lets them: what an earlier test started may still run."""
+
+    def is_accepted() -> bool:
+        answer = asked(world, "POST", f"/api/v1/applications/{application}/sync", {"project": "hub"})
+        return answer.status_code != HTTPStatus.BAD_REQUEST and answer.raise_for_status().is_success
+
+    until(is_accepted, f"{application} may be synced")
+
+
+def asked(world: World, method: str, path: str, body: dict[str, Any]) -> httpx.Response:
     headers = {"Authorization": f"Bearer {world.environment['ARGOCD_TOKEN']}"}
-    httpx.request(method, f"{world.server}{path}", json=body, headers=headers, timeout=20).raise_for_status()
+    return httpx.request(method, f"{world.server}{path}", json=body, headers=headers, timeout=20)
