@@ -49,10 +49,10 @@ def container(workload: str, environment: str = "production") -> Object:
     return found
 
 
-def health(workload: str) -> set[str]:
-    """The paths that the probes of a workload ask."""
-    probes = ("startupProbe", "readinessProbe", "livenessProbe")
-    return {container(workload)[probe]["httpGet"]["path"] for probe in probes}
+def health(workload: str) -> str:
+    """The path that says whether a workload serves."""
+    path: str = container(workload)["readinessProbe"]["httpGet"]["path"]
+    return path
 
 
 def ports(workload: str) -> set[int]:
@@ -84,7 +84,7 @@ def has_objects(component: str, *kinds: str) -> None:
 def backend() -> None:
     has_objects("backend", "Deployment", "Service", "Ingress")
     assert ports("backend") == {4000}
-    assert health("backend") == {"/api/health"}
+    assert health("backend") == "/api/health"
     assert {scraped()["backend"], scraped()["hub"]} == {"/api/metrics", "/api/hub/metrics"}
 
 
@@ -92,7 +92,7 @@ def backend() -> None:
 def orchestrator() -> None:
     has_objects("ai", "Deployment", "Service", "HorizontalPodAutoscaler")
     assert ports("orchestrator") == {8080}
-    assert health("orchestrator") == {"/health"}
+    assert health("orchestrator") == "/health"
     assert scraped()["orchestrator"] == "/metrics"
 
 

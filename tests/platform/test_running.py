@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import copy
 import re
+import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +16,9 @@ from tests.platform import test_control_panel as panel
 from tests.platform.test_manifests import ENVIRONMENTS, ROOT, Object, of_kind, rendered
 
 PANELS = panel.OVERLAYS
+ENDING = ("startupProbe", "livenessProbe")
+"""Probes whose failure ends a container."""
+
 UNITS = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "mb": 2**20, "gb": 2**30}
 
 
@@ -166,3 +171,58 @@ def test_what_the_api_server_would_refuse_is_seen(steps: tuple[Any, ...], value:
         place = place[step]
     place[steps[-1]] = value
     assert any(said in one for one in refused(item))
+
+
+def test_no_pod_is_restarted_for_what_its_readiness_asks() -> None:
+    """Readiness may depend on Redis or the database; an outage there would restart every pod of the platform at once."""
+    for where, item in workloads():
+        for container in item["spec"]["template"]["spec"]["containers"]:
+            asked = {kind: container.get(kind, {}).get("httpGet", {}).get("path") for kind in ENDING}
+            ready = container.get("readinessProbe", {}).get("httpGet", {}).get("path")
+            assert ready is None or ready != asked["livenessProbe"], (where, container["name"])
+            if item["metadata"]["name"] in ("backend", "orchestrator", "frontend"):
+                assert ready != asked["startupProbe"], (where, container["name"])
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_the_next_node_is_taken_when_the_last_has_been_there_for_a_minute(environment: str) -> None:
+    """Replicas follow and Sentinels agree anew before another one goes."""
+    for item in of_kind(environment, "StatefulSet"):
+        if item["spec"]["replicas"] > 1:
+            assert item["spec"]["minReadySeconds"] == 60, item["metadata"]["name"]
+
+
+def asked_of_redis(directory: Path, probe: str, answer: str) -> bool:
+    """Whether a probe of Redis passes where `redis-cli` prints this."""
+    redis = next(item for item in of_kind("staging", "StatefulSet") if item["metadata"]["name"] == "redis")
+    command = redis["spec"]["template"]["spec"]["containers"][0][probe]["exec"]["command"]
+    (directory / "answer").write_text(answer, newline="")
+    client = directory / "redis-cli"
+    client.write_text(f'#!/bin/sh\ncase "$*" in *" ping" | *" info replication") cat {directory}/answer ;; esac\n')
+    client.chmod(0o755)
+    return subprocess.run(command, env={"PATH": f"{directory}:/usr/bin:/bin"}).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("replication", "is_ready"),
+    [
+        ("role:master\r\nconnected_slaves:2\r\n", True),
+        ("role:slave\r\nmaster_link_status:up\r\nmaster_sync_in_progress:0\r\n", True),
+        ("role:slave\r\nmaster_link_status:down\r\nmaster_sync_in_progress:1\r\n", False),
+        ("LOADING Redis is loading the dataset in memory\n", False),
+        ("", False),
+    ],
+)
+def test_a_node_of_redis_is_ready_as_primary_or_when_it_follows_one(
+    tmp_path: Path, replication: str, is_ready: bool
+) -> None:
+    assert asked_of_redis(tmp_path, "readinessProbe", replication) is is_ready
+
+
+@pytest.mark.parametrize("probe", ENDING)
+@pytest.mark.parametrize(
+    ("answer", "lives"),
+    [("PONG\n", True), ("LOADING Redis is loading the dataset in memory\n", True), ("", False), ("ERR\n", False)],
+)
+def test_a_node_of_redis_that_reads_its_data_is_not_ended(tmp_path: Path, probe: str, answer: str, lives: bool) -> None:
+    assert asked_of_redis(tmp_path, probe, answer) is lives
