@@ -8,3 +8,8 @@ app.kubernetes.io/part-of: {{ .Values.partOf }}
 {{- define "redis.domain" -}}
 redis-nodes.{{ .Release.Namespace }}.svc.cluster.local
 {{- end }}
+
+{{/* One password for each user of Redis. */}}
+{{- define "redis.passwords" -}}
+REDIS_PASSWORD REDIS_PANEL_PASSWORD REDIS_REPLICATION_PASSWORD REDIS_SENTINEL_PASSWORD REDIS_HEALTH_PASSWORD
+{{- end }}
