@@ -21,7 +21,8 @@ _REMOTE = re.compile(
     r"://|^[a-z0-9+.-]+::|^[^/]+@|^[^/]*:|\?|^(?:www\.)?(?:github|gitlab|bitbucket)\.[a-z]+/|^_git/|/_git/",
     re.IGNORECASE,
 )
-_ODD = re.compile(r"[\x00-\x1f\x7f\\*%#]|[^\x00-\x7f]")
+# Helm reads a comma as the end of a path, and quotation marks around one.
+_ODD = re.compile(r"""[\x00-\x1f\x7f\\*%#,"]|[^\x00-\x7f]""")
 
 
 class SourceRefused(Exception):
@@ -54,6 +55,15 @@ def inside(root: Path, folder: Path, place: str, where: str) -> Path:
     if not (target.is_dir() or target.is_file()):
         raise SourceRefused(f"{where}: “{place}” is neither a file nor a folder.", "Remove it.")
     return target
+
+
+def one_argument(path: Path, where: str) -> Path:
+    """The path, if helm reads it as one; names of its folders count too, and where a link leads."""
+    if _ODD.search(str(path)):
+        raise SourceRefused(
+            f"{where}: {str(path)!a} is no plain path.", "Use letters, digits, dots, hyphens and slashes."
+        )
+    return path
 
 
 def plain_folder(root: Path, place: str, where: str) -> Path:

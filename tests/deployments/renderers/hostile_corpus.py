@@ -23,6 +23,9 @@ from tests.deployments.renderers.chart_tree import (
 RESOURCE = "kubernetes/cache/overlays/staging/service.yaml"
 SERVICE = "{apiVersion: v1, kind: Service, metadata: {name: a}}"
 CHART_FOLDER = "kubernetes/cache/chart"
+HERE = "kubernetes/cache/overlays/staging"
+IN_A_COMPONENT = """{apiVersion: kustomize.config.k8s.io/v1alpha1, kind: Component, helmGlobals: {chartHome: ../../..},
+helmCharts: [{name: chart, valuesFile: v.yaml}]}"""
 
 
 @dataclass(frozen=True)
@@ -108,6 +111,16 @@ PLUGINS = [
     _inside("remote values", "name: chart, valuesFile: 'http://127.0.0.1:PORT/v.yaml'", "is a remote address"),
     _inside("more remote values", "name: chart, additionalValuesFiles: ['https://127.0.0.1:PORT/v.yaml']", "is a remote address"),
     _inside("values from outside", "name: chart, valuesFile: ../../../../../outside/canary.txt", "leaves the repository"),
+    _inside("values and others after a comma", "name: chart, valuesFile: 'values.yaml,/etc/values.yaml'", "is no plain path"),
+    _inside("more values after a comma", "name: chart, additionalValuesFiles: ['values.yaml,../../../../../outside/canary.txt']", "is no plain path"),
+    _inside(
+        "values by a link to a name with a comma", "name: chart, valuesFile: linked.yaml", "is no plain path",
+        **{f"{HERE}/linked.yaml": Link("d,e/v.yaml"), f"{HERE}/d,e/v.yaml": "a: 1"},
+    ),
+    _overlay(
+        "chart of a folder with a comma", "components: [linked]", "is no plain path",
+        **{f"{HERE}/linked": Link("d,e"), f"{HERE}/d,e/v.yaml": "a: 1", f"{HERE}/d,e/kustomization.yaml": IN_A_COMPONENT},
+    ),
     _overlay("home of charts outside", "helmGlobals: {chartHome: ../../../../../outside}\nhelmCharts: [{name: chart}]", "leaves the repository"),
     _overlay("home of charts absolute", "helmGlobals: {chartHome: /etc}\nhelmCharts: [{name: chart}]", "leaves the repository"),
     _overlay("helm's own settings", "helmGlobals: {configHome: /tmp}\nhelmCharts: [{name: chart}]", "helmGlobals is no chartHome"),
