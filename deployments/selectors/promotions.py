@@ -261,8 +261,10 @@ def _waves(
 def _before(promotion: Promotion) -> Subquery:
     """The release that each component ran before this promotion."""
     done = PromotionComponent.objects.filter(component=OuterRef("component"), state=Rollout.DONE)
-    here = done.filter(promotion__environment=promotion.environment_id, promotion__number__lt=promotion.number)
-    return Subquery(here.order_by("-promotion__number").values("promotion__release__version")[:1])
+    here = done.filter(promotion__environment=promotion.environment_id)
+    if promotion.committed_at:
+        here = here.filter(promotion__committed_at__lt=promotion.committed_at)
+    return Subquery(here.order_by("-promotion__committed_at").values("promotion__release__version")[:1])
 
 
 def _left(steps: Sequence[Step], usual: dict[str, float]) -> str:

@@ -20,8 +20,9 @@ ALWAYS = (
 
 def taken_back(target: Promotion) -> list[Promotion]:
     """The promotions whose commits a rollback to `target` would undo, newest first."""
-    rows = Promotion.objects.filter(environment=target.environment_id, number__gt=target.number).exclude(commit="")
-    return list(rows.select_related("release").defer("plan").order_by("-number"))
+    assert target.committed_at, "only what has committed can be gone back to"
+    rows = Promotion.objects.filter(environment=target.environment_id, committed_at__gt=target.committed_at)
+    return list(rows.exclude(commit="").select_related("release").defer("plan").order_by("-committed_at"))
 
 
 def follows(open_there: Iterable[Promotion]) -> list[Promotion]:
@@ -30,20 +31,22 @@ def follows(open_there: Iterable[Promotion]) -> list[Promotion]:
 
 
 def before(promotion: Promotion) -> int | None:
-    """The number of the newest success before this one, where there is something to take back."""
+    """The number of the success whose files were there before its own, where there is something to take back."""
     if not promotion.is_terminal or not promotion.commit:
         return None
     return _successes_before(promotion).values_list("number", flat=True).first()
 
 
 def success_before(promotion: Promotion) -> Promotion | None:
-    """The newest success of the environment before this one."""
+    """The success whose files were there before its own: commits have an order, who asked first has none."""
     return _successes_before(promotion).select_related("release").first()
 
 
 def _successes_before(promotion: Promotion) -> QuerySet[Promotion]:
     rows = Promotion.objects.filter(environment=promotion.environment_id, state=State.SUCCEEDED)
-    return rows.filter(number__lt=promotion.number).exclude(commit="").order_by("-number")
+    if promotion.committed_at:
+        rows = rows.filter(committed_at__lt=promotion.committed_at)
+    return rows.exclude(commit="").order_by("-committed_at")
 
 
 def keeps(preflight: Preflight) -> list[str]:

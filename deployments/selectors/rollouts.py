@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import OuterRef, Q, QuerySet, Subquery
+from django.db.models import F, OuterRef, Q, QuerySet, Subquery
 
 from controlpanel.catalog.models import Component
 from controlpanel.catalog.shards import COMPONENT
@@ -95,7 +95,8 @@ def newest_done(environments: Collection[int]) -> QuerySet[PromotionComponent]:
     """The newest proved rollout of each component in each environment."""
     rows = PromotionComponent.objects.filter(promotion__environment__in=environments, state=Rollout.DONE)
     places = ("promotion__environment_id", "component")
-    return rows.order_by(*places, "-promotion__number").distinct(*places)
+    newest = F("promotion__committed_at").desc(nulls_last=True)
+    return rows.order_by(*places, newest).distinct(*places)
 
 
 def rollouts_of(
@@ -105,14 +106,20 @@ def rollouts_of(
     moving = {promotion.pk for promotion in active}
     newest = newest_done(environments)
     rows = PromotionComponent.objects.filter(Q(promotion__in=moving) | Q(pk__in=newest.values("pk")))
-    versions: dict[tuple[int, str], tuple[int, str]] = {}
+    versions: dict[tuple[int, str], tuple[datetime, str]] = {}
     found: dict[Any, list[PromotionComponent]] = {pk: [] for pk in moving}
     for row in rows.select_related("promotion__release").order_by("wave", "pk"):
         promotion, place = row.promotion, (row.promotion.environment_id, row.component)
         if promotion.pk in found:
             found[promotion.pk].append(row)
-        if row.state == Rollout.DONE and promotion.release and promotion.number > versions.get(place, (0, ""))[0]:
-            versions[place] = (promotion.number, promotion.release.version)
+        at = promotion.committed_at
+        if (
+            row.state == Rollout.DONE
+            and promotion.release
+            and at
+            and (place not in versions or at > versions[place][0])
+        ):
+            versions[place] = (at, promotion.release.version)
     return {place: version for place, (_, version) in versions.items()}, found
 
 

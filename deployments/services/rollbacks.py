@@ -65,7 +65,7 @@ def rollback_targets(*, actor: Actor, environment: str) -> QuerySet[Promotion]:
     last = _last_committed(place.pk)
     rows = Promotion.objects.filter(environment=place, state=State.SUCCEEDED).exclude(commit="")
     earlier = rows.exclude(pk=last.pk) if last else rows
-    return earlier.select_related("environment", "release").order_by("-number")
+    return earlier.select_related("environment", "release").order_by("-committed_at")
 
 
 def release_of(target: Promotion) -> Release | None:
