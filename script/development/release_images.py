@@ -1,4 +1,4 @@
-"""`script/release-images RELEASE`: prints the images of a release, one a line, each by its digest.
+"""`script/release-images RELEASE`: prints the images of a release, one a line, as `KEY=NAME@sha256:…`.
 
 PANEL_URL is the panel's address, PANEL_TOKEN a token of any scope.
 """
@@ -22,7 +22,7 @@ def main() -> int:
     except (NotNamed, Refused, Away) as error:
         print(f"script/release-images: {error}", file=sys.stderr)
         return 1
-    print("\n".join(found["images"].values()))
+    print("\n".join(f"{key}={image}" for key, image in found["images"].items()))
     return 0
 
 

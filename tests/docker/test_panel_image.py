@@ -63,6 +63,7 @@ def test_it_runs_as_nobody_from_a_base_by_digest() -> None:
     assert len({base for base in bases if ":" in base}) == 1
     assert all(re.fullmatch(r"\S+:[\d.]+-\S+@sha256:[0-9a-f]{64}", base) for base in bases if ":" in base)
     assert "\nUSER 10001:10001\n" in STAGES[-1]
+    assert "useradd --uid 10001 --gid 10001 " in STAGES[-1], "ssh refuses a user without a name"
     assert "ARG" not in DOCKERFILE, "nothing secret is given to a build"
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.platform.workflows import EXPRESSION, FOLDER, names, run, shell_steps, workflow
+from tests.platform.workflows import EXPRESSION, FOLDER, names, run, shell_steps, stand_in, workflow
 
 PINNED = re.compile(r"uses: [\w.-]+/[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$")
 LOCAL = re.compile(r"uses: \./\.github/workflows/[\w-]+\.yml( #.*)?$")
@@ -141,3 +141,52 @@ def test_the_panels_own_image_is_attested_and_said_by_its_digest(tmp_path: Path)
         "$ script/panel-image production ghcr.io/example/hub/control-panel@sha256:0f"
         in (tmp_path / "summary").read_text()
     )
+
+
+OURS = {key: f"ghcr.io/example/hub/{key}@sha256:{'0f' * 32}" for key in ("backend", "ai", "frontend")}
+OF_OTHERS = {"redis": f"docker.io/valkey/valkey@sha256:{'0a' * 32}"}
+
+
+@pytest.mark.parametrize(
+    ("images", "said"),
+    [
+        (OURS | OF_OTHERS, ""),
+        (OURS | {"ai": f"docker.io/somebody/ai@sha256:{'0f' * 32}"}, "ai"),
+        (OURS | {"backend": f"ghcr.io/example/hub-fork/backend@sha256:{'0f' * 32}"}, "backend"),
+        ({key: image for key, image in OURS.items() if key != "frontend"}, "frontend"),
+    ],
+)
+def test_production_takes_our_own_components_from_this_repository_alone(
+    tmp_path: Path, images: dict[str, str], said: str
+) -> None:
+    log = stand_in(tmp_path / "bin", "docker", "gh")
+    (tmp_path / "script").mkdir()
+    asked = tmp_path / "script/release-images"
+    asked.write_text("#!/bin/sh\n" + "".join(f"echo {key}={image}\n" for key, image in images.items()))
+    asked.chmod(0o755)
+    values = dict.fromkeys(("inputs.release", "vars.PANEL_URL", "secrets.PANEL_TOKEN", "github.token"), "2026.12.1")
+    environment = {"PATH": f"{tmp_path}/bin:{os.environ['PATH']}", "GITHUB_REPOSITORY": "Example/Hub"}
+
+    first, second = shell_steps("deploy-production.yml", "publish", values)
+    assert run(first, tmp_path, environment).returncode == 0
+    done = run(second, tmp_path, environment)
+
+    assert (done.returncode == 0) is not said, done.stdout
+    verified = [line.split()[3] for line in log.read_text().splitlines() if line.startswith("gh attestation verify")]
+    if said:
+        assert f"::error::{said} " in done.stdout
+        assert f"oci://{images.get(said)}" not in verified
+        assert "docker" not in log.read_text(), "no image is named before all are known"
+    else:
+        assert verified == [f"oci://{image}" for image in OURS.values()]
+        assert all(
+            f"--tag ghcr.io/example/hub/{key}:2026.12.1 {image}" in log.read_text() for key, image in OURS.items()
+        )
+        assert "valkey" not in log.read_text()
+
+
+def test_the_panels_image_can_speak_ssh_as_nobody_when_it_is_built() -> None:
+    """OpenSSH refuses a user without a name, which only shows where the image runs."""
+    (step,) = [step for step in shell_steps("ci.yml", "images", {}) if "panel.Dockerfile" in step.run]
+    ssh = next(line for line in step.run.replace("\\\n", " ").splitlines() if "ssh -G" in line)
+    assert {"--read-only", "10001:10001", "control-panel"} <= set(ssh.split())
