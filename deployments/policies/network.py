@@ -23,6 +23,8 @@ from deployments.policies.base import (
 NAME = "kubernetes.io/metadata.name"
 _NAMES = {("UDP", 53), ("TCP", 53)}
 """How names are looked up: a long answer comes by TCP."""
+_SOLVER, _SOLVER_PORT = "acme.cert-manager.io/http01-solver", 8089
+"""The pods that cert-manager makes while it proves a host by HTTP; no manifest holds them."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,7 @@ def _denies_all(item: Object) -> bool:
 
 
 def _of_policy(item: Object, manifests: Manifests) -> Iterator[tuple[str, str]]:
-    if not any(_takes(item, workload) for workload in manifests.workloads):
+    if not _is_for_solvers(item) and not any(_takes(item, workload) for workload in manifests.workloads):
         yield "It selects no pods of ours.", "Correct its podSelector."
     for direction, word, kind in (("ingress", "from", "Ingress"), ("egress", "to", "Egress")):
         rules = look(item, "spec", direction, default=[])
@@ -142,8 +144,13 @@ def _odd_ports(item: Object, rule: Object, direction: str, manifests: Manifests)
             return
         servers = [workload for peer in peers for workload in _peers(peer, namespace_of(item), manifests)]
     known = {name for workload in servers for name in ports_of(workload)}
+    known |= {_SOLVER_PORT} if _is_for_solvers(item) else set()
     asked = (port_of(entry.get("port")) for entry in entries(rule.get("ports")))
     yield from (port for port in asked if port not in known)
+
+
+def _is_for_solvers(item: Object) -> bool:
+    return _SOLVER in mapping(look(item, "spec", "podSelector", "matchLabels"))
 
 
 def _one_sided(manifests: Manifests) -> Iterator[tuple[Object, str, str]]:

@@ -211,3 +211,14 @@ def test_custom_resources_are_valid(overlay: str, kind: str, file: str) -> None:
         validator = jsonschema_rs.Draft202012Validator(version["schema"]["openAPIV3Schema"])
         assert [error.message for error in validator.iter_errors(item)] == []
     assert named(overlay, kind)
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_whoever_reads_the_service_monitor_reaches_web(overlay: str) -> None:
+    """Prometheus Operator's own Prometheus, in the namespace where the operator's charts put it."""
+    assert named(overlay, "ServiceMonitor")
+    (rule,) = named(overlay, "NetworkPolicy")["web"]["spec"]["ingress"]
+    peers = [peer for peer in rule["from"] if "monitoring" in list(namespaces(peer))]
+    assert [peer["podSelector"]["matchLabels"] for peer in peers] == [{"app.kubernetes.io/name": "prometheus"}]
+    web = named(overlay, "Deployment")["control-panel-web"]["spec"]["template"]["spec"]["containers"][0]
+    assert [port["port"] for port in rule["ports"]] == [web["ports"][0]["containerPort"]]

@@ -66,8 +66,8 @@ OF_KINDS: dict[str, tuple[Break, ...]] = {
     "NetworkPolicy": (("network", ("spec", "podSelector"), {"matchLabels": {"app.kubernetes.io/name": "other"}}),),
 }
 ADDRESS = re.compile(r"((?:\w+://)?)(?P<host>[a-z-]+):(\d+)((?:/\S*)?)")
-WITHOUT_PODS = ("prometheus-environment", "prometheus-panel")
-"""An optional Secret; and a door for somebody whose own manifests are elsewhere."""
+WITHOUT_PODS = ("prometheus-environment", "prometheus-panel", "prometheus-alerts")
+"""An optional Secret; and doors for and to somebody whose own manifests are elsewhere."""
 
 
 @cache
@@ -138,7 +138,7 @@ def _of_workload(item: Object) -> Iterator[Break]:
 
 def _of_service(item: Object) -> Iterator[Break]:
     if item["spec"].get("type") == "ExternalName":
-        if "control-panel" not in item["spec"]["externalName"]:
+        if ".hub-" in item["spec"]["externalName"]:
             yield "scrape-targets", ("spec", "externalName"), item["spec"]["externalName"].replace(".", "-other.", 1)
         return
     yield "scrape-targets", ("spec", "selector", "app.kubernetes.io/name"), "other"

@@ -13,13 +13,14 @@ import pytest
 import yaml
 
 from tests.platform import test_control_panel as panel
-from tests.platform.test_manifests import ENVIRONMENTS, ROOT, Object, of_kind, rendered
+from tests.platform.test_manifests import ENVIRONMENTS, ROOT, Object, configuration, of_kind, rendered
 
 PANELS = panel.OVERLAYS
 ENDING = ("startupProbe", "livenessProbe")
 """Probes whose failure ends a container."""
 
 UNITS = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "mb": 2**20, "gb": 2**30}
+"""As Kubernetes, Redis and Prometheus count."""
 
 
 def workloads() -> Iterator[tuple[str, Object]]:
@@ -226,3 +227,58 @@ def test_a_node_of_redis_is_ready_as_primary_or_when_it_follows_one(
 )
 def test_a_node_of_redis_that_reads_its_data_is_not_ended(tmp_path: Path, probe: str, answer: str, lives: bool) -> None:
     assert asked_of_redis(tmp_path, probe, answer) is lives
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_prometheus_fills_most_of_its_disk_and_never_all_of_it(environment: str) -> None:
+    """Beside what it keeps stand its log and blocks that are being merged."""
+    prometheus = next(item for item in of_kind(environment, "StatefulSet") if item["metadata"]["name"] == "prometheus")
+    container = prometheus["spec"]["template"]["spec"]["containers"][0]
+    told = configuration(environment, f"hub-{environment}-monitoring", container["envFrom"][0]["configMapRef"]["name"])
+    name = "--storage.tsdb.retention.size="
+    size = next(one.removeprefix(name) for one in container["args"] if one.startswith(name))
+    disk = prometheus["spec"]["volumeClaimTemplates"][0]["spec"]["resources"]["requests"]["storage"]
+    kept = re.sub(r"\$\((\w+)\)", lambda found: told[found[1]], size).lower()
+    assert 0.7 <= in_bytes(kept) / in_bytes(disk) <= 0.8
+
+
+def test_prometheus_starts_anew_with_each_change_and_has_no_alert_about_reading_again() -> None:
+    """The names of its ConfigMaps carry their content; so it never reads one again, and none can be refused while it runs."""
+    prometheus = next(item for item in of_kind("staging", "StatefulSet") if item["metadata"]["name"] == "prometheus")
+    maps = [volume["configMap"]["name"] for volume in prometheus["spec"]["template"]["spec"]["volumes"] if "configMap" in volume]  # fmt: skip
+    assert len(maps) == 2
+    assert all(re.fullmatch(r"prometheus-(config|rules)-[a-z0-9]{10}", name) for name in maps)
+    assert "reload" not in (ROOT / "monitoring/prometheus/rules/observability.yaml").read_text("utf-8")
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_alerts_reach_the_alertmanager_that_the_environment_names(environment: str) -> None:
+    place = yaml.safe_load((ROOT / f"kubernetes/environments/{environment}/environment.yaml").read_text("utf-8"))
+    address = place["data"]["alertmanager"]
+    read = yaml.safe_load((ROOT / "monitoring/prometheus/prometheus.yaml").read_text("utf-8"))
+    (found,) = read["alerting"]["alertmanagers"][0]["dns_sd_configs"]
+    services = {item["metadata"]["name"]: item["spec"] for item in of_kind(environment, "Service")}
+    assert [services[name]["externalName"] for name in found["names"]] == [address]
+
+    policy = next(item["spec"] for item in of_kind(environment, "NetworkPolicy") if item["metadata"]["name"] == "prometheus-alerts")  # fmt: skip
+    (rule,) = policy["egress"]
+    assert [port["port"] for port in rule["ports"]] == [found["port"]]
+    namespace = rule["to"][0]["namespaceSelector"]["matchLabels"]["kubernetes.io/metadata.name"]
+    assert address.split(".")[1] == namespace
+
+
+def test_a_host_can_be_proved_by_http_where_its_certificate_is_asked_for() -> None:
+    """cert-manager's solver is a Pod in the certificate's namespace, which the ingress controller asks on 8089."""
+    everywhere = list(everything())
+    public = [item for item in everywhere if item["kind"] == "Certificate" and item["spec"]["issuerRef"]["name"] == "letsencrypt"]  # fmt: skip
+    public += [item for item in everywhere if "cert-manager.io/cluster-issuer" in item["metadata"].get("annotations", {})]  # fmt: skip
+    assert {item["metadata"]["namespace"] for item in public} == {"hub-staging", "hub-production", "control-panel", "control-panel-staging"}  # fmt: skip
+    for item in public:
+        (spec,) = [
+            one["spec"] for one in everywhere
+            if one["kind"] == "NetworkPolicy" and one["metadata"]["namespace"] == item["metadata"]["namespace"]
+            and one["spec"]["podSelector"] == {"matchLabels": {"acme.cert-manager.io/http01-solver": "true"}}
+        ]  # fmt: skip
+        (rule,) = spec["ingress"]
+        assert rule["from"] == [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "ingress-nginx"}}}]  # fmt: skip
+        assert [port["port"] for port in rule["ports"]] == [8089]

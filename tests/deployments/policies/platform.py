@@ -159,6 +159,15 @@ spec:
     ports: [{{protocol: TCP, port: 9090}}]
 ---
 kind: NetworkPolicy
+metadata: {{namespace: shop, name: solver}}
+spec:
+  podSelector: {{matchLabels: {{acme.cert-manager.io/http01-solver: "true"}}}}
+  policyTypes: [Ingress]
+  ingress:
+  - from: [{{namespaceSelector: {{matchLabels: {{kubernetes.io/metadata.name: ingress}}}}}}]
+    ports: [{{protocol: TCP, port: 8089}}]
+---
+kind: NetworkPolicy
 metadata: {{namespace: shop, name: pushing}}
 spec:
   podSelector: {{}}
