@@ -180,7 +180,9 @@ def live(of: Release, place: Environment, *, by: User) -> Promotion:
     return succeeded(promotion(of, place, by=by))
 
 
-def long_ago(of: Sequence[Release], place: Environment, *, asked: Sequence[datetime], **fields: Any) -> list[Promotion]:
+def long_ago(
+    of: Sequence[Release | None], place: Environment, *, asked: Sequence[datetime], **fields: Any
+) -> list[Promotion]:
     """Promotions that were asked for then and ended five minutes later, as many as there are moments."""
     values: dict[str, Any] = {
         "environment": place, "state": State.SUCCEEDED, "requested_by": "elif", "requested_door": "page", "commit": COMMIT,

@@ -37,6 +37,8 @@ class ApplicationPage:
     ends: Ends
     active: Promotion | None
     instructions: tuple[Instruction, ...]
+    version: str
+    """Of the release that it runs; "" where no release decides."""
 
     @property
     def live(self) -> Promotion | None:
@@ -61,14 +63,17 @@ class ApplicationPage:
 
 
 def application_of_page(name: str, *, actor: Actor) -> ApplicationPage:
-    """Read it in four queries. Raises `AbsentError` for an absent or foreign one."""
+    """Read it in five queries. Raises `AbsentError` for an absent or foreign one."""
     row = application_seen_by(actor, name)
     place = row.environment
     holder = (
         Promotion.objects.filter(environment=place, state__in=(*IN_LANE, State.CANCELING)).order_by("number").first()
     )
     instructions = Instruction.objects.filter(application=row)[:NEWEST_INSTRUCTIONS]
-    return ApplicationPage(application=row, ends=ends_of([place], ()), active=holder, instructions=tuple(instructions))
+    return ApplicationPage(
+        application=row, ends=ends_of([place], ()), active=holder, instructions=tuple(instructions),
+        version=versions_of([row]).get((place.pk, row.component), ""),
+    )  # fmt: skip
 
 
 def application_seen_by(actor: Actor, name: str) -> Application:
@@ -97,6 +102,11 @@ def applications_listed(actor: Actor, *, environment: str, show: str, text: str)
     elif show == "unhealthy":
         rows = rows.filter(~Q(health="Healthy") | Q(is_missing=True)).filter(Q(shard="") | Q(sync__in=COMPARED))
     return rows.filter(name__icontains=text.strip()[:100]) if text.strip() else rows
+
+
+def differing_shards(environment: Environment) -> int:
+    """How many parts of what Git holds for tenants were changed by hand."""
+    return Application.objects.filter(environment=environment, sync="OutOfSync").exclude(shard="").count()
 
 
 def versions_of(applications: Collection[Application]) -> dict[tuple[int, str], str]:

@@ -97,7 +97,7 @@ def places_of(releases: Sequence[Release], actor: Actor) -> dict[int, list[Promo
 def story_of(release: Release, actor: Actor) -> Story:
     """The release's newest promotions and what is live in each environment, in one query."""
     own = Promotion.objects.filter(release=release).order_by("-number")
-    succeeded = Promotion.objects.filter(state=State.SUCCEEDED)
+    succeeded = Promotion.objects.filter(state=State.SUCCEEDED, release__isnull=False)
     live = succeeded.order_by("environment_id", "-finished_at").distinct("environment_id")
     rows = Promotion.objects.filter(Q(pk__in=own.values("pk")[:LISTED]) | Q(pk__in=live.values("pk")))
     rows = rows.select_related("environment", "release", "requester").defer("plan").order_by("-number")

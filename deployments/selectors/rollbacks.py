@@ -10,7 +10,8 @@ from controlpanel.catalog.models import Component
 from deployments.choices import WAITING, Kind, PreflightState, State
 from deployments.models import Preflight, Promotion
 
-HOLDS_DATA = ("StatefulSet", "PersistentVolumeClaim")
+THERE, REMOVED, NEW = ("changed", "unchanged"), ("removed",), ("new",)
+"""What a rollback does with an object."""
 ALWAYS = (
     "Database migrations that the newer release has run.",
     "Secrets in the external store. The panel never writes them.",
@@ -49,23 +50,38 @@ def _successes_before(promotion: Promotion) -> QuerySet[Promotion]:
     return rows.exclude(commit="").order_by("-committed_at")
 
 
+def loses(preflight: Preflight) -> list[str]:
+    """What a sync prunes, and nothing brings back, in sentences: what came with the newer release and holds what was made since."""
+    volumes = _named(preflight, ("PersistentVolumeClaim",), REMOVED)
+    kinds = _named(preflight, ("CustomResourceDefinition",), REMOVED)
+    found = [f"PersistentVolumeClaim {_listed(volumes)} will be deleted, with its data."] if volumes else []
+    if kinds:
+        found.append(f"CustomResourceDefinition {_listed(kinds)} will be deleted, with every object of its kind.")
+    return found
+
+
 def keeps(preflight: Preflight) -> list[str]:
     """What will not roll back, in sentences; what is known of this diff first."""
     if preflight.state != PreflightState.READY:
         return list(ALWAYS)
     newer = set(Component.objects.filter(is_retired=False).values_list("name", flat=True)) - preflight.parts.keys()
     found = [f"{name} came later and stays as it is." for name in sorted(newer)]
-    data = _named(preflight, HOLDS_DATA)
+    # Claims that a StatefulSet has made are its own: they stay when it goes.
+    data = _named(preflight, ("StatefulSet",), (*THERE, *REMOVED)) + _named(
+        preflight, ("PersistentVolumeClaim",), THERE
+    )
     if data:
-        found.append(f"Data that {_listed(data)} hold{'s' if len(data) == 1 else ''}.")
-    ran = _named(preflight, ("Job",))
+        found.append(f"Data that {_listed(sorted({*data}))} hold{'s' if len(data) == 1 else ''}.")
+    ran, again = _named(preflight, ("Job",), (*THERE, *REMOVED)), _named(preflight, ("Job",), NEW)
     if ran:
         found.append(f"What the Job{'s' if len(ran) > 1 else ''} {_listed(ran)} did.")
+    if again:
+        found.append(f"The Job{'s' if len(again) > 1 else ''} {_listed(again)} will run again.")
     return [*found, *ALWAYS]
 
 
-def _named(preflight: Preflight, kinds: Iterable[str]) -> list[str]:
-    return sorted({change["name"] for change in preflight.changes if change["kind"] in kinds})
+def _named(preflight: Preflight, kinds: Iterable[str], changes: Iterable[str]) -> list[str]:
+    return sorted({one["name"] for one in preflight.changes if one["kind"] in kinds and one["change"] in changes})
 
 
 def _listed(names: list[str]) -> str:

@@ -213,17 +213,26 @@ def _acts(actor: Actor, shown: ApplicationPage) -> dict[str, Any]:
     """What the person may do here, each with why not where it is not possible."""
     row, place = shown.application, shown.application.environment.name
     may_restart = actor.may(Right.APPLICATION_RESTART, place)
-    restore = (
-        f"{reverse('promote', args=[place])}?{urlencode({'release': shown.live.release.version})}"
-        if shown.live and shown.live.release
-        else ""
-    )
+    restore, no_restore = _restore(shown)
     return {
         "refresh_reason": "" if actor.may(Right.APPLICATION_REFRESH, place) else NEEDS,
         "restart_reason": why_no_restart(row) if may_restart and shown.active else "" if may_restart else NEEDS,
-        "restore": restore, "restore_reason": "" if restore else "Nothing was promoted here yet.",
+        "restore": restore, "restore_reason": no_restore,
         "instructions": [_told(one) for one in shown.instructions],
     }  # fmt: skip
+
+
+def _restore(shown: ApplicationPage) -> tuple[str, str]:
+    """Where what was changed by hand is restored, or why that is not possible from here."""
+    row, live = shown.application, shown.live.release if shown.live else None
+    if row.shard:
+        return reverse("configuration", args=[row.environment.name]), ""
+    if live is None:
+        return "", "Nothing was promoted here yet."
+    if shown.version != live.version:
+        runs = f"{row.component} runs {shown.version or 'nothing'} and {row.environment.name} was given {live.version}"
+        return "", f"{runs} in part: promote {row.component} of {shown.version} alone over the API, with `components`."
+    return f"{reverse('promote', args=[row.environment.name])}?{urlencode({'release': live.version})}", ""
 
 
 def _told(one: Instruction) -> dict[str, Any]:

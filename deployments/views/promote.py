@@ -158,7 +158,7 @@ def decision(
         "act": f"Roll back {environment.name}" if preflight.restores_id else f"Promote to {environment.name}",
         "stays": ALWAYS, "here": f"{path}?{urlencode(query)}", "topic": f"preflight.{preflight.pk}",
         "preview_url": f"{path}?{urlencode({**query, 'preflight': preflight.pk})}",
-        "drifted": [one for one in facts.applications.get(environment.pk, ()) if one.known_sync == "OutOfSync"] if not holder else [],
+        "drifted": [one for one in facts.applications.get(environment.pk, ()) if one.known_sync == "OutOfSync" and not one.shard] if not holder else [],
     }  # fmt: skip
 
 

@@ -17,7 +17,7 @@ from controlpanel.core.views.answering import SeeOther, page
 from deployments.forms import PromotionForm
 from deployments.models import Preflight, Promotion
 from deployments.selectors import preflights as reading
-from deployments.selectors.rollbacks import follows, keeps, taken_back
+from deployments.selectors.rollbacks import follows, keeps, loses, taken_back
 from deployments.services.preflights import find_environment
 from deployments.services.rollbacks import (
     TENANTS,
@@ -125,7 +125,7 @@ def _show(
     known = decision(preflight, form, query={"to": target.number, **said}, path=request.path, missing=missing)
     context = {
         **known, "banner": banner, **_asked(request, target, preflight, tenants),
-        "target": target, "selects": _choices(target, targets), "taken_back": taken_back(target), "keeps": keeps(preflight),
+        "target": target, "selects": _choices(target, targets), "taken_back": taken_back(target), "keeps": keeps(preflight), "loses": loses(preflight),
         "follows": follows(known["open_there"]), "command": command(preflight, form, path, said),
     }  # fmt: skip
     keep_reason(form, actor, context["here"])

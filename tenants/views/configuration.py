@@ -19,6 +19,7 @@ from controlpanel.core.views.answering import SeeOther, page
 from controlpanel.core.views.paging import pages
 from deployments.choices import OPEN, Kind
 from deployments.models import Promotion
+from deployments.selectors.applications import differing_shards
 from deployments.services.preflights import find_environment
 from deployments.services.promotions import promotion_request
 from tenants.models import CredentialReference
@@ -46,6 +47,7 @@ def configuration(request: HttpRequest, name: str) -> HttpResponse:
         "environment": environment, "rows": [_row(row, names) for row in rows], **pages(request, following),
         "count": pending(environment).count(), "tenant_count": place.tenants_with_changes(environment),
         "open": Promotion.objects.filter(environment=environment, kind=Kind.TENANT_CONFIG, state__in=OPEN).first(),
+        "differing": differing_shards(environment),
         "reason_why_not": "" if actor.may(Right.PROMOTION_REQUEST, name) else MAY_NOT, "key": uuid.uuid4().hex,
         "topics": f"tenant environment.{name}",
     }  # fmt: skip

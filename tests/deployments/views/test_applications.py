@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from html import unescape
 from typing import Any
 
 import pytest
@@ -125,6 +126,33 @@ def test_drift_is_said_with_what_differs_who_did_it_and_how_to_restore_it(client
     promote = text(client, "/environments/staging/promote?release=2026.11.2")
     assert "Changed by hand" in promote
     assert "what was changed by hand is restored" in promote
+
+
+def test_a_component_that_runs_another_release_is_not_restored_by_the_newest_one(client: Client, stage: Stage) -> None:
+    make.live(stage.old, stage.staging, by=stage.elif_)
+    part = make.live(stage.new, stage.staging, by=stage.elif_)
+    part.rollouts.exclude(component="backend").delete()
+    Application.objects.filter(name="frontend-staging").update(sync="OutOfSync")
+    page = text(client, "/applications/frontend-staging")
+    assert '<span class="version">2026.11.2</span>' in page
+    assert "promote frontend of 2026.11.2 alone over the API" in page
+    assert 'href="/environments/staging/promote?release=2026.11.3"' not in page
+
+
+def test_references_that_were_changed_by_hand_are_restored_by_the_configuration(client: Client, stage: Stage) -> None:
+    make.live(stage.old, stage.staging, by=stage.elif_)
+    shard = Application.objects.create(
+        name="tenant-credentials-00-staging", environment=stage.staging, component="tenant-credentials", shard="00",
+        sync="OutOfSync", observed_at=timezone.now(),
+    )  # fmt: skip
+    page = text(client, f"/applications/{shard.name}")
+    assert "promoting the tenants' configuration again restores it" in unescape(page)
+    assert 'href="/environments/staging/configuration"' in page
+    make.preflight(stage.old, stage.staging, changes=[])
+    assert "Changed by hand" not in text(client, "/environments/staging/promote?release=2026.11.2")
+    configuration = text(client, "/environments/staging/configuration")
+    assert "1 part of what Git holds was changed by hand: promoting restores it." in configuration
+    assert "Nothing waits here." not in configuration
 
 
 def test_what_differs_while_a_promotion_is_in_flight_is_no_drift(client: Client, stage: Stage) -> None:

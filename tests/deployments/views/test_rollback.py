@@ -58,6 +58,25 @@ def test_it_says_which_data_stays(client: Client, old: Promotion, running: Promo
     assert "frontend came later and stays as it is." in page
 
 
+def test_it_says_first_what_is_deleted_for_good_and_what_runs_again(
+    client: Client, old: Promotion, running: Promotion
+) -> None:
+    resource = {"component": "backend", "namespace": "hub", "added": 0, "removed": 0, "diff": ""}
+    kinds = {
+        "uploads": "PersistentVolumeClaim",
+        "widgets.example.com": "CustomResourceDefinition",
+        "cache": "StatefulSet",
+    }
+    gone = [{**resource, "kind": kind, "name": name, "change": "removed"} for name, kind in kinds.items()]
+    preview(old, changes=[*gone, {**resource, "kind": "Job", "name": "migrate", "change": "new"}])
+    page = body(client.get(ADDRESS))
+    assert "PersistentVolumeClaim uploads will be deleted, with its data." in page
+    assert "CustomResourceDefinition widgets.example.com will be deleted, with every object of its kind." in page
+    assert page.index("will be deleted") < page.index("Data that cache holds.")
+    assert "The Job migrate will run again." in page
+    assert "What the Job migrate did" not in page
+
+
 def test_asking_makes_a_rollback_and_goes_to_it(client: Client, old: Promotion, running: Promotion) -> None:
     preview(old)
     answer = client.post(
