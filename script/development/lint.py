@@ -68,7 +68,7 @@ def checks() -> Iterator[Check]:
     yield Check("compose", python("-m", "script.development.compose"))
     yield Check("compose-lint", (tool("compose-lint"), *map(str, compose.files(ROOT))))
     yield Check("docker", (tool("hadolint"), *map(str, sorted((ROOT / "docker").rglob("*Dockerfile")))))
-    yield Check("workflows", (tool("zizmor"), "--offline", "--quiet", ".github/workflows"))
+    yield Check("workflows", (tool("zizmor"), "--offline", "--quiet", ".github"))
     yield Check("secrets", python("-m", "script.development.literal_secrets"))
     yield Check("style", (tool("ruff"), "check", "--output-format", "concise"), ".venv/bin/ruff check --fix")
     yield Check("format", (tool("ruff"), "format", "--check", "--output-format", "concise"), ".venv/bin/ruff format")

@@ -20,6 +20,7 @@ ROOT = Path(__file__).parents[2]
 CRDS = ROOT / "tests/contract/crds"
 ENVIRONMENTS = ("staging", "production")
 WORKLOADS = ("Deployment", "StatefulSet")
+NGINX = "nginx.ingress.kubernetes.io"
 SHORT_NAMES = {"tempo", "loki", "prometheus", "redis", "kafka"}
 
 Object = dict[str, Any]
@@ -253,6 +254,21 @@ def test_ingress_is_by_tls_only(environment: str) -> None:
         assert {rule["host"] for rule in item["spec"]["rules"]} == secured
         hosts |= secured
     assert len(hosts) == 1
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_the_backends_figures_are_shown_to_nobody_outside(environment: str) -> None:
+    """They tell tenants by name; Prometheus asks the Pods themselves."""
+    open_paths: set[str] = set()
+    shut: set[str] = set()
+    for item in of_kind(environment, "Ingress"):
+        is_shut = item["metadata"]["annotations"].get(f"{NGINX}/denylist-source-range") == "0.0.0.0/0,::/0"
+        found = {path["path"] for rule in item["spec"]["rules"] for path in rule["http"]["paths"]}
+        (shut if is_shut else open_paths).update(found)
+    assert open_paths == {"/", "/api"}
+    jobs = yaml.safe_load((ROOT / "monitoring/prometheus/prometheus.yaml").read_text("utf-8"))["scrape_configs"]
+    asked = {job["metrics_path"] for job in jobs if job.get("metrics_path", "").startswith("/api/")}
+    assert shut == asked == {"/api/metrics", "/api/hub/metrics"}
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)

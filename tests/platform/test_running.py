@@ -282,3 +282,13 @@ def test_a_host_can_be_proved_by_http_where_its_certificate_is_asked_for() -> No
         (rule,) = spec["ingress"]
         assert rule["from"] == [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "ingress-nginx"}}}]  # fmt: skip
         assert [port["port"] for port in rule["ports"]] == [8089]
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_a_quorum_gives_up_no_second_node_that_is_unwell(environment: str) -> None:
+    """`AlwaysAllow` would let a drain take a node that catches up while another one is away."""
+    kept = {
+        item["metadata"]["name"]: item["spec"]["unhealthyPodEvictionPolicy"]
+        for item in of_kind(environment, "PodDisruptionBudget")
+    }
+    assert {name for name, policy in kept.items() if policy == "IfHealthyBudget"} == {"redis", "kafka"}
