@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -51,14 +51,22 @@ def find(text: str, *, name: str = "") -> list[Finding]:
 
 
 def hidden(text: str) -> str:
-    """The text with everything that looks like a secret by its form taken out; of a private key all that follows it."""
-    for one in reversed(find(text)):
+    """The text with everything that looks like a secret by its form taken out."""
+    return without(text, find(text), "(hidden)")
+
+
+def without(text: str, found: Iterable[Finding], mark: str) -> str:
+    """The text with the mark in place of each finding, and of a private key all that follows; findings may overlap."""
+    shown, at = [], 0
+    for one in sorted(found, key=lambda one: (one.start, -one.end)):
+        if one.start >= at:
+            shown += [text[at : one.start], mark]
         end = one.end
         if one.kind == "private key":
             closing = _END_OF_KEY.search(text, one.end)
             end = closing.end() if closing else len(text)
-        text = f"{text[: one.start]}(hidden){text[end:]}"
-    return text
+        at = max(at, end)
+    return "".join([*shown, text[at:]])
 
 
 @lru_cache(maxsize=4096)

@@ -60,16 +60,22 @@ def scan(text: str, *, path: str) -> list[Finding]:
 
 def scan_object(item: Mapping[str, Any], *, name: str = "") -> list[Finding]:
     """Findings in a Kubernetes object, each with the path of its field as the name and no line of use."""
+    found = findings_by_field(item, name=name)
+    return sorted(Finding(1, one.kind, path, 0, 0) for path, here in found.items() for one in here)
+
+
+def findings_by_field(item: Mapping[str, Any], *, name: str = "") -> dict[str, list[Finding]]:
+    """Findings by the path of their field, such as `spec.items[0].name`, in the characters of its text."""
     values = list(_values(item, name, ""))
     whole = "\n".join(value for _, value, _ in values)
     # Nearly every object is innocent: shapes are looked for in all of its text at once, and in each value only then.
     is_suspect = bool(literal_secrets.find(whole)) or any(True for _ in _spoken(whole))
-    return sorted(
-        Finding(1, one.kind, path, 0, 0)
+    found = {
+        path: sorted(_in_text(value, named))
         for named, value, path in values
         if is_suspect or looks_secret(named) or "\n" in value or _PAIR.match(value)
-        for one in _in_text(value, named)
-    )
+    }
+    return {path: here for path, here in found.items() if here}
 
 
 def _spoken(text: str) -> Iterator[Finding]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from controlpanel.catalog.yaml_text import canonical
 from controlpanel.clients.credentials_in_text import SECRET_TEXT, URL_PASSWORD, without_credentials
-from controlpanel.core.literal_secrets import looks_secret
+from controlpanel.core.literal_secrets import Finding, looks_secret, without
+from controlpanel.core.literal_secrets_in_files import findings_by_field
 from deployments.renderers.objects import LAST_APPLIED, ObjectRefused, objects_of
 
 # A name begins where a word does, and is bounded: else a line of one long word would take the square of its length.
@@ -51,56 +52,66 @@ def _text(item: Any, other: Any, side: str) -> str:
         return ""
     if not isinstance(item, dict):
         return f"(The content {side} is not YAML and is not shown.)"
-    return canonical(_Hiding(side).object(item, other)).decode("utf-8")
+    return canonical(_Hiding(side, findings_by_field(item)).object(item, other)).decode("utf-8")
 
 
 class _Hiding:
-    """Walks an object beside its other side; a hidden value that differs from the other side's is marked so."""
+    """Walks an object beside its other side; a hidden value that differs from the other side's is marked so.
 
-    def __init__(self, side: str) -> None:
+    Hidden is what Git would refuse, too: `found` by the path of its field, since what lives was not always in Git.
+    """
+
+    def __init__(self, side: str, found: Mapping[str, Sequence[Finding]]) -> None:
         self._side = side
+        self._found = found
 
-    def object(self, item: Mapping[str, Any], other: Any) -> Any:
+    def object(self, item: Mapping[str, Any], other: Any, path: str = "") -> Any:
         """An object with its hidden parts replaced, the items of a list one by one."""
         kind, beside = item.get("kind"), _child(other, "items")
         if isinstance(item.get("items"), list):
             beside = beside if isinstance(beside, list) else []
             pairs = zip(item["items"], [*beside, *[None] * len(item["items"])], strict=False)
-            return {**item, "items": [self.object(one, two) for one, two in pairs]}
-        return {key: self._field(str(kind), key, value, _child(other, key)) for key, value in item.items()}
+            return {**item, "items": [self.object(one, two, f"items[{at}].") for at, (one, two) in enumerate(pairs)]}
+        return {
+            key: self._field(str(kind), key, value, _child(other, key), f"{path}{key}") for key, value in item.items()
+        }
 
-    def _field(self, kind: str, key: str, value: Any, other: Any) -> Any:
+    def _field(self, kind: str, key: str, value: Any, other: Any, path: str) -> Any:
         if key in ("data", "stringData", "binaryData") and isinstance(value, Mapping):
             return {
                 name: self._hidden(text, _child(other, name))
                 if kind == "Secret" or looks_secret(name)
-                else self._value(text, _child(other, name))
+                else self._value(text, _child(other, name), f"{path}.{name}")
                 for name, text in value.items()
             }
-        return self._value(value, other)
+        return self._value(value, other, path)
 
-    def _value(self, value: Any, other: Any) -> Any:
+    def _value(self, value: Any, other: Any, path: str) -> Any:
         if isinstance(value, Mapping):
-            return {key: self._entry(key, item, value, other) for key, item in value.items()}
+            return {key: self._entry(key, item, value, other, f"{path}.{key}") for key, item in value.items()}
         if isinstance(value, list):
             beside = other if isinstance(other, list) else []
-            return [self._value(item, _match(item, index, beside)) for index, item in enumerate(value)]
-        return self._plain(value, other) if isinstance(value, str) else value
+            return [
+                self._value(item, _match(item, index, beside), f"{path}[{index}]") for index, item in enumerate(value)
+            ]
+        return self._plain(value, other, path)
 
-    def _entry(self, key: str, item: Any, parent: Mapping[str, Any], other: Any) -> Any:
+    def _entry(self, key: str, item: Any, parent: Mapping[str, Any], other: Any, path: str) -> Any:
         """An entry of a mapping: hidden as the value of a variable with a secret's name, or as a copy of everything."""
         beside = _child(other, key)
         variable = key == "value" and isinstance(item, str) and looks_secret(str(parent.get("name", "")))
         if variable or key == LAST_APPLIED:
             return self._hidden(item, beside)
-        return self._value(item, beside)
+        return self._value(item, beside, path)
 
-    def _plain(self, text: str, other: Any) -> str:
-        """Text with what is a secret by its own form replaced."""
-        if not (URL_PASSWORD.search(text) or SECRET_TEXT.search(text)):
-            return text
-        mark = self._hidden(text, other)
-        return SECRET_TEXT.sub(mark, URL_PASSWORD.sub(mark, text))
+    def _plain(self, value: Any, other: Any, path: str) -> Any:
+        """A text or number with what is a secret replaced."""
+        mark = self._hidden(value, other)
+        if path in self._found:
+            value = without(str(value), self._found[path], mark)
+        if not isinstance(value, str):
+            return value
+        return SECRET_TEXT.sub(mark, URL_PASSWORD.sub(mark, value))
 
     def _hidden(self, value: Any, other: Any) -> str:
         return "(hidden)" if value == other else f"(hidden, {self._side})"

@@ -8,6 +8,7 @@ import pytest
 
 from controlpanel.catalog.yaml_text import canonical
 from deployments.renderers.redaction import readable, without_secrets
+from tests.credentials import drawn
 
 LENGTH = 60_000
 JWT = "eyJhbGciOiJI.eyJzdWIiOiIx.abc"
@@ -68,3 +69,44 @@ def test_a_difference_hides_what_the_detector_of_credentials_would_refuse_by_its
     assert before == ""
     assert ("hunter22" in after) == is_shown
     assert ("(hidden, after)" in after) != is_shown
+
+
+def drawn_of(kind: str, seed: int) -> str:
+    return next(one.value for one in drawn(seed) if one.kind == kind)
+
+
+def _planted(secret: str) -> list[dict[str, object]]:
+    """Objects as they may live, where nobody's detector stood in the way."""
+    pod = {"containers": [{"name": "a", "args": ["--requirepass", secret, f"--token={secret}", "--port", "6379"]}]}
+    return [
+        {"kind": "Deployment", "metadata": {"name": "a"}, "spec": {"template": {"spec": pod}}},
+        {"kind": "Redis", "metadata": {"name": "a"}, "spec": {"auth": {"password": secret}, "port": 6379}},
+        {"kind": "Service", "metadata": {"name": "a", "annotations": {"note": f"password={secret}", "port": "6379"}}},
+        {"kind": "ConfigMap", "metadata": {"name": "a"}, "data": {"redis.conf": f"port 6379\nrequirepass {secret}\n"}},
+        {
+            "kind": "ConfigMap",
+            "metadata": {"name": "a"},
+            "data": {"app.yaml": f"port: 6379\ndb:\n  password: {secret}\n"},
+        },
+        {"kind": "List", "items": [{"kind": "Redis", "spec": {"password": secret, "port": 6379}}]},
+    ]
+
+
+@pytest.mark.parametrize("place", range(6))
+def test_what_git_would_refuse_is_hidden_where_it_lives_and_the_rest_stays_readable(place: int) -> None:
+    then, now = drawn_of("password", 1), drawn_of("password", 2)
+    live, other = (canonical(_planted(secret)[place]) for secret in (then, now))
+    before, after = readable(live, other)
+    for secret, side in ((then, before), (now, after)):
+        assert secret not in side
+        assert "6379" in side
+    assert "(hidden, before)" in before
+    assert "(hidden, after)" in after
+    assert "(hidden, " not in readable(live, live)[0]
+
+
+def test_of_a_private_key_nothing_is_left() -> None:
+    key = drawn_of("private key", 1)
+    shown = readable(None, canonical({"kind": "ConfigMap", "data": {"note": f"before\n{key}\nafter"}}))[1]
+    assert not any(line in shown for line in key.splitlines())
+    assert "(hidden" in shown
