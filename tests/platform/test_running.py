@@ -292,3 +292,13 @@ def test_a_quorum_gives_up_no_second_node_that_is_unwell(environment: str) -> No
         for item in of_kind(environment, "PodDisruptionBudget")
     }
     assert {name for name, policy in kept.items() if policy == "IfHealthyBudget"} == {"redis", "kafka"}
+
+
+def test_who_is_asked_goes_on_answering_until_everybody_has_heard_that_it_goes() -> None:
+    """A Pod leaves its Service at the moment when it is told to end; nodes hear of it later."""
+    waits = {
+        container["name"]: container.get("lifecycle", {}).get("preStop", {}).get("sleep", {}).get("seconds", 0)
+        for _, item in workloads()
+        for container in item["spec"]["template"]["spec"]["containers"]
+    }
+    assert {name for name, seconds in waits.items() if seconds >= 5} == {"backend", "orchestrator", "frontend", "proxy", "web"}  # fmt: skip
