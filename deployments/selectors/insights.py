@@ -22,6 +22,7 @@ from controlpanel.catalog.models import Environment
 from controlpanel.core.models import AuditEvent
 from deployments.choices import Kind, State
 from deployments.models import Promotion
+from deployments.steps.freezes import FROZEN
 
 UNDONE_WITHIN = timedelta(hours=24)
 """A rollback that is asked for this soon after a success makes that promotion a failure."""
@@ -178,6 +179,7 @@ def insights_of(environment: Environment, environments: Iterable[Environment], w
     found = Insights(period, environment, rows, _firsts(environment, start), {})
     ill = [row.pk for row in found.own if found.has_failed(row)]
     paused = AuditEvent.objects.filter(promotion__in=ill, action="promotion.paused").order_by()
+    paused = paused.exclude(details__cause=FROZEN)  # nothing had failed yet
     first = paused.values_list("promotion").annotate(first=Min("at"))
     return Insights(period, environment, rows, found.firsts, {key: at for key, at in first if key})
 

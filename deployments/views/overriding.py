@@ -11,13 +11,16 @@ from django.utils import timezone
 
 from controlpanel.accounts.actors import Actor
 from controlpanel.core.permissions import Right
-from deployments.choices import PreflightState
+from deployments.choices import PreflightState, Verdict
 from deployments.forms import PromotionForm
 from deployments.gates import GateAnswer
+from deployments.gates.approvals import NAME as APPROVALS
+from deployments.gates.freeze import NAME as FREEZE
 from deployments.models import Preflight
 from deployments.services.overriding import Override, may_be_overridden
 
 MAY_NOT_OVERRIDE = "A gate is overridden by a release manager: ask one."
+NO_EMERGENCY = "An emergency is declared by a release manager: ask one."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +50,24 @@ def offered(
         titles=tuple(answer.title for answer in refusing),
         reason=next(iter(rest), "") if may else MAY_NOT_OVERRIDE,
     )
+
+
+def emergency_offered(
+    actor: Actor,
+    preflight: Preflight,
+    answers: Sequence[GateAnswer],
+    reasons_of: Callable[[Sequence[GateAnswer]], list[str]],
+) -> Offer | None:
+    """The same of a rollback that passes freezes and approvals as an emergency; None where neither holds it."""
+    holding = [answer for answer in answers if answer.gate in (FREEZE, APPROVALS) and answer.verdict != Verdict.PASS]
+    if not holding or preflight.state != PreflightState.READY:
+        return None
+    may = actor.may(Right.GATE_OVERRIDE, preflight.environment.name)
+    rest = reasons_of([answer for answer in answers if answer not in holding])
+    return Offer(
+        names=tuple(answer.gate for answer in holding), titles=tuple(answer.title for answer in holding),
+        reason=next(iter(rest), "") if may else NO_EMERGENCY,
+    )  # fmt: skip
 
 
 def overrides_of(form: PromotionForm) -> list[Override]:

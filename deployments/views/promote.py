@@ -123,7 +123,7 @@ def _show(
     query = {"release": _version(preflight)}
     missing = "" if actor.may(Right.PROMOTION_REQUEST, preflight.environment.name) else MAY_NOT
     context = decision(preflight, form, query=query, path=request.path, missing=missing)
-    context["override"] = offered(actor, preflight, context["gates"], lambda rest: _reasons(rest, missing))
+    context["override"] = offered(actor, preflight, context["gates"], lambda rest: reasons_of(rest, missing))
     keep_reason(form, actor, context["here"])
     wanted = {"release": _version(preflight), "environment": preflight.environment.name}
     context |= {"banner": banner, "command": command(preflight, form, "/api/v1/promotions", wanted)}
@@ -154,7 +154,7 @@ def decision(
         "missing": [one for one in preflight.variables if one["state"] == "missing"],
         "standing": [one for one in preflight.variables if one["state"] != "missing"],
         "component_count": facts.places[environment.pk]["component_count"], "from_version": _from(versions),
-        "reasons": _reasons(answers, missing), "key": form["key"].value() or uuid.uuid4().hex,
+        "reasons": reasons_of(answers, missing), "key": form["key"].value() or uuid.uuid4().hex,
         "act": f"Roll back {environment.name}" if preflight.restores_id else f"Promote to {environment.name}",
         "stays": ALWAYS, "here": f"{path}?{urlencode(query)}", "topic": f"preflight.{preflight.pk}",
         "preview_url": f"{path}?{urlencode({**query, 'preflight': preflight.pk})}",
@@ -194,7 +194,7 @@ def _summary(answers: Sequence[GateAnswer]) -> str:
     return ", ".join([f"{passing} of {len(answers)} pass", *rest])
 
 
-def _reasons(answers: Sequence[GateAnswer], missing: str) -> list[str]:
+def reasons_of(answers: Sequence[GateAnswer], missing: str) -> list[str]:
     """All that stands between the reader and the button, apart from typing the name."""
     blocking = (answer.reason for answer in answers if answer.blocks)
     words = [reason if reason == UNRENDERED else f"Blocked: {lowered(reason)}" for reason in blocking]

@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
 from controlpanel.accounts.actors import Actor, of_request
-from controlpanel.core.errors import AbsentError, ConflictError
+from controlpanel.core.errors import AbsentError, ConflictError, InvalidError
 from controlpanel.core.idempotency import answer_once
 from controlpanel.core.permissions import Right, declares
 from controlpanel.core.views.answering import SeeOther, page
@@ -26,7 +26,8 @@ from deployments.services.rollbacks import (
     rollback_preview,
     rollback_targets,
 )
-from deployments.views.promote import FRAGMENTS, TEMPLATE, command, decision, keep_reason
+from deployments.views.overriding import emergency_offered
+from deployments.views.promote import FRAGMENTS, TEMPLATE, command, decision, keep_reason, reasons_of
 
 NOTHING = "deployments/rollback_nothing.html"
 MAY_NOT = "You may look but not roll back: ask an operator."
@@ -87,19 +88,24 @@ def _ask(
 ) -> HttpResponse:
     if not form.is_valid():
         return _show(request, actor, target, targets, form, status=422)
-    said = {name: form.cleaned_data[name] for name in ("reason", "render_digest")}
-    tenants = _tenants(request)
+    said: dict[str, Any] = {name: form.cleaned_data[name] for name in ("reason", "render_digest")}
+    said |= {"tenants": _tenants(request), "emergency": request.POST.get("emergency") == "1"}
 
     def work() -> tuple[int, dict[str, Any]]:
-        return 303, {"number": promotion_rollback(actor=actor, target=target, tenants=tenants, **said).number}
+        return 303, {"number": promotion_rollback(actor=actor, target=target, **said).number}
 
     try:
         _, answer = answer_once(
             principal=f"person {actor.name}",
             key=form.cleaned_data["key"],
-            request={"to": target.number, "tenants": tenants, **said},
+            request={"to": target.number, **said},
             work=work,
         )
+    except InvalidError as refusal:
+        if refusal.extra.get("field") != "reason":
+            raise
+        form.add_error("reason", f"{refusal.sentence} {refusal.remedy}".strip())
+        return _show(request, actor, target, targets, form, status=422)
     except ConflictError as refusal:
         banner = ("Not now.", f"{refusal.sentence} {refusal.remedy}".strip())
         return _show(request, actor, target, targets, form, status=409, banner=banner)
@@ -121,10 +127,14 @@ def _show(
     missing = "" if actor.may(Right.PROMOTION_ROLL_BACK, target.environment.name) else MAY_NOT
     if not missing and preflight.losses and not tenants:
         missing = UNDECIDED
-    path, said = f"/api/v1/promotions/{target.number}/rollback", {"tenants": tenants} if tenants else {}
+    path = f"/api/v1/promotions/{target.number}/rollback"
+    said: dict[str, Any] = {"tenants": tenants} if tenants else {}
     known = decision(preflight, form, query={"to": target.number, **said}, path=request.path, missing=missing)
+    emergency = emergency_offered(actor, preflight, known["gates"], lambda rest: reasons_of(rest, missing))
+    if emergency and not emergency.reason:
+        said = {**said, "emergency": True}
     context = {
-        **known, "banner": banner, **_asked(request, target, preflight, tenants),
+        **known, "emergency": emergency, "banner": banner, **_asked(request, target, preflight, tenants),
         "target": target, "selects": _choices(target, targets), "taken_back": taken_back(target), "keeps": keeps(preflight), "loses": loses(preflight),
         "follows": follows(known["open_there"]), "command": command(preflight, form, path, said),
     }  # fmt: skip

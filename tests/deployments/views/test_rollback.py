@@ -8,8 +8,12 @@ import pytest
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
-from deployments.choices import Kind, PreflightState
+from controlpanel.accounts.actors import Actor
+from controlpanel.accounts.models import User
+from controlpanel.core.permissions import Role
+from deployments.choices import Kind, PreflightState, State
 from deployments.models import Preflight, Promotion
+from deployments.services.freezing import Wanted, freeze_set
 from tests import fixtures_deployments as make
 from tests.deployments.views.conftest import Stage
 
@@ -146,3 +150,48 @@ def test_the_page_asks_a_constant_number_of_queries(
     client.get(ADDRESS)
     with django_assert_max_num_queries(18):
         client.get(ADDRESS)
+
+
+@pytest.fixture
+def frozen(stage: Stage, old: Promotion, running: Promotion) -> None:
+    """Nothing may go to staging, and somebody has to agree besides."""
+    rita = Actor(name="rita", door="page", user=make.person("rita", Role.RELEASE_MANAGER))
+    freeze_set(actor=rita, wanted=Wanted(environment="staging", reason="The end of the year."))
+    stage.staging.gates = [
+        {"name": "freeze"},
+        {"name": "approvals", "parameters": {"required": 1, "roles": ["release-manager"]}},
+    ]
+    stage.staging.save()
+    preview(old)
+
+
+@pytest.mark.usefixtures("frozen")
+def test_in_an_emergency_a_release_manager_rolls_back_through_a_freeze(stage: Stage, old: Promotion) -> None:
+    rita = stage.client(User.objects.get(username="rita"))
+    page = body(rita.get(ADDRESS))
+    assert 'id="promote" aria-disabled' in page
+    assert 'name="emergency" value="1"' in page
+    assert "&quot;emergency&quot;: true" in page
+    form = {"render_digest": make.DIGEST, "key": "one", "emergency": "1", "reason": "Down"}
+    answer = rita.post(f"{ADDRESS}?to={old.number}", form)
+    assert answer.status_code == 422
+    assert "An emergency needs a reason of at least 10 characters." in body(answer)
+    form["reason"] = "Nobody can sign in."
+    assert rita.post(f"{ADDRESS}?to={old.number}", form).status_code == 303
+    made = Promotion.objects.get(kind=Kind.ROLLBACK)
+    assert made.is_emergency
+    assert made.state != State.REJECTED
+
+
+@pytest.mark.usefixtures("frozen")
+def test_who_may_not_declare_an_emergency_reads_whom_to_ask(client: Client, old: Promotion) -> None:
+    page = body(client.get(ADDRESS))
+    assert "An emergency is declared by a release manager: ask one." in page
+    form = {"render_digest": make.DIGEST, "key": "one", "emergency": "1", "reason": "Nobody can sign in."}
+    assert client.post(f"{ADDRESS}?to={old.number}", form).status_code == 403
+    assert not Promotion.objects.filter(kind=Kind.ROLLBACK).exists()
+
+
+def test_where_nothing_holds_there_is_no_emergency(client: Client, old: Promotion, running: Promotion) -> None:
+    preview(old)
+    assert 'id="emergency' not in body(client.get(ADDRESS))
