@@ -53,6 +53,7 @@ class Validation:
     hub: httpx.Client
     streams: redis.Redis
     variables: Mapping[str, str]
+    is_taken: bool = False
 
     def __post_init__(self) -> None:
         self.event = {
@@ -86,10 +87,13 @@ class Validation:
         answer = self._post(self.tenant)
         if answer.status_code not in (200, 202) or "status" not in _members(answer):
             raise Failed(f"POST /api/hub/events answers {answer.status_code}: {answer.text[:300]}")
+        self.is_taken = True
         return f"POST /api/hub/events answers {answer.status_code}"
 
     def kept(self) -> str:
-        """The event stands in the tenant's stream."""
+        """The event stands in the tenant's stream; one that was not taken is not waited for."""
+        if not self.is_taken:
+            raise Failed("The hub took no event, so that there is none to look for.")
         deadline = time.monotonic() + PATIENCE_SECONDS
         while not self._is_in(self.tenant):
             if time.monotonic() > deadline:

@@ -39,6 +39,7 @@ def test_a_tenant_that_nobody_knows_fails(hub: Hub) -> None:
 
     assert done.returncode == 1
     assert "FAIL health     /api/health answers 404" in done.stdout
+    assert "FAIL kept       The hub took no event" in done.stdout
 
 
 def failed(hub: Hub, changes: dict[str, str], transport: httpx.BaseTransport | None = None) -> dict[str, str]:
