@@ -67,6 +67,11 @@ class Application(models.Model):
         return (timezone.now() - self.observed_at).total_seconds() > settings.TIMINGS.silence_seconds
 
     @property
+    def operation_orphaned(self) -> bool:
+        """Its operation reads as running while nobody runs it, as after the end of a controller."""
+        return not self.operation_running and self.operation in ("Running", "Terminating")
+
+    @property
     def known_sync(self) -> str:
         """Argo CD's word, Unknown after a silence."""
         return "Unknown" if self.is_silent else self.sync

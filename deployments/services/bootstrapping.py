@@ -140,7 +140,18 @@ def _project(argocd: ArgoCD, wanted: dict[str, Any]) -> str:
     if existing is not None and manifest["spec"] == existing.get("spec"):
         return f"AppProject {name}: up to date."
     try:
-        argocd.put_project(manifest, upsert=True)
+        argocd.put_project(manifest, upsert=existing is not None)
+    except Invalid as error:
+        if existing is not None or "existing project" not in error.text:
+            raise
+        # Written over, it would lose what others gave it.
+        raise PermissionRefused(
+            f"AppProject {name} exists, and the token may not read it.",
+            f"Give its account `p, <account>, projects, get, {name}, allow` in Argo CD's RBAC policy; it is then only added to.",
+            status=error.status,
+            code=error.code,
+            text=error.text,
+        ) from None
     except PermissionRefused as error:
         if existing is not None and permits(existing, wanted):
             return f"AppProject {name}: permits what is needed; the token may not change it, so it is left as it is."
@@ -170,10 +181,20 @@ def _application(argocd: ArgoCD, manifest: dict[str, Any]) -> str:
         return _create(argocd, name, manifest)
     if existing.labels.get(LABEL) != OURS:
         return f"Application {name}: exists without the label {LABEL}: {OURS}, left alone."
+    manifest = _as_automated(manifest, existing)
     if _is_as_wanted(existing, manifest):
         return f"Application {name}: up to date."
     _patiently(lambda: argocd.create_application(manifest, upsert=True, validate=False))
     return f"Application {name}: updated."
+
+
+def _as_automated(manifest: dict[str, Any], existing: Application) -> dict[str, Any]:
+    """Automated sync is the operator's to switch on and off: what is there stays."""
+    automated = (existing.spec.get("syncPolicy") or {}).get("automated")
+    if automated is None:
+        return manifest
+    spec = manifest["spec"]
+    return {**manifest, "spec": {**spec, "syncPolicy": {**spec.get("syncPolicy", {}), "automated": automated}}}
 
 
 def _is_as_wanted(existing: Application, manifest: Mapping[str, Any]) -> bool:

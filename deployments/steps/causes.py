@@ -78,10 +78,16 @@ def timed_out(context: Context, rollout: PromotionComponent, seen: Application |
     row = seen or Application.objects.filter(name=rollout.application).first()
     blocking = (row.blocking if row else None) or {}
     title = f": {blocking['kind']} {blocking['name']} {blocking['message']}".rstrip() if blocking else ""
-    facts = {key: blocking[key] for key in ("kind", "namespace", "name") if key in blocking}
+    facts: dict[str, Any] = {key: blocking[key] for key in ("kind", "namespace", "name") if key in blocking}
+    advice = "See what the resource waits for. Retry gives it the same time again."
+    if row is not None and row.operation_marker == context.marker and row.operation_orphaned:
+        advice = (
+            "Argo CD's controller was lost while it ran our operation, and nobody runs it. Retry sends our sync again."
+        )
+        facts |= {"send_again": True, "operation": rollout.accepted_operation}
     return pause(
         "timed_out", f"{rollout.title} was not healthy after {rollout.deadline_seconds // 60} min{title}.", effect=_effect(context, rollout),
-        advice="See what the resource waits for. Retry gives it the same time again.", application=rollout.application, raw=rollout.message, **facts,
+        advice=advice, application=rollout.application, raw=rollout.message, **facts,
     )  # fmt: skip
 
 

@@ -102,10 +102,10 @@ class Reader:
             return
         directory = Directory(self.server_from)
         self._stream_each(directory.projects)
-        argocd = self._argocd()
         seen: set[str] = set()
         failed: ClientError | None = None
         for project in directory.projects:
+            argocd = self._argocd(project)
             try:
                 reads = argocd.list_applications(project)
             except ClientError as error:
@@ -113,7 +113,7 @@ class Reader:
                 continue
             seen |= {read.name for read in reads}
             self._keep(directory, argocd, reads)
-        windows.read(argocd, directory, self.leadership.fence)
+        windows.read(self._argocd, directory, self.leadership.fence)
         if failed is not None:
             raise failed
         with self.leadership.fence():
@@ -146,7 +146,7 @@ class Reader:
             return
         directory = Directory(self.server_from)
         try:
-            self._follow(directory, self._argocd(), project)
+            self._follow(directory, self._argocd(project), project)
         except StreamSilent as silent:
             if silent.opened:
                 raise
@@ -187,10 +187,13 @@ class Reader:
         finally:
             connection.close()
 
-    def _argocd(self) -> ArgoCD:
-        environment = Environment.objects.filter(server_from=self.server_from, is_retired=False).first()
+    def _argocd(self, project: str) -> ArgoCD:
+        """With a token of this project: to that of another one Argo CD shows an empty list, and says no word of it."""
+        rows = Environment.objects.filter(server_from=self.server_from, project=project, is_retired=False)
+        environment = rows.first()
         if environment is None:
-            raise connections.NotConfigured(f"No environment uses {self.server_from} any more.", "Load the catalog.")
+            said = f"No environment of the project {project} uses {self.server_from} any more."
+            raise connections.NotConfigured(said, "Load the catalog.")
         return connections.argocd_for(environment)
 
     def _report(self, error: Exception) -> None:

@@ -19,14 +19,14 @@ Fence = Callable[[], AbstractContextManager[object]]
 KEPT = ("activeWindows", "assignedWindows")
 
 
-def read(argocd: ArgoCD, directory: Directory, fence: Fence) -> int:
-    """Ask and store; an Application that cannot be asked keeps its old answer, which grows too old. Returns how many were read."""
+def read(argocd_of: Callable[[str], ArgoCD], directory: Directory, fence: Fence) -> int:
+    """Ask, with a client for each project, and store; an Application that cannot be asked keeps its old answer, which grows too old. Returns how many were read."""
     answers = {}
     for name, (place, _, shard) in directory.places.items():
         if shard or place.parameters_of(NAME) is None:
             continue
         try:
-            said = argocd.sync_windows(name, place.project)
+            said = argocd_of(place.project).sync_windows(name, place.project)
         except ClientError as error:
             log.warning("windows_not_read", application=name, error=str(error))
             continue

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import subprocess
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -134,3 +135,33 @@ def test_an_application_is_written_only_where_it_differs(
     there = {"metadata": {**WANTED["metadata"], **metadata}, "spec": {**WANTED["spec"], **spec}}
     answers = [httpx.Response(200, json=there)] + [httpx.Response(200, json=WANTED)] * (said == "updated")
     assert bootstrapping._application(server(*answers), WANTED) == f"Application backend-staging: {said}."
+
+
+def test_a_project_that_may_not_be_read_is_not_written_over() -> None:
+    difference = 'existing project spec is different; use upsert flag to force update; difference in keys "roles"'
+    argocd = server(refusal(403, 7, "permission denied"), refusal(400, 3, difference))
+    with pytest.raises(PermissionRefused, match="exists, and the token may not read it") as refused:
+        bootstrapping._project(argocd, PROJECT)
+    assert "projects, get, hub" in refused.value.remedy
+
+
+def test_automated_sync_that_an_operator_switched_on_stays_on() -> None:
+    wanted = {
+        "metadata": {"name": "backend-staging", "labels": dict(argo.MANAGED_BY), "finalizers": []},
+        "spec": {"project": "hub", "syncPolicy": {"syncOptions": ["PruneLast=true"]}},
+    }
+    automated = {"syncOptions": ["PruneLast=true"], "automated": {"prune": True, "selfHeal": True}}
+    there = {**wanted, "spec": {"project": "hub", "syncPolicy": automated}}
+    assert bootstrapping._application(server(httpx.Response(200, json=there)), wanted).endswith("up to date.")
+
+    written: list[Any] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.method == "POST":
+            written.append(json.loads(request.content))
+        older = {**there, "spec": {**there["spec"], "syncPolicy": {"automated": automated["automated"]}}}
+        return httpx.Response(200, json=older)
+
+    argocd = ArgoCD("https://argocd.example.com", "a.b.c", transport=httpx.MockTransport(answer))
+    assert bootstrapping._application(argocd, wanted) == "Application backend-staging: updated."
+    assert written[0]["spec"]["syncPolicy"] == automated

@@ -51,10 +51,24 @@ class TwoProjects:
             yield StreamEvent("HEARTBEAT", None)
 
 
+class WithToken:
+    """A token of one project: of others it is shown nothing, and is not told so."""
+
+    def __init__(self, argocd: TwoProjects, project: str) -> None:
+        self.argocd, self.project = argocd, project
+
+    def list_applications(self, project: str) -> tuple[Read, ...]:
+        return self.argocd.list_applications(project) if project == self.project else ()
+
+    def stream_applications(self, project: str, *, heartbeats: bool) -> Iterator[StreamEvent]:
+        assert project == self.project
+        return self.argocd.stream_applications(project, heartbeats=heartbeats)
+
+
 @pytest.fixture
 def argocd(monkeypatch: pytest.MonkeyPatch) -> TwoProjects:
     fake = TwoProjects()
-    monkeypatch.setattr(connections, "argocd_for", lambda environment: fake)
+    monkeypatch.setattr(connections, "argocd_for", lambda environment: WithToken(fake, environment.project))
     monkeypatch.setattr(connections, "token_expiry_of", lambda server: {})
     return fake
 
@@ -98,6 +112,18 @@ def test_a_project_that_cannot_be_read_does_not_hide_the_other(argocd: TwoProjec
     until(lambda: Application.objects.get(name="backend-production").observed_at is not None, "read", 10.0)
     until(lambda: Observer.objects.get().error == "hub is away.", "the trouble is said", 10.0)
     assert not Application.objects.filter(is_missing=True).exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_each_project_is_read_with_a_token_of_its_own(argocd: TwoProjects) -> None:
+    platform()
+    follower = reader.Reader(SERVER, threading.Event())
+    follower.stopping.set()
+    assert follower.leadership.is_ours()
+    follower.leads.set()
+    follower._list()
+    seen = Application.objects.filter(name__in=["backend-staging", "backend-production"])
+    assert not seen.filter(is_missing=True).exists()
 
 
 @pytest.mark.django_db(transaction=True)

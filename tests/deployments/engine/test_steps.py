@@ -11,6 +11,7 @@ import pytest
 import time_machine
 from django.utils import timezone
 
+from controlpanel.accounts.actors import Actor
 from controlpanel.clients.argocd_models import HistoryEntry
 from controlpanel.clients.argocd_tree import Node, Tree
 from controlpanel.clients.errors import Ambiguous
@@ -19,6 +20,7 @@ from controlpanel.core.lease import Clock, Lease
 from deployments import lifecycle
 from deployments.choices import Confidence, Rollout, State
 from deployments.models import Application, Promotion, PromotionComponent
+from deployments.services.promotions import promotion_retry
 from deployments.steps import Context, Outcome, cancel, commit, observe, start, sync
 from tests import fixtures_deployments as rows
 from tests.deployments.engine.conftest import FINISHED, STARTED, FakeArgoCD, FakeGit, synced
@@ -240,6 +242,23 @@ def test_an_abort_says_that_an_application_took_the_commit_though_someone_synced
     argocd.applications[APPLICATION] = synced(APPLICATION, "", history=SYNCED_ONCE)
     outcome = step(cancel.run, rolling)
     assert outcome.fields["live_revision"] == rows.COMMIT
+
+
+def test_what_a_lost_controller_left_is_sent_again_by_a_retry(rolling: Promotion, argocd: FakeArgoCD) -> None:
+    marker, now = str(rolling.pk), timezone.now()
+    long_ago = now - timedelta(hours=1)
+    rollout_of(rolling, state=Rollout.ROLLING_OUT, started_at=long_ago, accepted_operation=str(STARTED))
+    orphaned = {"operation": "Running", "operation_running": False, "operation_marker": marker, "observed_at": now}
+    Application.objects.filter(name=APPLICATION).update(**orphaned)
+    argocd.applications[APPLICATION] = synced(
+        APPLICATION, marker, operation_phase="Running", operation_finished_at=None
+    )
+    outcome = step(observe.run, rolling)
+    assert outcome.issue is not None
+    lifecycle.pause(rolling, actor=audit.SYSTEM, lease=None, issue={**outcome.issue, "effect": ""})
+    promotion_retry(actor=Actor(name="ci", door="api", is_system=True), promotion=rolling)
+    step(sync.run, rolling)
+    assert ("sync", APPLICATION) in argocd.requests
 
 
 def test_a_tree_that_cannot_be_read_keeps_nothing_from_being_proved(
