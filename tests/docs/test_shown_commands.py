@@ -17,7 +17,7 @@ from tests.platform.test_manifests import catalog
 
 DOCUMENTS = ("docs/ARCHITECTURE.md", "docs/DEPLOYMENT_GUIDE.md", "docs/policies.md", "kubernetes/README.md")
 ELSEWHERE = re.compile(
-    r"docker (?!compose config)|export COMPOSE|script/tenant-validation |for namespace in|kubectl (?!kustomize)"
+    r"docker (?!compose config)|export COMPOSE|script/tenant-validation |for name(?:space)? in|kubectl (?!kustomize)"
 )
 """Needs Docker, what was started by it, or a cluster."""
 FIRST = 'script/deploy staging 2026.11.1 --commit "$(git rev-parse HEAD)" --reason "The first one" \\'
