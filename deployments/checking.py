@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
+from django.db.models import Q
 from django.utils import timezone
 
 from controlpanel.catalog.models import Environment
@@ -17,7 +18,7 @@ from controlpanel.clients.errors import ClientError
 from controlpanel.core import doorbell, lease, live
 from controlpanel.core.lease import Lease, StatementTime
 from controlpanel.core.models import uuid7
-from deployments.choices import WAITING
+from deployments.choices import WAITING, Kind
 from deployments.models import ExternalCheck, Promotion, Release
 from deployments.selectors.checks import MAX_AGE, parameters_of
 
@@ -25,21 +26,26 @@ WANTED = timedelta(minutes=30)
 """For how long a look at a preview keeps the answer fresh."""
 
 
-def want(environment: Environment, release: Release | None) -> None:
-    """Have the check asked now, and kept fresh for a while; nothing where the environment does not ask."""
-    if release is None or parameters_of(environment) is None:
+def want(environment: Environment, release: Release | None, kind: str = Kind.RELEASE) -> None:
+    """Have the check kept fresh for a while, and asked now where nobody waited for it until now; nothing where the
+    environment does not ask. Cheap where it is kept fresh already: it may be called at every look."""
+    if release is None or kind != Kind.RELEASE or parameters_of(environment) is None:
         return
     row, _ = ExternalCheck.objects.get_or_create(environment=environment, release=release)
-    ExternalCheck.objects.filter(pk=row.pk).update(wanted_until=timezone.now() + WANTED, next_run_at=StatementTime())
-    doorbell.ring("ask_external_check", row.pk)
+    rows = ExternalCheck.objects.filter(pk=row.pk)
+    rows.update(wanted_until=timezone.now() + WANTED)
+    if rows.filter(next_run_at=None).update(next_run_at=StatementTime(), error=""):
+        doorbell.ring("ask_external_check", row.pk)
 
 
-def is_pending(environment: Environment, release: Release | None) -> bool:
-    """Whether it was not heard at all yet, neither an answer nor why there is none."""
-    if release is None or parameters_of(environment) is None:
+def is_pending(environment: Environment, release: Release | None, kind: str = Kind.RELEASE) -> bool:
+    """Whether no answer that counts was heard yet, nor why there is none."""
+    parameters = parameters_of(environment)
+    if release is None or kind != Kind.RELEASE or parameters is None:
         return False
-    rows = ExternalCheck.objects.filter(environment=environment, release=release)
-    return not rows.exclude(answered_at=None, error="").exists()
+    oldest = timezone.now() - timedelta(seconds=parameters.get("maxAgeSeconds", MAX_AGE))
+    heard = ~Q(error="") | Q(answered_at__gte=oldest)
+    return not ExternalCheck.objects.filter(heard, environment=environment, release=release).exists()
 
 
 def external_check_ask(pk: Any) -> bool:

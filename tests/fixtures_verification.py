@@ -33,12 +33,13 @@ ERRORS = "{name: errors, type: prometheus_query, parameters: {query: errors, tim
 @dataclass
 class Beside:
     """What runs beside every environment. `statuses` are answers by tenant, 200 unless said, or an error; `values` are
-    Prometheus' now, `before` those of an earlier moment."""
+    Prometheus' now, `before` those of an earlier moment; with `is_away` it does not answer."""
 
     statuses: dict[str, int | Exception] = field(default_factory=dict)
     refuses: dict[str, int] = field(default_factory=dict)
     values: dict[str, float] = field(default_factory=dict)
     before: dict[str, float] = field(default_factory=dict)
+    is_away: bool = False
     requests: list[httpx.Request] = field(default_factory=list)
 
     def install(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -69,6 +70,8 @@ class Beside:
         return httpx.Response(status, json={"status": "ok" if status == 200 else "error"})
 
     def _query(self, request: httpx.Request) -> httpx.Response:
+        if self.is_away:
+            raise httpx.ConnectError("refused")
         asked = dict(request.url.params) or {name: one[0] for name, one in parse_qs(request.content.decode()).items()}
         values = self.before if "time" in asked else self.values
         result = [{"metric": {"tenant_id": slug}, "value": [1, str(value)]} for slug, value in values.items()]

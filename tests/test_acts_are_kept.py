@@ -106,9 +106,10 @@ class Stage:
         return planning.promotion_plan(actor=self.manager(actor), environment="staging", release="2026.11.3", at=soon())
 
     def emergency(self) -> Promotion:
-        return rollbacks.promotion_rollback(
-            actor=SYSTEM, target=self.older(), reason="Everything is down.", emergency=True
-        )
+        said = "Everything is down."
+        row = rollbacks.promotion_rollback(actor=SYSTEM, target=self.older(), reason=said, emergency=True)
+        Promotion.objects.filter(pk=row.pk).update(render_digest=make.DIGEST)
+        return row
 
     def browser(self) -> None:
         Client().force_login(self.elif_)

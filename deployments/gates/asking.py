@@ -9,14 +9,23 @@ from datetime import datetime
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Count, JSONField, Max, Min, OuterRef, Subquery
+from django.db.models import Count, Exists, JSONField, Max, Min, OuterRef, Subquery
 from django.db.models.expressions import RawSQL
 from django.utils import timezone
 
 from controlpanel.catalog.models import Component, Environment
 from deployments.choices import OPEN, Kind, PreflightState, State, Verdict
 from deployments.gates.base import Gate, GateAnswer, Proven, Situation, gates
-from deployments.models import Application, Freeze, Observer, Preflight, Promotion, Release, ReleaseHold
+from deployments.models import (
+    Application,
+    AutomaticRollback,
+    Freeze,
+    Observer,
+    Preflight,
+    Promotion,
+    Release,
+    ReleaseHold,
+)
 from deployments.selectors.approvals import Word, policy_of, words_of
 from deployments.selectors.checks import check_of
 from deployments.selectors.freezes import HOLDS, STANDING, from_json
@@ -169,7 +178,7 @@ def _situations(targets: Sequence[Target], kind: Kind, asked: str, facts: Facts)
 def _place_for(place: Mapping[str, Any], kind: Kind) -> dict[str, Any]:
     """When the environment last changed in what this kind of promotion changes: neither a release nor tenants' configuration
     makes the other's preview untrue."""
-    rest = {name: place[name] for name in ("heard_at", "component_count")}
+    rest = {name: place[name] for name in ("heard_at", "component_count", "goes_back")}
     ends = [
         at for other, at in place["committed"].items() if at and {kind, other} != {Kind.RELEASE, Kind.TENANT_CONFIG}
     ]
@@ -187,6 +196,7 @@ def _places(environments: Collection[int]) -> dict[int, dict[str, Any]]:
         **{f"committed_{kind.value}": Subquery(_last_commit(kind)) for kind in Kind},
         heard_at=Subquery(heard),
         component_count=Subquery(count),
+        goes_back=Exists(AutomaticRollback.objects.filter(promotion__environment=OuterRef("pk"), finished_at=None)),
         freezes=RawSQL(STANDING, (), output_field=JSONField()),  # noqa: S611  # a constant, without parameters
         holds=RawSQL(HOLDS, (), output_field=JSONField()),  # noqa: S611  # the same
     )
@@ -195,6 +205,7 @@ def _places(environments: Collection[int]) -> dict[int, dict[str, Any]]:
             "committed": {kind: row[f"committed_{kind.value}"] for kind in Kind},
             "heard_at": row["heard_at"],
             "component_count": row["component_count"] or 0,
+            "goes_back": row["goes_back"],
             "freezes": row["freezes"],
             "holds": row["holds"],
         }

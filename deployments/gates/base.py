@@ -60,7 +60,7 @@ class Situation:
     `tenants` counts active tenants and the ready ones among them by environment. `overrides` are what was asked to be let
     through, `approvals` the words on this promotion, `freezes` all that stand, `holds`
     those of the releases that were read, `check` what an external check
-    said of this one.
+    said of this one. `goes_back`: the environment's policy is about to ask for a rollback there.
     """
 
     asked: str
@@ -85,6 +85,7 @@ class Situation:
     approvals: Sequence[Word] = ()
     freezes: Sequence[Freeze] = ()
     holds: Sequence[ReleaseHold] = ()
+    goes_back: bool = False
     check: ExternalCheck | None = None
     parameters: Mapping[str, Any] = field(default_factory=dict)
 

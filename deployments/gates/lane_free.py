@@ -5,13 +5,15 @@ from __future__ import annotations
 from deployments.choices import IN_LANE, WAITING, Kind, State, Verdict
 from deployments.gates.base import GateAnswer, Situation, gate
 from deployments.models import Promotion
+from deployments.selectors.approvals import asks_nobody
 
 NAME, TITLE = "lane-free", "Lane free"
 
 
 @gate(NAME, title=TITLE, kinds=frozenset({Kind.RELEASE, Kind.TENANT_CONFIG}))
 def lane_free(situation: Situation) -> GateAnswer:
-    """Wait while another promotion holds the lane or stands before this one in the queue."""
+    """Wait while another promotion holds the lane or stands before this one in the queue, and while the environment is about
+    to be rolled back by its policy: what started in between would be called off by that, or undone."""
     ahead = next(
         (
             other
@@ -20,6 +22,9 @@ def lane_free(situation: Situation) -> GateAnswer:
         ),
         None,
     )
+    if ahead is None and situation.goes_back:
+        where = situation.environment.name
+        return _waits(f"Will wait its turn: the policy of {where} is about to roll it back.")
     if ahead is None:
         return GateAnswer(
             gate=NAME,
@@ -29,10 +34,12 @@ def lane_free(situation: Situation) -> GateAnswer:
         )
     holds = "holds" if ahead.state in (*IN_LANE, State.CANCELING) else "waits before this one in"
     paused = " It is paused and waits for a person." if ahead.state == State.PAUSED else ""
-    return GateAnswer(
-        gate=NAME, title=TITLE, verdict=Verdict.WAIT, owner="panel", remedy="Nothing to do: it starts by itself.",
-        reason=f"Will wait its turn: promotion {ahead.number} {holds} {situation.environment.name}.{paused}",
-    )  # fmt: skip
+    return _waits(f"Will wait its turn: promotion {ahead.number} {holds} {situation.environment.name}.{paused}")
+
+
+def _waits(reason: str) -> GateAnswer:
+    remedy = "Nothing to do: it starts by itself."
+    return GateAnswer(gate=NAME, title=TITLE, verdict=Verdict.WAIT, owner="panel", remedy=remedy, reason=reason)
 
 
 def _is_ahead(other: Promotion, own: Promotion | None) -> bool:
@@ -40,4 +47,6 @@ def _is_ahead(other: Promotion, own: Promotion | None) -> bool:
         return True
     if other.pk == own.pk:
         return False
-    return other.state not in WAITING or (other.state == State.QUEUED and other.number < own.number)
+    if other.state not in WAITING or (other.kind == Kind.ROLLBACK and asks_nobody(other)):
+        return True
+    return other.state == State.QUEUED and other.number < own.number

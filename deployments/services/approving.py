@@ -44,18 +44,21 @@ def promotion_reject(*, actor: Actor, promotion: Promotion, comment: str, render
 def emergency_confirm(*, actor: Actor, promotion: Promotion, comment: str = "", render_digest: str = "") -> Promotion:
     """A second person has looked at an emergency, at most once for each person; it stops nothing any more.
 
-    Raises `RefusedError` for whoever asked for it or may not approve there, `ConflictError` where it is no emergency.
+    Raises `RefusedError` for whoever asked for it, may not approve there or not through this door, `ConflictError` where it
+    is no emergency, renders still, or has another digest than was looked at.
     """
-    place = promotion.environment.name
-    actor.require(Right.PROMOTION_APPROVE, place)
+    actor.require(Right.PROMOTION_APPROVE, promotion.environment.name)
     if not promotion.is_emergency:
         raise ConflictError(f"Promotion {promotion.number} is no emergency.", "There is nothing to confirm.")
-    if actor.user is None or actor.user.pk == promotion.requester_id:
-        raise RefusedError("An emergency is confirmed by a second person.", "Ask somebody else who may approve.")
+    if refused := _why_not_entitled(actor, promotion, policy_of(promotion.environment) or Policy()):
+        raise RefusedError(refused, "An emergency is confirmed by a second person who may approve there.")
+    assert actor.user is not None
     with transaction.atomic():
         row = Promotion.objects.select_related("environment").select_for_update(of=("self",)).get(pk=promotion.pk)
-        if render_digest and render_digest != row.render_digest:
-            raise ConflictError("It has another digest.", "Look at it again.", stale=True)
+        if not row.render_digest:
+            raise ConflictError("It is being rendered: there is nothing to look at yet.", "Look again in a moment.")
+        if (stale := _stale(row, render_digest)) is not None:
+            raise stale
         if not row.approvals.filter(person=actor.user, voided_at__isnull=True).exists():
             Approval.objects.create(
                 promotion=row, person=actor.user, token=actor.token, decision=Decision.APPROVE, digest=row.render_digest,
@@ -82,9 +85,18 @@ def emergencies_remind() -> int:
 
 def why_not(actor: Actor, promotion: Promotion, policy: Policy, words: list[Word]) -> str:
     """Why this actor cannot decide on it now, in one sentence; "" where they can."""
-    place = promotion.environment.name
     if promotion.state != State.AWAITING_APPROVAL:
         return f"Promotion {promotion.number} is {promotion.get_state_display().lower()}: no approval is awaited."
+    if refused := _why_not_entitled(actor, promotion, policy):
+        return refused
+    if any(word.approval.person_id == actor.user.pk and word.counts for word in words if actor.user):
+        return "You have approved it already."
+    return ""
+
+
+def _why_not_entitled(actor: Actor, promotion: Promotion, policy: Policy) -> str:
+    """Whatever the promotion's state: who they are, and the door they come through."""
+    place = promotion.environment.name
     if actor.user is None:
         return "An approval needs a person; this acts for nobody."
     if actor.user.pk == promotion.requester_id:
@@ -93,8 +105,6 @@ def why_not(actor: Actor, promotion: Promotion, policy: Policy, words: list[Word
         return f"{place} takes approvals on its pages only."
     if not actor.may(Right.PROMOTION_APPROVE, place) or not may_decide(actor.bindings, policy, place):
         return f"It needs the role {policy.whose} in {place}."
-    if any(word.approval.person_id == actor.user.pk and word.counts for word in words):
-        return "You have approved it already."
     return ""
 
 
@@ -122,6 +132,11 @@ def _refusal(actor: Actor, row: Promotion, policy: Policy, words: list[Word], di
         return ConflictError(said, "Look at the promotion again.")
     if said:
         return RefusedError(said)
+    return _stale(row, digest)
+
+
+def _stale(row: Promotion, digest: str) -> ConflictError | None:
+    """Where something else was looked at than would be committed; "" trusts the row."""
     if digest and digest != row.render_digest:
         return ConflictError(
             f"It renders to {row.render_digest[:4]}…{row.render_digest[-4:]} by now, not to what you looked at.",

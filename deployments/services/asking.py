@@ -12,7 +12,7 @@ from controlpanel.catalog.models import Environment
 from controlpanel.core import audit
 from controlpanel.core.errors import ConflictError, InvalidError
 from controlpanel.core.lease import StatementTime
-from deployments import gates, lifecycle
+from deployments import checking, gates, lifecycle
 from deployments.choices import OPEN, WAITING, Kind, PreflightState, State
 from deployments.gates import GateAnswer
 from deployments.models import Preflight, Promotion
@@ -46,6 +46,7 @@ def ask(wanted: Wanted) -> Promotion:
         existing = _open_equal(wanted)
         if existing is not None:
             return existing
+        checking.want(wanted.environment, wanted.release, wanted.kind)
         preflight = _preview(wanted)
         answers = gates.for_target(
             release=wanted.release,

@@ -22,6 +22,8 @@ from deployments.services.preflights import find_environment, find_release, name
 from deployments.services.promotions import promotion_request
 
 FURTHEST = timedelta(days=90)
+LATEST = timedelta(hours=1)
+"""A plan that could not be carried out for longer, as after an outage, is nobody's wish any more: people have gone home."""
 DOOR = "schedule"
 SHORTEST_REASON = 5
 
@@ -130,6 +132,9 @@ def _carry_out(plan: PlannedPromotion, held: Lease) -> float | None:
 
 def _ask(plan: PlannedPromotion) -> Promotion:
     """With the rights of now; the same plan asked twice gives the same promotion, as long as that is open."""
+    if timezone.now() - plan.due_at > LATEST:
+        said = f"It was due at {plan.due_at:%Y-%m-%d %H:%M %Z} and the panel was away for more than an hour."
+        raise RefusedError(said, "Ask for it now, or plan it anew.")
     if plan.token is not None and not ApiToken.live().filter(pk=plan.token.pk).exists():
         raise RefusedError("The token of this plan may not act any more.", "Plan it anew.")
     if plan.requester is not None and not plan.requester.is_active:

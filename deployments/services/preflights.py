@@ -79,6 +79,7 @@ def preflight_request(
 
 def preflight_of(wanted: Wanted) -> Preflight:
     """The same for a target of any kind that was looked up before."""
+    checking.want(wanted.environment, wanted.release, wanted.kind)
     return _current(wanted) or preflight_start(wanted)
 
 
@@ -87,7 +88,6 @@ def preflight_start(wanted: Wanted) -> Preflight:
     """Have a worker render."""
     preflight = Preflight.objects.create(**wanted.what, created_by=wanted.actor.name, next_run_at=StatementTime())
     doorbell.ring("render_preflight", preflight.pk)
-    checking.want(preflight.environment, preflight.release)
     return preflight
 
 

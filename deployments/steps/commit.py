@@ -11,6 +11,7 @@ from deployments import lifecycle
 from deployments.choices import Kind, State
 from deployments.models import Promotion
 from deployments.rendering import stored
+from deployments.steps import freezes
 from deployments.steps.base import Context, Outcome, pause, wait
 from tenants.services.promoting import departures_done, references_promoted
 
@@ -26,6 +27,8 @@ def run(context: Context) -> Outcome:
     landed = repository.claim(context.claim)
     if landed is not None:
         return _adopt(context, repository, landed)
+    if (frozen := _caught(context)) is not None:
+        return frozen
     files = stored(context.plan["parts"])
     for _ in range(MOST_TRIES):
         context.guard()
@@ -42,6 +45,11 @@ def run(context: Context) -> Outcome:
                 _adopt(context, repository, result.commit) if isinstance(result, Claimed) else _landed(context, commit)
             )
     return wait(1.0, "The branch moves faster than we can commit; trying again.")
+
+
+def _caught(context: Context) -> Outcome | None:
+    """A freeze that was set since the start holds what was not committed; what may be on its way to Git goes on."""
+    return None if context.promotion.intended_commit else freezes.caught(context)
 
 
 def _edited(context: Context, repository: GitRepository, tip: str | None) -> list[str]:

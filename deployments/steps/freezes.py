@@ -20,10 +20,16 @@ def caught(context: Context) -> Outcome | None:
         return None
     issue = {
         "cause": FROZEN, "sentence": answer.reason, "advice": answer.remedy,
-        "effect": "What has rolled out stays; later waves have not started. It goes on by itself when the freeze ends.",
+        "effect": f"{_effect(context)} It goes on by itself when the freeze ends.",
         "opens_at": answer.opens_at.isoformat() if answer.opens_at else "",
     }  # fmt: skip
     return Outcome(again=again_in(context, answer), issue=issue)
+
+
+def _effect(context: Context) -> str:
+    if context.promotion.commit:
+        return "What has rolled out stays; later waves have not started."
+    return f"{context.promotion.environment.title} is as it was: nothing was committed."
 
 
 def holding(context: Context) -> GateAnswer | None:

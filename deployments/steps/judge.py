@@ -17,7 +17,7 @@ def run(context: Context) -> Outcome:
     promotion = context.promotion
     preflight = promotion.preflight or render_preview(context)
     if preflight.state == PreflightState.RENDERING:
-        if (context.now() - promotion.created_at).total_seconds() > PATIENCE_SECONDS:
+        if _age(context) > PATIENCE_SECONDS:
             return move_to(
                 State.FAILED,
                 "Rendering took longer than 3 minutes. See that a worker runs.",
@@ -26,7 +26,7 @@ def run(context: Context) -> Outcome:
         return wait(2.0, "Rendering")
     if preflight.state == PreflightState.FAILED:
         return move_to(State.FAILED, f"{preflight.error} {preflight.remedy}".strip(), confidence=Confidence.OBSERVED)
-    if checking.is_pending(promotion.environment, promotion.release):
+    if _waits_for_the_check(context):
         return wait(1.0, "Waits for the external check.")
     promotion.render_digest = preflight.render_digest
     answers = gates.for_target(
@@ -56,5 +56,16 @@ def render_preview(context: Context) -> Preflight:
         )  # fmt: skip
         Promotion.objects.filter(pk=promotion.pk).update(preflight=preflight)
         doorbell.ring("render_preflight", preflight.pk)
-        checking.want(promotion.environment, promotion.release)
     return preflight
+
+
+def _waits_for_the_check(context: Context) -> bool:
+    """For a while; after that its gate says what is missing."""
+    promotion = context.promotion
+    asked = (promotion.environment, promotion.release, promotion.kind)
+    checking.want(*asked)
+    return checking.is_pending(*asked) and _age(context) <= PATIENCE_SECONDS
+
+
+def _age(context: Context) -> float:
+    return (context.now() - context.promotion.created_at).total_seconds()

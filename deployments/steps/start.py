@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db import IntegrityError
 
 from controlpanel.core import audit
-from deployments import gates, lifecycle
+from deployments import checking, gates, lifecycle
 from deployments.choices import IN_LANE, Kind, State, Verdict
 from deployments.models import Promotion
 from deployments.selectors.approvals import GATE as APPROVALS
@@ -18,6 +18,7 @@ AGAIN_SECONDS = 5.0
 def run(context: Context) -> Outcome:
     """Ask the gates once more; the first in the queue moves to `rendering`, which the database allows once."""
     promotion = context.promotion
+    checking.want(promotion.environment, promotion.release, promotion.kind)
     answers = gates.for_target(
         release=promotion.release, environment=promotion.environment, preflight=promotion.preflight,
         promotion=promotion, asked="start", kind=Kind(promotion.kind),

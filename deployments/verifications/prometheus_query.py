@@ -7,10 +7,11 @@ from typing import Any
 
 from controlpanel.catalog import hub_connections
 from controlpanel.catalog.parameters import unknown
+from controlpanel.clients.errors import ClientError
 from controlpanel.clients.prometheus import Prometheus
 from controlpanel.clients.prometheus import Sample as Value
 from deployments.choices import Proof
-from deployments.verifications.base import Asked, Sample, verification
+from deployments.verifications.base import Asked, Sample, unanswered, verification
 
 TENANT = "tenant_id"
 """The label that names a tenant; values without it are of the whole environment."""
@@ -37,8 +38,17 @@ def _check(parameters: Mapping[str, Any]) -> list[str]:
 @verification("prometheus_query", by_tenant=False, check=_check, advice=ADVICE)
 def prometheus_query(asked: Asked, slugs: Sequence[str]) -> Iterator[Sample]:
     """One question now and, for `timesBefore`, one as of before the promotion: the largest value of each tenant counts.
-    `slack` is added to what was before, so that a little above nothing is no failure. Raises `ClientError`."""
+    `slack` is added to what was before, so that a little above nothing is no failure. A Prometheus that does not answer is
+    an unknown sample of the whole environment. Raises `NotConfigured`."""
     prometheus, query = hub_connections.prometheus_for(asked.environment), str(asked.parameters["query"])
+    try:
+        yield from _compared(asked, prometheus, query)
+    except ClientError as error:
+        proof, words = unanswered(error)
+        yield Sample(subject="", proof=proof, request=query, answer=words)
+
+
+def _compared(asked: Asked, prometheus: Prometheus, query: str) -> Iterator[Sample]:
     now = _largest(prometheus.query(query))
     if not now:
         proof = Proof.PASSING if asked.parameters.get("whenEmpty") == "pass" else Proof.UNKNOWN

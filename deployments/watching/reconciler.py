@@ -69,7 +69,7 @@ class Reconciler:
 
     def __init__(self, threads: int = 4) -> None:
         self.pool = ThreadPoolExecutor(threads, thread_name_prefix="due")
-        self.running: set[Any] = set()
+        self.running: set[tuple[str, Any]] = set()
         self._forgets_at = 0.0
         self._follows_at = 0.0
         self._tidies_at = 0.0
@@ -105,7 +105,7 @@ class Reconciler:
         for pk, is_late in rows:
             unheard = unheard or is_late or not doorbell.ring_now(task, pk)
             if unheard:
-                self._run_here(run, pk)
+                self._run_here(model.__name__, run, pk)
         return len(rows)
 
     def _here(self, name: str, duty: Callable[[], int]) -> None:
@@ -115,15 +115,15 @@ class Reconciler:
             duty()
             return False
 
-        self._run_here(once, name)
+        self._run_here("duty", once, name)
 
-    def _run_here(self, run: Callable[[Any], bool], pk: Any) -> None:
-        if pk in self.running:
+    def _run_here(self, kind: str, run: Callable[[Any], bool], pk: Any) -> None:
+        if (kind, pk) in self.running:  # rows of different models share their numbers
             return
-        self.running.add(pk)
-        self.pool.submit(self._run, run, pk)
+        self.running.add((kind, pk))
+        self.pool.submit(self._run, kind, run, pk)
 
-    def _run(self, run: Callable[[Any], bool], pk: Any) -> None:
+    def _run(self, kind: str, run: Callable[[Any], bool], pk: Any) -> None:
         try:
             for _ in range(STEPS_AT_ONCE):
                 if not run(pk):
@@ -131,7 +131,7 @@ class Reconciler:
         except Exception:
             log.exception("due_row_failed", row=str(pk))  # the row comes back by its lease
         finally:
-            self.running.discard(pk)
+            self.running.discard((kind, pk))
             connection.close()
 
 

@@ -291,6 +291,38 @@ def test_an_emergency_rollback_asks_nobody_before_and_a_second_person_afterwards
     )
 
 
+def emergency(production: Environment, by: User) -> Promotion:
+    """A rollback that passed approvals, rendered by now."""
+    first = rows.live(rows.release("2026.11.1"), asks_nothing(production), by=by)
+    rows.live(rows.release("2026.11.2"), production, by=by)
+    row = promotion_rollback(actor=page(by), target=first, reason="Everything is down.", emergency=True)
+    Promotion.objects.filter(pk=row.pk).update(render_digest=rows.DIGEST)
+    return row
+
+
+def test_an_emergency_is_confirmed_like_an_approval_by_the_same_roles_doors_and_digest(
+    production: Environment, deniz: User, ada: User
+) -> None:
+    row = emergency(production, deniz)
+    asks(production, roles=["administrator"], api=False)
+    row.environment.refresh_from_db()
+    with pytest.raises(RefusedError, match="It needs the role administrator in production"):
+        emergency_confirm(actor=page(rows.person("rita", Role.RELEASE_MANAGER)), promotion=row)
+    olga = rows.person("olga", Role.ADMINISTRATOR)
+    token, _ = token_create(actor=SYSTEM, name="own", scopes=["approve"], user=olga)
+    with pytest.raises(RefusedError, match="production takes approvals on its pages only"):
+        emergency_confirm(actor=of_token(token), promotion=row)
+    with pytest.raises(ConflictError, match="not to what you looked at"):
+        emergency_confirm(actor=page(olga), promotion=row, render_digest="b" * 64)
+    Promotion.objects.filter(pk=row.pk).update(render_digest="")
+    with pytest.raises(ConflictError, match="It is being rendered"):
+        emergency_confirm(actor=page(olga), promotion=row)
+    Promotion.objects.filter(pk=row.pk).update(render_digest=rows.DIGEST)
+    assert unconfirmed(["production"]) == [row]
+    emergency_confirm(actor=page(olga), promotion=row, render_digest=rows.DIGEST)
+    assert unconfirmed(["production"]) == []
+
+
 def asks_nothing(place: Environment) -> Environment:
     place.gates = []
     place.save()

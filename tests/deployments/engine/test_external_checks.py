@@ -8,16 +8,21 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from controlpanel.accounts.actors import SYSTEM
+from controlpanel.accounts.actors import SYSTEM, Actor
 from controlpanel.catalog.models import Environment
 from controlpanel.clients import external_check
 from controlpanel.clients.errors import Ambiguous
 from controlpanel.clients.external_check import Verdict
+from controlpanel.core.models import AuditEvent
+from controlpanel.core.permissions import Role
 from deployments import checking
-from deployments.choices import State
+from deployments.advance import advance
+from deployments.choices import Kind, State
 from deployments.gates import GateAnswer, for_target
 from deployments.models import ExternalCheck, Promotion, Release
 from deployments.services.preflights import preflight_request
+from deployments.services.promotions import promotion_request
+from deployments.steps import judge
 from tests import fixtures_deployments as rows
 
 pytestmark = pytest.mark.django_db
@@ -121,3 +126,65 @@ def test_a_variable_that_is_missing_is_told_by_its_name(
     checking.want(staging, release)
     checking.external_check_ask(ExternalCheck.objects.get().pk)
     assert "CHANGE_URL is not set." in said(staging, release).reason
+
+
+def test_an_answer_from_long_ago_is_asked_anew_by_whoever_asks_for_a_promotion(
+    staging: Environment, release: Release, says: list[Any]
+) -> None:
+    long_ago = timezone.now() - timedelta(days=3)
+    ExternalCheck.objects.create(
+        environment=staging, release=release, verdict="pass", answered_at=long_ago, error="Away."
+    )
+    row = promotion_request(actor=page(), environment="staging", release=release.version)
+    Promotion.objects.filter(pk=row.pk).update(preflight=rows.preflight(release, staging))
+    assert checking.is_pending(staging, release)
+    advance(row.pk)
+    row.refresh_from_db()
+    assert (row.state, row.note) == (State.REQUESTED, "Waits for the external check.")
+    says.append(Verdict("pass", "CHG-17."))
+    assert checking.external_check_ask(ExternalCheck.objects.get().pk)
+    assert advanced(row).state == State.QUEUED
+
+
+def test_what_waits_in_the_queue_has_it_asked(staging: Environment, release: Release, says: list[Any]) -> None:
+    row = rows.promotion(release, staging, by=rows.person("elif", Role.OPERATOR))
+    assert advanced(row).state == State.QUEUED
+    says.append(Verdict("pass", "CHG-17."))
+    assert checking.external_check_ask(ExternalCheck.objects.get().pk)
+    assert advanced(row).state == State.RENDERING
+
+
+def test_a_preview_that_is_used_again_has_it_asked(staging: Environment, release: Release) -> None:
+    preview = rows.preflight(release, staging)
+    assert preflight_request(actor=SYSTEM, release=release.version, environment="staging") == preview
+    assert ExternalCheck.objects.get().next_run_at is not None
+
+
+def test_a_check_that_nobody_asks_for_three_minutes_holds_nothing_in_silence(
+    staging: Environment, release: Release, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(judge, "PATIENCE_SECONDS", 0)
+    row = promotion_request(actor=page(), environment="staging", release=release.version)
+    Promotion.objects.filter(pk=row.pk).update(preflight=rows.preflight(release, staging))
+    assert advanced(row).state == State.REJECTED
+    assert AuditEvent.objects.get(action="promotion.rejected").message.startswith(
+        "Blocked: Change board has not answered"
+    )
+
+
+def test_a_rollback_waits_for_no_external_check(staging: Environment, release: Release) -> None:
+    checking.want(staging, release, Kind.ROLLBACK)
+    assert not checking.is_pending(staging, release, Kind.ROLLBACK)
+    assert not ExternalCheck.objects.exists()
+
+
+def page() -> Actor:
+    user = rows.person("elif", Role.OPERATOR)
+    return Actor(name=user.username, door="page", user=user)
+
+
+def advanced(row: Promotion) -> Promotion:
+    Promotion.objects.filter(pk=row.pk).update(next_run_at=timezone.now())
+    advance(row.pk)
+    row.refresh_from_db()
+    return row

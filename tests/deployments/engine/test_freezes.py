@@ -12,10 +12,13 @@ from django.utils import timezone
 
 from controlpanel.accounts.actors import SYSTEM, Actor
 from controlpanel.accounts.models import User
+from controlpanel.catalog import connections
 from controlpanel.catalog.models import Environment
+from controlpanel.core import audit
 from controlpanel.core.errors import ConflictError, InvalidError, RefusedError
 from controlpanel.core.models import AuditEvent
 from controlpanel.core.permissions import Role
+from deployments import lifecycle
 from deployments.advance import advance
 from deployments.choices import Kind, Rollout, State, Verdict
 from deployments.gates import GateAnswer, for_target
@@ -225,6 +228,32 @@ def test_it_waits_in_the_queue_while_a_freeze_holds(places: tuple[Environment, E
     advance(due(row).pk)
     row.refresh_from_db()
     assert (row.state, row.note) == (State.QUEUED, f"Everything is frozen until it is lifted: {REASON}")
+
+
+def test_a_freeze_that_is_set_while_it_starts_holds_the_first_wave(
+    places: tuple[Environment, Environment], release: Release, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "deploy_repository", lambda: NothingLanded())
+    row = rows.promotion(release, places[0], by=rows.person("elif", Role.OPERATOR))
+    lifecycle.move(row, State.RENDERING, actor=audit.SYSTEM, message="Started.")
+    plan = {"base": "", "parts": {}, "changed": ["backend"], "waves": rows.WAVES}
+    lifecycle.move(row, State.COMMITTING, actor=audit.SYSTEM, message="Rendered.", plan=plan, wave=1)
+    made = freeze_everything(actor=SYSTEM, reason=REASON)
+    advance(due(row).pk)
+    row.refresh_from_db()
+    assert (row.state, row.issue["cause"], row.intended_commit) == (State.PAUSED, "freeze", "")
+    assert row.issue["effect"].startswith("Staging is as it was: nothing was committed.")
+    freeze_lift(actor=SYSTEM, freeze=made)
+    advance(due(row).pk)
+    row.refresh_from_db()
+    assert row.state == State.COMMITTING
+
+
+class NothingLanded:
+    """A deploy repository that nobody has pushed to."""
+
+    def claim(self, name: str) -> None:
+        """Nobody has it."""
 
 
 def test_a_named_role_lets_one_promotion_pass_with_a_reason(wave_done: Callable[[], Promotion]) -> None:

@@ -66,6 +66,18 @@ def carried_out(plan: PlannedPromotion) -> PlannedPromotion:
     return plan
 
 
+def test_a_plan_that_is_more_than_an_hour_late_is_not_carried_out_but_said(release: Release, elif_: User) -> None:
+    late = {"at": timezone.now() + timedelta(seconds=1)}
+    plan, other = planned(page(elif_), **late), planned(page(elif_), **late)
+    PlannedPromotion.objects.filter(pk=plan.pk).update(due_at=timezone.now() - timedelta(minutes=61))
+    carried_out(plan)
+    assert (plan.state, plan.promotion) == (Planned.REFUSED, None)
+    assert plan.outcome.startswith("It was due at ")
+    assert plan.outcome in AuditEvent.objects.get(action="promotion.plan_refused").message
+    PlannedPromotion.objects.filter(pk=other.pk).update(due_at=timezone.now() - timedelta(minutes=59))
+    assert carried_out(other).state == Planned.ASKED
+
+
 def test_it_is_not_due_before_its_moment_and_asked_for_once_then(release: Release, elif_: User) -> None:
     plan = planned(page(elif_))
     assert not plan_carry_out(plan.pk), "it is not due"

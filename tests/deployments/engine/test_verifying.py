@@ -21,7 +21,8 @@ from controlpanel.catalog.models import Environment
 from controlpanel.clients.hub import Hub
 from controlpanel.core.lease import Lease, StatementTime
 from controlpanel.core.models import AuditEvent
-from deployments.choices import Check, Confidence, Kind, Proof, State
+from deployments.choices import Check, Confidence, Kind, Proof, State, Verdict
+from deployments.gates import GateAnswer, for_target
 from deployments.models import AutomaticRollback, Evidence, Promotion, Verification
 from deployments.services.automatic import rollback_by_policy
 from deployments.services.promotions import promotion_abort, promotion_ignore, promotion_retry
@@ -230,6 +231,29 @@ def test_a_prometheus_without_a_value_proves_nothing_unless_none_is_expected(
     assert proves or (rolled_out.issue or {})["cause"] == "verification_unanswered"
 
 
+def test_a_prometheus_that_is_away_is_an_unknown_sample_and_holds_nobody_up(
+    rolled_out: Promotion, beside: make.Beside
+) -> None:
+    make.catalog(make.ERRORS)
+    beside.is_away = True
+    until_decided(rolled_out)
+    assert (rolled_out.issue or {})["cause"] == "verification_unanswered"
+    found = Evidence.objects.get()
+    assert (found.subject, found.proof) == ("", Proof.UNKNOWN)
+    assert "Prometheus" in found.answer
+
+
+def test_a_prometheus_that_comes_back_within_the_limit_proves_all_the_same(
+    rolled_out: Promotion, beside: make.Beside
+) -> None:
+    make.catalog(make.ERRORS, limit=1)
+    beside.is_away = True
+    step(rolled_out)
+    beside.is_away, beside.values = False, {"a": 0.1}
+    Verification.objects.update(next_round_at=timezone.now())
+    assert until_decided(rolled_out).to == State.SUCCEEDED
+
+
 def test_where_nobody_can_be_asked_it_is_said_and_not_called_verified(
     rolled_out: Promotion, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -364,6 +388,47 @@ def test_a_rollback_by_policy_that_was_asked_for_before_a_crash_is_not_asked_for
     AutomaticRollback.objects.update(next_run_at=StatementTime(), lease_until=None)
     assert rollback_by_policy(wanted.pk)
     assert Promotion.objects.filter(kind=Kind.ROLLBACK).count() == 1
+
+
+def test_the_policy_does_not_undo_a_release_that_was_committed_meanwhile(
+    promoted: Callable[[], Promotion], beside: make.Beside, elif_: User
+) -> None:
+    make.catalog(make.HEALTH, on_failure="rollback")
+    make.tenants(1)
+    _, after = with_a_way_back(promoted, elif_)
+    beside.statuses = {"clinic-000": 503}
+    until_decided(after)
+    Promotion.objects.filter(pk=after.pk).update(state=State.CANCELED, confidence=Confidence.OBSERVED)
+    mended = rows.succeeded(promoted())
+    Promotion.objects.filter(pk=mended.pk).update(committed_at=StatementTime())
+    assert rollback_by_policy(AutomaticRollback.objects.get().pk)
+    assert not Promotion.objects.filter(kind=Kind.ROLLBACK).exists()
+    said = f"Promotion {mended.number} was committed over promotion {after.number} meanwhile."
+    assert said in AutomaticRollback.objects.get().error
+    assert said in AuditEvent.objects.get(action="promotion.rollback_refused").message
+
+
+def test_nothing_starts_between_a_failure_and_the_rollback_by_policy(
+    promoted: Callable[[], Promotion], beside: make.Beside, elif_: User
+) -> None:
+    make.catalog(make.HEALTH, on_failure="rollback")
+    make.tenants(1)
+    _, after = with_a_way_back(promoted, elif_)
+    beside.statuses = {"clinic-000": 503}
+    until_decided(after)
+    Promotion.objects.filter(pk=after.pk).update(state=State.CANCELED, confidence=Confidence.OBSERVED)
+    waiting = promoted()
+
+    def lane() -> GateAnswer:
+        answers = for_target(release=waiting.release, environment=waiting.environment, promotion=waiting, asked="start")
+        return next(one for one in answers if one.gate == "lane-free")
+
+    assert lane().reason == "Will wait its turn: the policy of staging is about to roll it back."
+    assert rollback_by_policy(AutomaticRollback.objects.get().pk)
+    rollback = Promotion.objects.get(kind=Kind.ROLLBACK)
+    assert lane().reason == f"Will wait its turn: promotion {rollback.number} waits before this one in staging."
+    Promotion.objects.filter(pk=rollback.pk).update(state=State.CANCELED, confidence=Confidence.OBSERVED)
+    assert lane().verdict == Verdict.PASS
 
 
 @pytest.mark.parametrize("why", ["nothing was live before", "the same files were live before", "nobody answered"])

@@ -26,6 +26,33 @@ from tests.world import until
 NAME = "backend-staging"
 
 
+def test_rows_of_two_models_with_the_same_number_both_run() -> None:
+    holds, ran, twice = threading.Event(), threading.Event(), threading.Event()
+
+    def hold(_: object) -> bool:
+        return not holds.wait(5)
+
+    def run(_: object) -> bool:
+        ran.set()
+        return False
+
+    def again(_: object) -> bool:
+        twice.set()
+        return False
+
+    one = reconciler.Reconciler(threads=3)
+    try:
+        one._run_here("Instruction", hold, 7)
+        one._run_here("ExternalCheck", run, 7)
+        one._run_here("Instruction", again, 7)
+        assert ran.wait(5)
+    finally:
+        holds.set()
+        one.close()
+    assert not twice.is_set()
+    assert not one.running
+
+
 @pytest.mark.django_db
 @pytest.mark.parametrize(("seconds", "health"), [(10, "Healthy"), (100, "Degraded")])
 def test_an_argo_cd_that_counts_from_below_is_believed_when_the_old_row_is_forgotten(
