@@ -19,7 +19,7 @@ MONITORING = ROOT / "monitoring"
 DASHBOARDS = sorted((MONITORING / "grafana/dashboards").glob("*.json"))
 OF_PROMETHEUS = {"up", "ALERTS", "push_time_seconds", "prometheus_rule_evaluation_failures_total"}
 WORDS = {"by", "on", "le", "sum", "min", "max", "rate", "count", "delta", "increase", "absent", "time", "vector", "and", "or",
-         "offset", "histogram_quantile", "tenant_id"}  # fmt: skip
+         "offset", "histogram_quantile", "max_over_time", "tenant_id"}  # fmt: skip
 BESIDE_NAMES = re.compile(r'\{[^}]*\}|\[[^\]]*\]|"[^"]*"|\b(?:by|on)\s*\([^)]*\)')
 NAME = re.compile(r"[a-zA-Z_][\w:]*")
 
@@ -86,3 +86,21 @@ def test_what_always_fires_is_shown_as_no_alert() -> None:
     assert always == {"Watchdog"}
     assert all('alertname!="Watchdog"' in expression for expression in shown)
     assert shown
+
+
+def test_every_figure_of_the_panel_that_has_a_bound_has_an_alert() -> None:
+    """The table of docs/operations.md says from where on each is wrong."""
+    rows = re.findall(
+        r"^\| `(control_panel_\w+)` \| (.+?) \|$", (ROOT / "docs/operations.md").read_text("utf-8"), re.MULTILINE
+    )
+    bound = {name for name, meaning in rows if re.search(r"above \d+|falls", meaning)}
+    alerts = " ".join(rule["expr"] for rule in rules() if "alert" in rule)
+    assert len(bound) >= 5
+    assert {name for name in bound if name not in alerts} == set()
+
+
+def test_prometheus_is_given_every_file_of_rules() -> None:
+    generators = yaml.safe_load((MONITORING / "kustomization.yaml").read_text("utf-8"))["configMapGenerator"]
+    (given_to_it,) = [one["files"] for one in generators if one["name"] == "prometheus-rules"]
+    there = [str(file.relative_to(MONITORING)) for file in sorted((MONITORING / "prometheus/rules").glob("*.yaml"))]
+    assert given_to_it == there
