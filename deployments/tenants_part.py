@@ -16,7 +16,7 @@ from deployments.models import RenderedComponent
 from deployments.renderers.base import RenderError, render_digest
 from deployments.renderers.tenant_credentials import Place, render
 from deployments.rendering import NotRenderable, Rendering
-from tenants.choices import SERVED
+from tenants.choices import SERVED, ReferenceKind
 from tenants.models import ReferenceVersion, Tenant
 from tenants.parts import Reference, TenantPart
 from tenants.selectors.parts import parts as tenant_parts
@@ -97,18 +97,21 @@ def _place(environment: Environment) -> tuple[TenantCredentialsSpec, Place]:
 
 
 def _with_their_stores(environment: Environment, parts: Sequence[TenantPart]) -> list[TenantPart]:
-    """A tenant that leaves has no references any more; what it had says in which store its object looks."""
+    """A tenant that leaves has nothing in a store any more; what it had says in which one its object looks."""
     leaving = [part.slug for part in parts if part.is_leaving]
     if not leaving:
         return list(parts)
     rows = ReferenceVersion.objects.filter(
-        reference__environment=environment, reference__tenant__slug__in=leaving, is_removed=False
+        reference__environment=environment,
+        reference__tenant__slug__in=leaving,
+        is_removed=False,
+        kind=ReferenceKind.EXTERNAL_SECRET,
     )
     newest = rows.order_by("reference_id", "-number").distinct("reference_id").select_related("reference__tenant")
     had: dict[str, list[Reference]] = {slug: [] for slug in leaving}
     for row in newest:
         had[row.reference.tenant.slug].append(row.as_reference(row.reference.key))
-    return [dataclasses.replace(part, references=tuple(had.get(part.slug, part.references))) for part in parts]
+    return [dataclasses.replace(part, references=(*part.references, *had.get(part.slug, ()))) for part in parts]
 
 
 def _keep(shards: Mapping[str, Mapping[str, bytes]]) -> dict[str, str]:

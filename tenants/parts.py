@@ -46,8 +46,8 @@ class Reference:
 
 @dataclass(frozen=True, kw_only=True)
 class TenantPart:
-    """What one tenant has in one environment, references by key. `is_leaving`: nothing is left but the object whose keys
-    have to leave the shard's Secret before it goes."""
+    """What one tenant has in one environment, references by key. `is_leaving`: nothing is left in a store, and the keys of
+    its ExternalSecret have to leave the shard's Secret before that goes."""
 
     slug: str
     references: tuple[Reference, ...] = ()

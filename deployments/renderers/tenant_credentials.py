@@ -69,8 +69,8 @@ def _files(shard: str, parts: Sequence[TenantPart], place: Place) -> Iterator[tu
 
 
 def _of_kind(parts: Sequence[TenantPart], kind: str) -> list[Reference]:
-    """What the panel carries into Git of this kind; a tenant that leaves has nothing but its ExternalSecret."""
-    found = [one for part in parts if not part.is_leaving for one in part.references if one.kind == kind]
+    """What the panel carries into Git of this kind."""
+    found = [one for part in parts for one in part.references if one.kind == kind]
     return [one for one in found if kind != "SealedSecret" or one.sealed_text]
 
 

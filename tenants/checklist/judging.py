@@ -9,7 +9,7 @@ from typing import Any
 
 from tenants.checklist.asking import Basis
 from tenants.checklist.base import Asked, Facts, Finding, types
-from tenants.choices import ItemSource, ItemState, TenantState
+from tenants.choices import ItemSource, ItemState, Standing, TenantState
 from tenants.models import ChecklistItem, CredentialReference, Observation, Tenant
 from tenants.parts import digest_of
 
@@ -97,11 +97,13 @@ def _signed(item: ChecklistItem, finding: Finding) -> tuple[ItemState, str]:
 
 
 def _is_lacking(asked: Asked, own: Own) -> bool:
-    """What only a release asks for becomes an item of those tenants alone that have no reference for it."""
+    """What only a release asks for becomes an item of those tenants alone whose reference Git does not hold or finds nothing."""
     if not asked.release_version or asked.default:
         return not asked.release_version
     reference = own.references.get(asked.key)
-    return reference is None or reference.newest is None or reference.newest.is_removed
+    if reference is None or reference.newest is None or reference.newest.is_removed:
+        return True
+    return reference.is_pending or reference.standing == Standing.FAILING
 
 
 def _retired(own: Own, asked: set[tuple[str, str]]) -> list[ChecklistItem]:

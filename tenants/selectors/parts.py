@@ -10,7 +10,7 @@ from typing import Any, Literal
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from controlpanel.catalog.models import Environment
-from tenants.choices import Stage
+from tenants.choices import ReferenceKind, Stage
 from tenants.models import CredentialReference, Departure, ReferenceVersion
 from tenants.parts import Reference, TenantPart
 
@@ -29,7 +29,7 @@ class Snapshot:
 
 def snapshot(environment: Environment, which: Which = "newest") -> Snapshot:
     """Every tenant's part, by slug, references by key, in one statement. Tenants without references are left out, unless
-    their object has to be emptied first (`is_leaving`)."""
+    their ExternalSecret has to be emptied first (`is_leaving`)."""
     found: defaultdict[str, list[Reference]] = defaultdict(list)
     versions: dict[str, int] = {}
     leaving: set[str] = set()
@@ -39,11 +39,13 @@ def snapshot(environment: Environment, which: Which = "newest") -> Snapshot:
             leaving.add(slug)
         if not is_removed:
             found[slug].append(Reference(version=version, **dict(zip(_FIELDS, fields, strict=True))))
-    parts = [
-        TenantPart(slug=slug, references=tuple(found.get(slug, ())), is_leaving=slug not in found)
-        for slug in sorted(found.keys() | leaving)
-    ]
+    parts = [_part(slug, found[slug], has_to_be_emptied=slug in leaving) for slug in sorted(found.keys() | leaving)]
     return Snapshot(parts, versions)
+
+
+def _part(slug: str, references: Sequence[Reference], *, has_to_be_emptied: bool) -> TenantPart:
+    is_external = any(one.kind == ReferenceKind.EXTERNAL_SECRET for one in references)
+    return TenantPart(slug=slug, references=tuple(references), is_leaving=has_to_be_emptied and not is_external)
 
 
 def parts(environment: Environment, which: Which = "newest") -> list[TenantPart]:

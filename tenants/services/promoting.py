@@ -10,7 +10,8 @@ from django.db import connection, transaction
 from controlpanel.accounts.actors import SYSTEM, Actor
 from controlpanel.catalog.models import Environment, Variable
 from controlpanel.core import audit
-from controlpanel.core.lease import StatementTime
+from controlpanel.core.lease import Clock, StatementTime
+from tenants.checklist.asking import REMEMBERED
 from tenants.choices import Stage
 from tenants.models import CredentialReference, Departure, EnvironmentValue, KeyNeed
 from tenants.services.readiness import readiness_lock, readiness_recompute, readiness_refresh
@@ -94,19 +95,20 @@ def environment_values_record(environment: Environment, values: Sequence[LiveVal
 
 def items_for_release(environment: Environment, needed_keys: Collection[str], release_version: str) -> None:
     """A release needs these tenant-scoped keys: open an item for every served tenant that lacks one. They count for this
-    release alone until `release_is_live`. Safe to call again; what it needed before and does not any more is forgotten."""
-    known = KeyNeed.objects.filter(environment=environment, release_version=release_version)
-    if set(known.values_list("key", flat=True)) == set(needed_keys):
+    release alone until `release_is_live`. Safe to call again, which reminds of needs that would be forgotten; what
+    it needed before and does not any more is forgotten."""
+    known, now = KeyNeed.objects.filter(environment=environment, release_version=release_version), Clock()()
+    before, needed = dict(known.values_list("key", "recorded_at")), sorted(set(needed_keys))
+    if before.keys() == set(needed) and all(at > now - REMEMBERED / 2 for at in before.values()):
         return
+    rows = [
+        KeyNeed(environment=environment, release_version=release_version, key=key, recorded_at=now) for key in needed
+    ]
     with transaction.atomic():
-        known.exclude(key__in=needed_keys).delete()
+        known.exclude(key__in=needed).delete()
         KeyNeed.objects.bulk_create(
-            (
-                KeyNeed(environment=environment, release_version=release_version, key=key)
-                for key in sorted(set(needed_keys))
-            ),
-            ignore_conflicts=True,
-        )
+            rows, update_conflicts=True, unique_fields=["environment", "release_version", "key"], update_fields=["recorded_at"],
+        )  # fmt: skip
     readiness_refresh(environment)
 
 

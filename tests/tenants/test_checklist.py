@@ -7,16 +7,17 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from controlpanel.catalog.models import Variable
 from controlpanel.core.errors import ConflictError, InvalidError, RefusedError
 from controlpanel.core.models import AuditEvent, OutboxMessage
 from controlpanel.core.permissions import Role
 from tenants.choices import ItemState, Standing
-from tenants.models import ChecklistItem, CredentialReference, Readiness, ReviewRequest, SignOff
+from tenants.models import ChecklistItem, CredentialReference, KeyNeed, Readiness, ReviewRequest, SignOff
 from tenants.selectors.checklists import checklist, item_history
 from tenants.selectors.readiness import not_ready, readiness_counts
 from tenants.services.observing import Seen, observations_record
 from tenants.services.promoting import LiveValue, environment_values_record, items_for_release, release_is_live
-from tenants.services.readiness import readiness_lapse, readiness_tidy
+from tenants.services.readiness import readiness_lapse, readiness_refresh, readiness_tidy
 from tenants.services.reviews import review_request
 from tenants.services.signing import item_sign_off, item_sign_off_withdraw, item_unwaive, item_waive, items_sign_off_all
 from tests import fixtures_tenants as make
@@ -159,6 +160,34 @@ def test_who_has_the_key_already_gets_no_item(world: World) -> None:
     assert {line.item.key for line in checklist(make.tenant("fresh", by=world.olga), world.staging)} >= {
         "WHATSAPP_TOKEN"
     }
+
+
+@pytest.mark.parametrize(
+    ("standing", "is_had"),
+    [(None, False), (Standing.FAILING, False), (Standing.VERIFIED, True), (Standing.UNVERIFIED, True)],
+)
+def test_a_key_is_had_when_git_holds_its_reference_and_it_finds_something(
+    world: World, standing: Standing | None, is_had: bool
+) -> None:
+    Variable.objects.create(key="WHATSAPP_TOKEN", scope="tenant", is_secret=True, on_checklist=False)
+    nova = make.ready("nova", world.staging, by=world.ada)
+    make.put(nova, world.staging, by=world.olga, keys=("WHATSAPP_TOKEN",))
+    if standing is not None:
+        make.promote(world.staging)
+    if standing == Standing.FAILING:
+        make.verify(world.staging, standing=standing, message="not there", key="WHATSAPP_TOKEN")
+    items_for_release(world.staging, ["WHATSAPP_TOKEN"], "2026.12.0")
+    assert blocked(world, "2026.12.0") == ({} if is_had else {"nova": ["WHATSAPP_TOKEN"]})
+
+
+def test_a_release_that_is_looked_at_again_after_a_month_needs_its_keys_still(world: World) -> None:
+    make.ready("nova", world.staging, by=world.ada)
+    items_for_release(world.staging, ["WHATSAPP_TOKEN"], "2026.12.0")
+    KeyNeed.objects.update(recorded_at=timezone.now() - timedelta(days=31))
+    readiness_refresh(world.staging)
+    assert blocked(world, "2026.12.0") == {}
+    items_for_release(world.staging, ["WHATSAPP_TOKEN"], "2026.12.0")
+    assert blocked(world, "2026.12.0") == {"nova": ["WHATSAPP_TOKEN"]}
 
 
 def test_a_release_that_leaves_values_equal_keeps_sign_offs_and_a_changed_one_makes_them_stale(world: World) -> None:

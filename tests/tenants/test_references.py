@@ -9,6 +9,7 @@ from django.db import DatabaseError, connection, transaction
 
 from controlpanel.core.errors import AbsentError, ConflictError, InvalidError
 from controlpanel.core.models import AuditEvent
+from deployments.tenants_part import _with_their_stores
 from tenants.models import CredentialReference, ReferenceVersion
 from tenants.selectors.parts import parts, pending, versions
 from tenants.services.promoting import (
@@ -143,6 +144,27 @@ def test_offboarding_takes_the_keys_out_first_and_keeps_history(world: World) ->
     assert ReferenceVersion.objects.count() == before + 2
     with pytest.raises(ConflictError):
         make.put(nova, world.staging, by=world.olga)
+
+
+@pytest.mark.parametrize("what", ["value", "SealedSecret"])
+def test_who_leaves_the_store_and_keeps_something_else_is_emptied_all_the_same(world: World, what: str) -> None:
+    nova = make.tenant("nova", by=world.olga)
+    make.put(nova, world.staging, by=world.olga, keys=(KEY,))
+    make.promote(world.staging)
+    kept = {
+        "value": ("DOKTOR365_BASE_URL", {"value": "https://nova.example.com"}),
+        "SealedSecret": (KEY, {"kind": "SealedSecret", "name": "nova", "key": "hmac"}),
+    }
+    key, place = kept[what]
+    references_put(actor=world.olga, tenant=nova, edits=[Edit(environment="staging", key=key, place=place)])
+    if what == "value":
+        reference_remove(actor=world.olga, tenant=nova, environment=world.staging, key=KEY)
+    [part] = parts(world.staging)
+    assert part.is_leaving
+    assert [one.kind for one in part.references] == [what]
+    assert not parts(world.staging, "promoted")[0].is_leaving
+    [with_store] = _with_their_stores(world.staging, [part])
+    assert [(one.kind, one.store) for one in with_store.references] == [(what, ""), ("ExternalSecret", "vault")]
 
 
 def test_a_rollback_brings_an_emptied_tenant_back(world: World) -> None:
