@@ -125,6 +125,7 @@ class PromotionFilter(forms.Form):
 class AuditFilter(forms.Form):
     """What the audit log is narrowed to; a day that is none is said at its field and narrows nothing."""
 
+    text = forms.CharField(required=False, max_length=200)
     who = forms.CharField(required=False, max_length=150)
     action = forms.CharField(required=False, max_length=60)
     environment = forms.CharField(required=False, max_length=63)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import uuid
 
 import uuid_utils
+from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.search import SearchVector
 from django.db import models
 from django.utils import timezone
 
@@ -21,6 +23,12 @@ def is_uuid(text: object) -> bool:
     except ValueError:
         return False
     return True
+
+
+AUDIT_LANGUAGE = "simple"
+"""Words as they stand: names and versions have no stem."""
+AUDIT_WORDS = SearchVector("target", "message", config=AUDIT_LANGUAGE)
+"""What the audit is searched in; the same expression is its index."""
 
 
 class AuditEvent(models.Model):
@@ -54,6 +62,7 @@ class AuditEvent(models.Model):
             models.Index(fields=["actor", "-sequence"]),
             models.Index(fields=["target", "-sequence"], name="audit_of_target"),
             models.Index(fields=["at"], name="audit_of_time"),
+            GinIndex(AUDIT_WORDS, name="audit_of_words"),
         ]
 
     def __str__(self) -> str:

@@ -34,6 +34,7 @@ def audit_list(
     request: HttpRequest,
     limit: Limit = 50,
     cursor: Cursor = "",
+    text: Word = "",
     environment: Word = "",
     action: Word = "",
     actor: Word = "",
@@ -43,10 +44,10 @@ def audit_list(
     since: date | None = None,
     until: date | None = None,
 ) -> Any:
-    """Newest first, of the environments that the token may see; events of none in particular where it sees all. `action` may be a
-    family such as promotion; `since` and `until` are days, both included."""
+    """Newest first, of the environments that the token may see; events of none in particular where it sees all. `text` is words of
+    subject and message; `action` may be a family such as promotion; `since` and `until` are days, both included."""
     sought = audits.Sought(
-        who=actor, action=action, environment=environment, target=target, door=door, promotion=promotion, since=since, until=until
+        text=text, who=actor, action=action, environment=environment, target=target, door=door, promotion=promotion, since=since, until=until
     )  # fmt: skip
     rows = audits.entries(actor_of(request), sought)
     return listed(*portion(rows, by="sequence", cursor=cursor, limit=limit), shapes.audit_event)
@@ -58,6 +59,7 @@ def audit_list(
 def audit_export(
     request: HttpRequest,
     format: Format = "jsonl",
+    text: Word = "",
     environment: Word = "",
     action: Word = "",
     actor: Word = "",
@@ -68,7 +70,7 @@ def audit_export(
 ) -> Any:
     """Oldest first, with both hashes of each, sent as it is read."""
     sought = audits.Sought(
-        who=actor, action=action, environment=environment, target=target, door=door, since=since, until=until
+        text=text, who=actor, action=action, environment=environment, target=target, door=door, since=since, until=until
     )
     rows = exported(audits.entries(actor_of(request), sought), format)
     name = f"audit-{timezone.localdate():%Y-%m-%d}.{format}"

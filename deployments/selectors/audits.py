@@ -9,13 +9,14 @@ from dataclasses import dataclass, fields
 from datetime import date, datetime, time, timedelta
 from typing import Any, NamedTuple
 
+from django.contrib.postgres.search import SearchQuery
 from django.db import connection
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from controlpanel.accounts.actors import Actor
 from controlpanel.core.errors import AbsentError
-from controlpanel.core.models import AuditEvent, AuditFollowed
+from controlpanel.core.models import AUDIT_LANGUAGE, AUDIT_WORDS, AuditEvent, AuditFollowed
 from deployments.selectors.interface import audit_seen_by
 
 NEWER_AT_MOST = 99
@@ -24,9 +25,11 @@ NEWER_AT_MOST = 99
 
 @dataclass(frozen=True, kw_only=True)
 class Sought:
-    """What the log is narrowed to; "" and None narrow nothing. `action` may be a family such as "promotion"; `since` and `until` are
+    """What the log is narrowed to; "" and None narrow nothing. `text` is words of its subject and
+    sentence, quoted or with a minus as in a search engine; `action` may be a family such as "promotion"; `since` and `until` are
     the first and the last day, in the viewer's zone."""
 
+    text: str = ""
     who: str = ""
     action: str = ""
     environment: str = ""
@@ -79,6 +82,9 @@ def entries(actor: Actor, sought: Sought) -> QuerySet[AuditEvent]:
     rows = audit_seen_by(actor).filter(**{name: value for name, value in exact.items() if value})
     if sought.action:
         rows = rows.filter(Q(action=sought.action) | Q(action__startswith=f"{sought.action}."))
+    if sought.text:
+        words = SearchQuery(sought.text, config=AUDIT_LANGUAGE, search_type="websearch")
+        rows = rows.alias(words=AUDIT_WORDS).filter(words=words)
     if sought.since:
         rows = rows.filter(at__gte=_start(sought.since))
     return (

@@ -22,7 +22,7 @@ from controlpanel.catalog.models import Environment
 from controlpanel.core.models import AuditEvent
 from deployments.choices import Kind, State
 from deployments.models import Promotion
-from deployments.steps.freezes import FROZEN
+from deployments.selectors.freezes import FROZEN
 
 UNDONE_WITHIN = timedelta(hours=24)
 """A rollback that is asked for this soon after a success makes that promotion a failure."""

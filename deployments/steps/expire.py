@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from deployments import lifecycle
 from deployments.choices import State
+from deployments.selectors.freezes import FROZEN
 from deployments.steps import freezes
 from deployments.steps.base import Context, Outcome, move_to, wait
 
@@ -11,7 +12,7 @@ from deployments.steps.base import Context, Outcome, move_to, wait
 def run(context: Context) -> Outcome:
     """End `failed` when the pause has lasted for seven days; one by a freeze has no deadline."""
     promotion = context.promotion
-    if (promotion.issue or {}).get("cause") == freezes.FROZEN:
+    if (promotion.issue or {}).get("cause") == FROZEN:
         return _thawed(context)
     left = lifecycle.PAUSE_SECONDS - (context.now() - promotion.state_since).total_seconds()
     if left > 0:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from deployments import gates
 from deployments.choices import Kind
 from deployments.gates import GateAnswer
+from deployments.selectors.freezes import FROZEN
 from deployments.steps.base import Context, Outcome
 
-FROZEN = "freeze"
-"""The cause of a pause that ends by itself."""
 LOOK_SECONDS = 60.0
 """How often a paused one looks by itself; whoever lifts a freeze or overrides it wakes it."""
 

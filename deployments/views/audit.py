@@ -27,8 +27,9 @@ from deployments.selectors.audit_export import CONTENT_TYPES, Format, exported
 TEMPLATE, OF_ENTRY = "deployments/audit.html", "deployments/audit_entry.html"
 LISTED = 50
 FAMILIES = tuple(dict.fromkeys(name.partition(".")[0] for name in EVENTS))
-DOORS = ("page", "api", "command", "system")
+DOORS = ("page", "api", "command", "schedule", "automation", "policy", "system")
 WORDS = {
+    "text": "words",
     "who": "who",
     "action": "action",
     "environment": "environment",
@@ -128,13 +129,13 @@ def _controls(form: AuditFilter, names: Sequence[str]) -> dict[str, Any]:
     actions = [*FAMILIES, *([action] if action and action not in FAMILIES else [])]
     choices = {"action": ("any", actions), "environment": ("all", names), "door": ("any", DOORS)}
     return {
-        "search": {"name": "who", "value": typed["who"], "placeholder": "Who, by account name"},
+        "search": {"name": "text", "value": typed["text"], "placeholder": "Words of subject or detail"},
         "selects": [
             {"name": name, "label": name.capitalize(), "value": typed[name], "choices": [("", nothing), *((one, one) for one in found)]}
             for name, (nothing, found) in choices.items()
         ],
         "fields": [
             {"name": name, "label": WORDS[name].capitalize(), "type": kind, "value": typed[name], "error": str(next(iter(form.errors.get(name, [])), ""))}
-            for name, kind in (("target", "text"), ("since", "date"), ("until", "date"))
+            for name, kind in (("who", "text"), ("target", "text"), ("since", "date"), ("until", "date"))
         ],
     }  # fmt: skip

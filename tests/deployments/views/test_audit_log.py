@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import html
 import re
+from urllib.parse import urlencode
 
 import pytest
+from django.db import connection
 from django.test import Client
 
+from controlpanel.accounts.actors import SYSTEM
 from controlpanel.core import audit, following
 from controlpanel.core.models import AuditFollowed
+from deployments.selectors import audits
 from tests import fixtures_deployments as make
 from tests.deployments.views.conftest import Stage
 from tests.deployments.views.test_lists import text
@@ -20,6 +24,37 @@ def test_the_audit_log_can_be_filtered(client: Client, stage: Stage) -> None:
     assert "promotion.succeeded" in text(client, "/audit")
     assert "promotion.succeeded" in text(client, "/audit?action=promotion&environment=staging&who=panel")
     assert "Nothing matches." in text(client, "/audit?action=release")
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        ("agreed owners", True),
+        ('"both owners"', True),
+        ('"owners both"', False),
+        ("agreed -owners", False),
+        ("staging", True),
+    ],
+)
+def test_the_audit_log_is_searched_by_words_as_a_search_engine_is(
+    client: Client, stage: Stage, words: str, found: bool
+) -> None:
+    row = make.promotion(stage.old, stage.staging, by=stage.elif_, reason="Agreed with both owners.")
+    page = text(client, f"/audit?{urlencode({'action': 'promotion.requested', 'text': words})}")
+    assert (f"promotion {row.number}" in page) is found
+    assert found or "Nothing matches." in page
+
+
+def test_words_are_looked_up_in_an_index(stage: Stage) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_indexscan = off")
+    rows = audits.entries(SYSTEM, audits.Sought(text="both owners"))
+    assert "audit_of_words" in rows.order_by().explain()
+
+
+@pytest.mark.parametrize("door", ["schedule", "automation", "policy"])
+def test_every_door_can_be_chosen(client: Client, door: str) -> None:
+    assert f'<option value="{door}"' in text(client, "/audit")
 
 
 def test_the_audit_log_hides_environments_that_are_not_mine(stage: Stage) -> None:
