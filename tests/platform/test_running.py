@@ -131,6 +131,16 @@ def test_no_pod_writes_where_it_may_not() -> None:
             assert len({mount["mountPath"] for mount in mounts}) == len(mounts), (where, container["name"])
 
 
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_the_portal_may_keep_pages_and_pictures_on_a_disk_that_is_read_only(environment: str) -> None:
+    """Next.js writes below its own folder, and says so at each page where it cannot."""
+    frontend = next(item for item in of_kind(environment, "Deployment") if item["metadata"]["name"] == "frontend")
+    pod = frontend["spec"]["template"]["spec"]
+    mounts = {mount["mountPath"]: mount["name"] for mount in pod["containers"][0]["volumeMounts"]}
+    volumes = {volume["name"]: volume for volume in pod["volumes"]}
+    assert "sizeLimit" in volumes[mounts["/app/.next/cache"]]["emptyDir"]
+
+
 def refused(item: Object) -> list[str]:
     """What the API server says against a workload or a ConfigMap beyond its schema."""
     if item["kind"] == "ConfigMap":  # `kubectl apply` keeps a copy of it in an annotation
