@@ -21,8 +21,7 @@ from controlpanel.core.permissions import Right
 from controlpanel.core.recurrence import LONGEST, Recurring, parse
 from deployments.choices import State
 from deployments.models import Freeze, Promotion
-from deployments.selectors.freezes import MOST
-from deployments.steps.freezes import FROZEN
+from deployments.selectors.freezes import FROZEN, MOST
 from tenants.models import Tenant
 
 SHORTEST_REASON = 5

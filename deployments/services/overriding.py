@@ -19,7 +19,7 @@ from deployments import lifecycle
 from deployments.choices import WAITING, State
 from deployments.gates import named
 from deployments.models import Promotion
-from deployments.steps.freezes import FROZEN
+from deployments.selectors.freezes import FROZEN
 
 USUAL, LONGEST = timedelta(days=1), timedelta(days=7)
 SHORTEST_REASON = 10

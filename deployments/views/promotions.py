@@ -19,13 +19,13 @@ from controlpanel.core.sharing import shared
 from controlpanel.core.views.answering import SeeOther, page
 from deployments.choices import RUNNING, WAITING, State
 from deployments.models import Promotion
+from deployments.selectors.freezes import FROZEN
 from deployments.selectors.outside import deployed_commit_page
 from deployments.selectors.promotions import Followed, follow, promotion_of_page
 from deployments.selectors.recurrences import recurrence_of
 from deployments.selectors.rollbacks import before
 from deployments.services import promotions as services
 from deployments.services.overriding import Override, may_be_overridden, promotion_override
-from deployments.steps.freezes import FROZEN
 from deployments.views.approvals import decision_of
 from deployments.views.curl import commands
 from deployments.views.incident import issue_links, markdown

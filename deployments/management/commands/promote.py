@@ -44,7 +44,7 @@ class Command(BaseCommand):
     ) -> None:  # fmt: skip
         """Print the promotion's number and, with --wait, each event; exit with 1 where it does not succeed. With --at print what
         was planned."""
-        asked = {
+        asked: dict[str, Any] = {
             "environment": environment,
             "release": release,
             "reason": reason,
