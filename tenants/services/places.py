@@ -18,6 +18,7 @@ from tenants.services.inputs import SECRET_REFUSED, VALUE_REFUSED, checked_addre
 
 KEY = re.compile(r"[A-Z][A-Z0-9_]{0,99}")
 OBJECT_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
+STORE = re.compile(rf"(?:(?:Cluster)?SecretStore/)?{OBJECT_NAME.pattern}")
 DATA_KEY = re.compile(r"[-A-Za-z0-9_.]{1,253}")
 REMOTE = re.compile(r"[A-Za-z0-9_./:@+=,~-]{1,500}")
 _FIELD = re.compile(r"[A-Za-z]{1,30}")
@@ -97,9 +98,11 @@ def _kind(place: Mapping[str, Any], is_secret: bool, key: str) -> ReferenceKind:
 
 def _external(slug: str, key: str, place: Mapping[str, Any]) -> dict[str, str]:
     store = _matching(
-        place, "store", OBJECT_NAME, "Name a SecretStore or ClusterSecretStore, such as vault-production."
+        place, "store", STORE, "Name a ClusterSecretStore, such as vault-production, or SecretStore/name."
     )
     remote = _matching(place, "remoteKey", REMOTE, _IN_STORE)
+    if {"", ".", ".."} & {*remote.removeprefix("/").split("/")}:
+        raise InvalidError("The field remoteKey has parts that are empty, “.” or “..”.", _IN_STORE, field="remoteKey")
     has_property = place.get("property") not in (None, "")
     inner = (
         _matching(place, "property", REMOTE, "Write the name of the property inside the secret.")

@@ -18,6 +18,7 @@ from tenants.models import CredentialReference, Tenant
 from tenants.parts import Reference
 from tenants.selectors.seeing import environment_find
 from tenants.services import inputs
+from tenants.services.own_places import require_own_place
 from tenants.services.places import KEY, Keys, keys_of, reference_of
 from tenants.services.readiness import readiness_lock, readiness_recompute
 from tenants.services.reference_rows import Put, references_write
@@ -67,7 +68,7 @@ def references_put(*, actor: Actor, tenant: Tenant, edits: Sequence[Edit]) -> li
     """Several edits of one tenant as one change set: all or none; answers the references that changed.
 
     Raises `InvalidError` naming the field where a value looks like a secret (it is not stored, logged or repeated), a key
-    is unknown or environment-scoped (the error names the file that sets it), or a place is incomplete.
+    is unknown or environment-scoped (the error names the file that sets it), a place is incomplete, or not one of the tenant's.
     """
     if not 0 < len(edits) <= MOST_EDITS:
         raise InvalidError(f"A change set has between 1 and {MOST_EDITS} edits.", field="edits")
@@ -96,6 +97,9 @@ def _by_place(actor: Actor, tenant: Tenant, edits: Sequence[Edit]) -> dict[Envir
         keys = keys_of(environment)
         found[environment] = [_put(tenant, edit, keys) for edit in edits if edit.environment == name]
         _require_once(found[environment])
+        for put in found[environment]:
+            if put.place is not None:
+                require_own_place(actor=actor, tenant=tenant, environment=environment, reference=put.place)
     return dict(sorted(found.items(), key=lambda item: item[0].pk))
 
 

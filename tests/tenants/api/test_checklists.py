@@ -16,7 +16,7 @@ from tests.tenants.api.conftest import Caller
 from tests.tenants.conftest import World
 
 KEY = "DOKTOR365_SECRET"
-PLACE = {"kind": "ExternalSecret", "store": "vault", "remoteKey": "nova/doktor365", "property": "hmac"}
+PLACE = {"kind": "ExternalSecret", "store": "vault-staging", "remoteKey": "nova/doktor365", "property": "hmac"}
 CHECKLIST = "/tenants/nova/checklist?environment=staging"
 
 
