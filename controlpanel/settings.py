@@ -48,7 +48,7 @@ MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "controlpanel.accounts.middleware.AuthenticationMiddleware",
     "controlpanel.core.middleware.BodyLimitMiddleware",
     "controlpanel.core.typed_secrets.TypedSecretsMiddleware",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",

@@ -27,7 +27,9 @@ class Actor:
     @cached_property
     def bindings(self) -> tuple[RoleBinding, ...]:
         """The person's roles, read once."""
-        return () if self.user is None else tuple(self.user.bindings.all())
+        if self.user is None:
+            return ()
+        return tuple(self.user.bindings.all() if self.user.bound is None else self.user.bound)
 
     def may(self, right: Right, environment: str | None = None, tenant: str | None = None) -> bool:
         """Whether the actor has the right in the environment and for the tenant; None asks "anywhere", "for any"."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar, Self
 
 from django.conf import settings
@@ -24,6 +25,9 @@ class User(AbstractUser):
     theme = models.CharField(
         max_length=5, default="auto", choices=[("auto", "auto"), ("light", "light"), ("dark", "dark")]
     )
+
+    bound: Sequence[RoleBinding] | None = None
+    """The person's bindings, where they came with the session's row (`accounts.sessions`)."""
 
     def __str__(self) -> str:
         return self.display_name or self.username

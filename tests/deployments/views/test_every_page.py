@@ -12,9 +12,8 @@ from tests.bench.pages import PAGES, browser_of_everyone, grow, look
 from tests.test_permissions import routes as every_route
 
 MOST_KILOBYTES = 60.0
-MOST_QUERIES = 13
-"""Twelve, and one with which administrators are warned of tokens that end."""
-MOST = {"rollback": 18}
+MOST_QUERIES = 12
+MOST = {"rollback": 16}
 """What is taken back, what may be gone back to and what stays are asked besides what the promote page asks."""
 NO_PAGES = {
     "plan",

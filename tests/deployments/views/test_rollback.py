@@ -148,7 +148,7 @@ def test_the_page_asks_a_constant_number_of_queries(
     for number in range(5):
         make.preflight(make.release(f"2026.10.{number}"), stage.production)
     client.get(ADDRESS)
-    with django_assert_max_num_queries(18):
+    with django_assert_max_num_queries(16):
         client.get(ADDRESS)
 
 
