@@ -36,6 +36,10 @@ class Link:
 
 
 Content = str | bytes | Link | None
+LINKED_VALUES: dict[str, Content] = {f"{HERE}/linked.yaml": Link("d,e/v.yaml"), f"{HERE}/d,e/v.yaml": "a: 1"}
+LINKED_FOLDER: dict[str, Content] = {
+    f"{HERE}/linked": Link("d,e"), f"{HERE}/d,e/v.yaml": "a: 1", f"{HERE}/d,e/kustomization.yaml": IN_A_COMPONENT,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -115,11 +119,11 @@ PLUGINS = [
     _inside("more values after a comma", "name: chart, additionalValuesFiles: ['values.yaml,../../../../../outside/canary.txt']", "is no plain path"),
     _inside(
         "values by a link to a name with a comma", "name: chart, valuesFile: linked.yaml", "is no plain path",
-        **{f"{HERE}/linked.yaml": Link("d,e/v.yaml"), f"{HERE}/d,e/v.yaml": "a: 1"},
+        **LINKED_VALUES,
     ),
     _overlay(
         "chart of a folder with a comma", "components: [linked]", "is no plain path",
-        **{f"{HERE}/linked": Link("d,e"), f"{HERE}/d,e/v.yaml": "a: 1", f"{HERE}/d,e/kustomization.yaml": IN_A_COMPONENT},
+        **LINKED_FOLDER,
     ),
     _overlay("home of charts outside", "helmGlobals: {chartHome: ../../../../../outside}\nhelmCharts: [{name: chart}]", "leaves the repository"),
     _overlay("home of charts absolute", "helmGlobals: {chartHome: /etc}\nhelmCharts: [{name: chart}]", "leaves the repository"),
