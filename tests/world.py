@@ -35,6 +35,7 @@ SHORT_TIMES = {
     "CONTROL_PANEL_OBSERVE_SECONDS": "0.5",
     "CONTROL_PANEL_BUSY_SECONDS": "0.5",
 }
+OF_ANY_PROCESS = ("PATH", "HOME", "LANG", "TMPDIR", "SSL_CERT_FILE")
 READ_WHEN_NEEDED = {"CONTROL_PANEL_CRASH_AT", "CHAOS_FREEZES"}
 """Variables that a process which is already set up may still be given."""
 Process = subprocess.Popen[bytes] | Forked
@@ -102,7 +103,7 @@ class World:
             .strip()
         )
         self.environment = {
-            **{key: value for key, value in os.environ.items() if key in ("PATH", "HOME", "LANG", "TMPDIR")},
+            **{key: value for key, value in os.environ.items() if key in OF_ANY_PROCESS},
             **SHORT_TIMES,
             "DATABASE_URL": self.database_url,
             "DJANGO_SECRET_KEY": "only-for-tests-" + "0" * 32,

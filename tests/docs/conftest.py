@@ -21,7 +21,7 @@ SHIM = """#!/usr/bin/env bash
 set -a; . {environment}; set +a
 cd {root} && exec {python} manage.py "$@"
 """
-OF_ANY_PROCESS = {"PATH", "HOME", "LANG", "DJANGO_SETTINGS_MODULE", "CACHE_DIRECTORY"}
+OF_ANY_PROCESS = {"PATH", "HOME", "LANG", "DJANGO_SETTINGS_MODULE", "CACHE_DIRECTORY", "SSL_CERT_FILE"}
 
 
 @dataclass(frozen=True)
