@@ -113,6 +113,7 @@ def pytest_collection() -> None:
 def pytest_collection_finish() -> None:
     """From here on there is garbage."""
     gc.freeze()
+    gc.set_threshold(100_000, 20, 20)  # a request makes thousands of objects, and few of them in rings
     gc.enable()
 
 

@@ -37,7 +37,11 @@ class Desk:
 def desk(tmp_path_factory: pytest.TempPathFactory, committed_database: str) -> Iterator[Desk]:
     port = _free_port()
     address = f"http://127.0.0.1:{port}"
-    with running_world(tmp_path_factory.mktemp("world"), committed_database, PUBLIC_URL=address) as world:
+    # Who works through a document looks on for a minute: `watch` need not ask as often as where tests wait for each step.
+    with running_world(
+        tmp_path_factory.mktemp("world"), committed_database, PUBLIC_URL=address, CONTROL_PANEL_RECONCILE_SECONDS="0.5",
+        CONTROL_PANEL_RELIST_SECONDS="5", CONTROL_PANEL_OBSERVE_SECONDS="1",
+    ) as world:  # fmt: skip
         world.manage("demo")
         world.watch()
         _serve(world, port)
