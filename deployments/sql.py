@@ -194,3 +194,26 @@ END $$;
 CREATE TRIGGER deployments_guard_start BEFORE UPDATE ON deployments_promotion
   FOR EACH ROW WHEN (OLD.state = 'queued' AND NEW.state = 'rendering') EXECUTE FUNCTION deployments_guard_start();
 """
+
+TOKEN_MAKERS = """
+CREATE OR REPLACE FUNCTION deployments_guard_approval() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE asked record;
+BEGIN
+  IF TG_OP = 'INSERT' THEN
+    SELECT number, requester_id, token_maker_id, render_digest INTO asked FROM deployments_promotion WHERE id = NEW.promotion_id;
+    IF NEW.person_id IN (asked.requester_id, asked.token_maker_id) THEN
+      RAISE EXCEPTION 'promotion %: nobody approves what they asked for', asked.number USING ERRCODE = 'check_violation';
+    END IF;
+    IF asked.render_digest <> NEW.digest THEN
+      RAISE EXCEPTION 'promotion %: an approval is of its digest', asked.number USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NEW;
+  END IF;
+  IF OLD.voided_at IS NOT NULL OR NEW.voided_at IS NULL
+      OR (to_jsonb(NEW) - 'voided_at' - 'voided_because') <> (to_jsonb(OLD) - 'voided_at' - 'voided_because') THEN
+    RAISE EXCEPTION 'an approval never changes, it is only voided' USING ERRCODE = 'restrict_violation';
+  END IF;
+  RETURN NEW;
+END $$;
+"""
+"""The first wall behind `services.approving`, since promotions know who made the token that asked."""

@@ -52,11 +52,12 @@ class RoleBinding(models.Model):
 
 
 class ApiToken(models.Model):
-    """A bearer token; only its keyed hash is kept. `user` is set where it acts for a person."""
+    """A bearer token; only its keyed hash is kept. `user` is set where it acts for a person; `created_by` made it on a page."""
 
     id = models.UUIDField(primary_key=True, default=uuid7)
     name = models.CharField(max_length=100)
     user = models.ForeignKey(User, on_delete=models.CASCADE, null=True, related_name="tokens")
+    created_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
     digest = models.CharField(max_length=64, unique=True)
     scopes = ArrayField(models.CharField(max_length=10, choices=[(scope.value, scope.value) for scope in Scope]))
     environments = ArrayField(models.CharField(max_length=63), default=list)

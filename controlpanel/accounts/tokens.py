@@ -60,7 +60,7 @@ def token_create(
     try:
         with transaction.atomic():  # a second click may come at the same moment
             token = ApiToken.objects.create(
-                name=name, user=user, digest=_digest(secret), scopes=list(scopes), environments=list(environments),
+                name=name, user=user, created_by=getattr(actor, "user", None), digest=_digest(secret), scopes=list(scopes), environments=list(environments),
                 tenants=list(tenants), expires_at=timezone.now() + expires_in,
             )  # fmt: skip
     except IntegrityError:

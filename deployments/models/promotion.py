@@ -42,6 +42,7 @@ class Promotion(Leased):
     requested_by = models.CharField(max_length=150)
     requested_door = models.CharField(max_length=20)
     requester = models.ForeignKey("accounts.User", on_delete=models.PROTECT, null=True, related_name="promotions")
+    token_maker = models.ForeignKey("accounts.User", on_delete=models.PROTECT, null=True, related_name="+")
     reason = models.TextField(blank=True)
     render_digest = models.CharField(max_length=64, blank=True)
     plan = models.JSONField(null=True)

@@ -131,7 +131,7 @@ def _why_not(row: Approval, promotion: Promotion, policy: Policy, roles: Sequenc
         return row.voided_because
     if row.digest != promotion.render_digest:
         return "It was of another digest."
-    if row.person_id == promotion.requester_id:
+    if row.person_id in (promotion.requester_id, promotion.token_maker_id):
         return "Whoever asks does not approve."
     if not row.person.is_active or not may_decide(roles, policy, promotion.environment.name):
         return f"{row.person} may no longer approve here."

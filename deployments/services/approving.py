@@ -22,6 +22,7 @@ from deployments.selectors.approvals import Policy, Word, enough, may_decide, po
 
 MOST = 2000
 CONFIRM_WITHIN = timedelta(hours=24)
+UNCONFIRMED = "promotion.emergency_unconfirmed"
 
 
 def promotion_approve(*, actor: Actor, promotion: Promotion, comment: str = "", render_digest: str = "") -> Promotion:
@@ -73,14 +74,20 @@ def emergencies_remind() -> int:
     """Tell once of each emergency that no second person has confirmed within a day. Returns how many were told of."""
     names = list(Environment.objects.values_list("name", flat=True))
     late = [row for row in unconfirmed(names) if row.created_at <= timezone.now() - CONFIRM_WITHIN]
-    told = AuditEvent.objects.filter(promotion__in=[row.pk for row in late], action="promotion.emergency_unconfirmed")
+    told = AuditEvent.objects.filter(promotion__in=[row.pk for row in late], action=UNCONFIRMED)
     known = set(told.values_list("promotion", flat=True))
-    fresh = [row for row in late if row.pk not in known]
-    for row in fresh:
+    return sum(_remind(row) for row in late if row.pk not in known)
+
+
+def _remind(row: Promotion) -> bool:
+    """Every `watch` comes here: whoever holds the row looks again before it tells."""
+    with transaction.atomic():
+        held = Promotion.objects.select_for_update(skip_locked=True).filter(pk=row.pk).exists()
+        if not held or AuditEvent.objects.filter(promotion=row.pk, action=UNCONFIRMED).exists():
+            return False
         said = f"Nobody has confirmed this emergency of {row.requested_by} within 24 hours: {row.reason}"
-        with transaction.atomic():
-            lifecycle.note(row, actor=audit.SYSTEM, action="emergency_unconfirmed", message=said)
-    return len(fresh)
+        lifecycle.note(row, actor=audit.SYSTEM, action="emergency_unconfirmed", message=said)
+    return True
 
 
 def why_not(actor: Actor, promotion: Promotion, policy: Policy, words: list[Word]) -> str:
@@ -101,6 +108,8 @@ def _why_not_entitled(actor: Actor, promotion: Promotion, policy: Policy) -> str
         return "An approval needs a person; this acts for nobody."
     if actor.user.pk == promotion.requester_id:
         return "You asked for this promotion yourself: someone other than you must approve."
+    if actor.user.pk == promotion.token_maker_id:
+        return "You made the token that asked for this promotion: someone other than you must approve."
     if actor.token is not None and not policy.over_api:
         return f"{place} takes approvals on its pages only."
     if not actor.may(Right.PROMOTION_APPROVE, place) or not may_decide(actor.bindings, policy, place):

@@ -45,6 +45,7 @@ def ask(wanted: Wanted) -> Promotion:
         Environment.objects.select_for_update(no_key=True).get(pk=wanted.environment.pk)
         existing = _open_equal(wanted)
         if existing is not None:
+            _require_overridden(existing, wanted)
             return existing
         checking.want(wanted.environment, wanted.release, wanted.kind)
         preflight = _preview(wanted)
@@ -65,11 +66,25 @@ def ask(wanted: Wanted) -> Promotion:
 
 def _open_equal(wanted: Wanted) -> Promotion | None:
     rows = Promotion.objects.filter(
-        **wanted.looked_up, kind=wanted.kind, requested_by=wanted.actor.name, state__in=OPEN
+        **wanted.looked_up,
+        kind=wanted.kind,
+        is_emergency=wanted.is_emergency,
+        requested_by=wanted.actor.name,
+        state__in=OPEN,
     ).exclude(state=State.CANCELING)
     digest = wanted.render_digest
     equal = rows.filter(Q(render_digest=digest) | Q(render_digest="")) if digest else rows
     return equal.select_related("environment", "release").first()
+
+
+def _require_overridden(existing: Promotion, wanted: Wanted) -> None:
+    """One that is open is the answer only where it lets the same gates pass."""
+    known = {one["gate"] for one in existing.overrides}
+    if missing := [one["gate"] for one in wanted.overrides if one["gate"] not in known]:
+        raise ConflictError(
+            f"Promotion {existing.number} asks for the same already, without an override of {', '.join(missing)}.",
+            "Override it at that promotion, or abort that one first.",
+        )
 
 
 def _preview(wanted: Wanted) -> Preflight | None:
@@ -119,6 +134,7 @@ def _create(wanted: Wanted, preflight: Preflight | None, answers: list[GateAnswe
     actor = wanted.actor
     promotion = Promotion.objects.create(
         **wanted.what, kind=wanted.kind, is_emergency=wanted.is_emergency, overrides=wanted.overrides, reason=wanted.reason, preflight=preflight, requester=actor.user, requested_by=actor.name,
+        token_maker_id=actor.token.created_by_id if actor.token and actor.user is None else None,
         render_digest=preflight.render_digest if preflight else "", requested_door=actor.door, next_run_at=StatementTime(),
     )  # fmt: skip
     promotion.refresh_from_db(fields=["number"])
@@ -134,10 +150,15 @@ def _create(wanted: Wanted, preflight: Preflight | None, answers: list[GateAnswe
 
 
 def _superseded_by(wanted: Wanted) -> Any:
-    """Promotions of older releases that have not started; only a newer release supersedes."""
+    """Promotions of older releases that have not started; only a newer release supersedes, and an emergency the same
+    rollback that waits."""
+    if wanted.is_emergency:
+        return _waiting(wanted).filter(kind=Kind.ROLLBACK, restores=wanted.restores, is_emergency=False)
     if wanted.kind != Kind.RELEASE or wanted.release is None:
         return Promotion.objects.none()
-    rows = Promotion.objects.filter(
-        environment=wanted.environment, kind=Kind.RELEASE, state__in=WAITING, release__lt=wanted.release.pk
-    )
+    return _waiting(wanted).filter(kind=Kind.RELEASE, release__lt=wanted.release.pk)
+
+
+def _waiting(wanted: Wanted) -> Any:
+    rows = Promotion.objects.filter(environment=wanted.environment, state__in=WAITING)
     return rows.select_related("environment", "release", "requester").select_for_update(of=("self",)).order_by("number")

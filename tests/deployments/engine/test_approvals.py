@@ -27,7 +27,8 @@ from deployments.models import Approval, Promotion
 from deployments.selectors.approvals import unconfirmed
 from deployments.services.approving import emergencies_remind, emergency_confirm, promotion_approve, promotion_reject
 from deployments.services.freezing import freeze_everything
-from deployments.services.promotions import promotion_retry
+from deployments.services.overriding import Override
+from deployments.services.promotions import promotion_request, promotion_retry
 from deployments.services.rollbacks import promotion_rollback
 from tests import fixtures_deployments as rows
 
@@ -124,6 +125,24 @@ def test_whoever_asked_cannot_approve_neither_as_a_person_nor_by_a_token(
     assert AuditEvent.objects.filter(action="promotion.approve_refused").count() == 2
     with pytest.raises(IntegrityError), transaction.atomic():
         Approval.objects.create(promotion=row, person=deniz, decision="approve", digest=rows.DIGEST, door="page")
+
+
+def test_nor_does_whoever_made_the_machines_token_that_asked(
+    production: Environment, elif_: User, deniz: User, ada: User
+) -> None:
+    made, _ = token_create(actor=page(ada), name="ci", scopes=["promote"])
+    release = rows.release("2026.11.1")
+    preview = rows.preflight(release, production)
+    asked = promotion_request(
+        actor=of_token(made), environment="production", release=release.version, render_digest=preview.render_digest
+    )
+    assert asked.state == State.AWAITING_APPROVAL
+    with pytest.raises(RefusedError, match="You made the token that asked"):
+        promotion_approve(actor=page(ada), promotion=asked)
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Approval.objects.create(promotion=asked, person=ada, decision="approve", digest=rows.DIGEST, door="page")
+    promotion_approve(actor=page(deniz), promotion=asked)
+    assert state_of(asked) == State.QUEUED
 
 
 @pytest.mark.parametrize(("role", "may"), [(Role.OPERATOR, False), (Role.VIEWER, False), (Role.RELEASE_MANAGER, True)])
@@ -298,6 +317,33 @@ def emergency(production: Environment, by: User) -> Promotion:
     row = promotion_rollback(actor=page(by), target=first, reason="Everything is down.", emergency=True)
     Promotion.objects.filter(pk=row.pk).update(render_digest=rows.DIGEST)
     return row
+
+
+def test_an_emergency_takes_the_place_of_the_same_rollback_that_waits_for_approvals(
+    production: Environment, elif_: User, deniz: User
+) -> None:
+    first = rows.live(rows.release("2026.11.1"), asks_nothing(production), by=elif_)
+    rows.live(rows.release("2026.11.2"), production, by=elif_)
+    asks(production)
+    waiting = promotion_rollback(actor=page(deniz), target=first, reason="It is slow.")
+    row = promotion_rollback(actor=page(deniz), target=first, reason="Everything is down.", emergency=True)
+    assert row.pk != waiting.pk
+    assert row.is_emergency
+    assert state_of(waiting) == State.SUPERSEDED
+    again = promotion_rollback(actor=page(deniz), target=first, reason="Everything is down.", emergency=True)
+    assert again.pk == row.pk
+
+
+def test_the_same_request_with_another_override_is_no_answer_to_it(production: Environment, deniz: User) -> None:
+    asks(production)
+    rows.release("2026.11.1")
+    until = timezone.now() + timedelta(hours=1)
+    wanted: dict[str, Any] = {"actor": page(deniz), "environment": "production", "release": "2026.11.1"}
+    first = promotion_request(**wanted)
+    override = [Override("freeze", "The fix is for production.", until)]
+    with pytest.raises(ConflictError, match=f"Promotion {first.number} asks for the same already, without an override"):
+        promotion_request(**wanted, overrides=override)
+    assert promotion_request(**wanted).pk == first.pk
 
 
 def test_an_emergency_is_confirmed_like_an_approval_by_the_same_roles_doors_and_digest(
