@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -65,8 +66,7 @@ class World:
     def start(self) -> None:
         """Start the sandbox, make the repositories, load the catalog and bootstrap."""
         (self.platform or _working_tree)(self.directory / "platform")
-        if not self.hubs:
-            _nothing_to_verify_with(self.directory / "platform" / "platform.yaml")
+        _alone(self.directory / "platform" / "platform.yaml", has_hubs=bool(self.hubs))
         as_repository(self.directory / "platform")
         subprocess.run(["git", "init", "-q", "--bare", "-b", "main", str(self.deploy)], check=True)
         port = free_port()
@@ -280,10 +280,13 @@ def _working_tree(directory: Path) -> None:
             shutil.copytree(ROOT / name, directory / name)
 
 
-def _nothing_to_verify_with(catalog: Path) -> None:
-    """Without a hub nothing is proved in staging, so production does not ask for it."""
-    if catalog.exists():
-        catalog.write_text(catalog.read_text("utf-8").replace("      - name: verified-before\n", ""), "utf-8")
+def _alone(catalog: Path, *, has_hubs: bool) -> None:
+    """Nobody is there to approve and to be told; without a hub nothing is proved in staging, so production does not ask for it."""
+    if not catalog.exists():
+        return
+    gates = "approvals" if has_hubs else "approvals|verified-before"
+    text = re.sub(rf"(?m)^ *- name: ({gates})\n", "", catalog.read_text("utf-8"))
+    catalog.write_text(re.sub(r"(?ms)^notifications:\n.*?(?=^\S|\Z)", "", text), "utf-8")
 
 
 def as_repository(directory: Path) -> None:

@@ -26,11 +26,12 @@ from deployments.choices import RUNNING, TERMINAL, WAITING, Kind, PreflightState
 from deployments.management import demo_tenants
 from deployments.models import Freeze, Preflight, Promotion, Release
 from deployments.selectors.rollbacks import success_before
+from deployments.services.approving import promotion_approve
 from deployments.services.freezing import Wanted, freeze_set
 from deployments.services.preflights import preflight_render, preflight_request
 from deployments.services.promotions import promotion_claim, promotion_request
 from deployments.services.releases import release_create
-from deployments.services.rollbacks import promotion_rollback, rollback_preview
+from deployments.services.rollbacks import promotion_rollback, rollback_preview, rollback_targets
 from deployments.watching import observations
 from deployments.watching.observations import Directory
 
@@ -50,6 +51,8 @@ RELEASES = (
 HISTORY = ("2026.11.0", "2026.11.1", "2026.11.2")
 WAITING_RELEASE = "2026.11.3"
 STUCK = "2026.11.4"
+TAKEN_BACK = "2026.11.1"
+"""What somebody asks to go back to, while it waits for an approval."""
 PATIENCE_SECONDS = 120.0
 
 
@@ -78,6 +81,7 @@ class Command(BaseCommand):
                 if text:
                     self._promote_and_take_back()
                 _coming_freeze()
+                _waiting_approval()
             self.stdout.write(_story(history=history))
         except (UserError, ClientError) as error:
             raise CommandError(str(error)) from error
@@ -165,6 +169,11 @@ def _story(*, history: bool) -> str:
     to_try = [f"promote {WAITING_RELEASE} to staging, then to production, and watch it roll out"]
     to_try += [f"promote {STUCK}: it gets stuck, and the page says why; abort or retry it"] if history else []
     to_try += (
+        ["as deniz, open Approvals: a rollback of production waits; approve it for its digest, or reject it"]
+        if history
+        else []
+    )
+    to_try += (
         [f"open the promotion of {WAITING_RELEASE} that was taken back: who failed its verification, and how"]
         if history
         else []
@@ -179,6 +188,19 @@ def _coming_freeze() -> None:
         reason = "Stocktaking: no changes for the clinics."
         wanted = Wanted(reason=reason, environment="production", starts_at=starts, ends_at=starts + timedelta(days=1))
         freeze_set(actor=_actor("deniz"), wanted=wanted)
+
+
+def _waiting_approval() -> None:
+    """Somebody asks to go back in production, which takes somebody else to approve."""
+    place = Environment.objects.get(name="production")
+    target = rollback_targets(actor=_actor(), environment=place.name).filter(release__version=TAKEN_BACK).first()
+    if target is None or Promotion.objects.filter(environment=place, kind=Kind.ROLLBACK).exists():
+        return
+    preview = rollback_preview(actor=_actor(), target=target, tenants="keep")
+    _render(preview)
+    promotion_rollback(
+        actor=_actor(), target=target, reason="Arabic triage answers in Turkish for two clinics.", render_digest=preview.render_digest, tenants="keep",
+    )  # fmt: skip
 
 
 def _people() -> None:
@@ -243,6 +265,8 @@ def _drive(promotion: Promotion, environment: Environment) -> Promotion:
     tick = threading.Event()
     started = timezone.now()
     while (timezone.now() - started).total_seconds() < PATIENCE_SECONDS:
+        if promotion.state == State.AWAITING_APPROVAL:
+            promotion_approve(actor=_actor("deniz"), promotion=promotion, comment="As agreed.")
         if not advance(promotion.pk):
             tick.wait(0.1)
             _observe(environment)

@@ -16,7 +16,7 @@ from controlpanel.core.models import AuditEvent, AuditRouted, OutboxMessage
 from deployments.delivery import deliver
 from tests.deployments.notifications.receiving import Inbox, http_receiver, smtp_receiver
 
-TEXT = (Path(__file__).parents[3] / "platform.yaml").read_text("utf-8")
+TEXT = (Path(__file__).parents[3] / "platform.yaml").read_text("utf-8").partition("\nnotifications:")[0]
 NOTIFICATIONS = """
 notifications:
   receivers:
