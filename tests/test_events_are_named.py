@@ -17,9 +17,26 @@ def written() -> Iterator[tuple[str, str]]:
     """The file, and the name of the event, for each call that writes one by a constant name."""
     for package in ("controlpanel", "deployments", "tenants"):
         for path in sorted((ROOT / package).rglob("*.py")):
-            for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-                if isinstance(node, ast.Call) and (name := _event(node, path)):
+            tree = ast.parse(path.read_text("utf-8"))
+            chosen = dict(_chosen(tree))
+            for node in ast.walk(tree):
+                for name in _events(node, path, chosen) if isinstance(node, ast.Call) else ():
                     yield str(path.relative_to(ROOT)), name
+
+
+def _chosen(tree: ast.AST) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Names that are one text or another: `action = "rejected" if no else "approved"`."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.IfExp) and isinstance(node.targets[0], ast.Name):
+            yield node.targets[0].id, (_constant(node.value.body), _constant(node.value.orelse))
+
+
+def _events(call: ast.Call, path: Path, chosen: dict[str, tuple[str, ...]]) -> Iterator[str]:
+    action = next((one.value for one in call.keywords if one.arg == "action"), None)
+    if isinstance(action, ast.Name) and getattr(call.func, "attr", "") == "note":
+        yield from (f"promotion.{act}" for act in chosen.get(action.id, ()) if act)
+    elif name := _event(call, path):
+        yield name
 
 
 def _event(call: ast.Call, path: Path) -> str:

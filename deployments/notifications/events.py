@@ -41,6 +41,8 @@ EVENTS: dict[str, str] = {
     "promotion.late_operation": "an operation landed late",
     "promotion.refused": "refused",
     "promotion.verification_failed": "verification failed",
+    "promotion.rolled_back_by_policy": "rolled back by policy",
+    "promotion.rollback_refused": "rollback by policy not possible",
     "release.create": "release made",
     "application.refresh": "refresh asked for",
     "application.restart": "restart asked for",
