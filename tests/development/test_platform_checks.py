@@ -60,7 +60,7 @@ def test_an_alert_without_a_test_is_named(tmp_path: Path) -> None:
     for folder in ("rules", "tests"):
         (tmp_path / folder).mkdir()
     (tmp_path / "rules/a.yaml").write_text(
-        "groups: [{name: a, rules: [{alert: Tried}, {alert: Forgotten}, {record: b}]}]"
+        "groups: [{name: a, rules: [{alert: Tried, expr: up}, {alert: Forgotten, expr: up}, {record: b}]}]"
     )
     checks = "{alertname: Tried, exp_alerts: [{}]}, {alertname: Tried, exp_alerts: []}, {alertname: Forgotten, exp_alerts: []}"
     (tmp_path / "tests/a.yaml").write_text(f"tests: [{{alert_rule_test: [{checks}]}}]")
