@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from typing import Any
 
@@ -13,7 +14,9 @@ from ninja.errors import AuthenticationError, HttpError, ValidationError
 
 from controlpanel.core import refusals
 from controlpanel.core.errors import AbsentError, ConflictError, InvalidError, PanelError, RefusedError, UserError
+from controlpanel.core.literal_secrets import find, looks_random
 
+_NAME = re.compile(r"[A-Za-z0-9_]{1,60}")
 log = structlog.get_logger(__name__)
 MEDIA_TYPE = "application/problem+json"
 KINDS: dict[type[PanelError], str] = {
@@ -148,4 +151,9 @@ def _field(entry: dict[str, Any]) -> str:
     parts = [str(part) for part in entry.get("loc", ())]
     if parts and parts[0] in PLACES:
         parts = parts[2:] if parts[0] in {"body", "form"} else parts[1:]
-    return ".".join(parts)
+    return ".".join(part if _is_plain(part) else "a field" for part in parts)
+
+
+def _is_plain(part: str) -> bool:
+    """Whether a name that a client gave may be said again: what nobody has named so may be a secret in the wrong place."""
+    return bool(_NAME.fullmatch(part)) and not looks_random(part) and not find(part)

@@ -108,7 +108,8 @@ class WaiverOut(Schema):
 
 
 class ItemOut(Schema):
-    """One item of the checklist. `unsignable` is why it cannot be signed now, "" where it can."""
+    """One item of the checklist. `unsignable` is why it cannot be signed now, "" where it can; `subject` is the digest of what a
+    sign-off binds to."""
 
     id: UUID
     key: str
@@ -123,6 +124,7 @@ class ItemOut(Schema):
     value: ValueOut | None
     needs_sign_off: bool
     unsignable: str
+    subject: str
     sign_off: SignOffOut | None
     waived: WaiverOut | None
     updated_at: datetime

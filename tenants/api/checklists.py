@@ -48,7 +48,7 @@ def sign_off_all(
         row = tenant_find(actor, slug)
         here = environment_find(actor, environment, slug)
         actor.require(Right.TENANT_SIGN_OFF, here.name, slug)
-        signing.items_sign_off_all(actor=actor, tenant=row, environment=here, note=body.note)
+        signing.items_sign_off_all(actor=actor, tenant=row, environment=here, note=body.note, seen=body.seen)
         return _told(actor, slug, environment)
 
     return once(request, key, body, 200, work)
@@ -88,9 +88,14 @@ def sign_off(
     key: Key = KEY,
 ) -> Status[Any]:
     """One's word for what the item says now; signing the same twice changes nothing."""
+    seen = next(iter(body.seen), "")
     act = _on_item(slug, item, environment, type, Right.TENANT_SIGN_OFF)
     return once(
-        request, key, body, 200, act(lambda actor, row: signing.item_sign_off(actor=actor, item=row, note=body.note))
+        request,
+        key,
+        body,
+        200,
+        act(lambda actor, row: signing.item_sign_off(actor=actor, item=row, note=body.note, seen=seen)),
     )
 
 

@@ -51,9 +51,10 @@ class ReasonIn(Body):
 
 
 class NoteIn(Body):
-    """What one has to say."""
+    """What one has to say. `seen`: the `subject`s of the items that were looked at; one that is another by now is 409."""
 
     note: Said = ""
+    seen: list[Word] = Field(default_factory=list, max_length=500)
 
 
 class WaiverIn(Body):

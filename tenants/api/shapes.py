@@ -54,7 +54,7 @@ def item(line: Line) -> dict[str, Any]:
     return {
         "id": row.pk, "key": row.key, "type": row.type, "source": row.source, "release": row.release_version, "required": row.is_required,
         "state": row.state, "evidence": row.evidence, "owner_role": row.owner_role, "needs_sign_off": row.needs_sign_off,
-        "unsignable": line.unsignable, "updated_at": row.updated_at,
+        "unsignable": line.unsignable, "subject": row.subject, "updated_at": row.updated_at,
         "reference": reference(line.reference) if line.reference is not None else None,
         "value": {"state": line.value.state, "value": line.value.value, "where": line.value.where} if line.value is not None else None,
         "sign_off": {"by": given.by, "at": given.at, "note": given.note, "stale": list(line.stale)} if given is not None else None,

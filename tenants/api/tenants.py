@@ -48,9 +48,7 @@ def tenant_list(
     environments = environments_visible(actor)
     here = next((one for one in environments if one.name == environment), None)
     if environment and here is None:
-        raise AbsentError(
-            f"There is no environment {environment}, or it is not yours to see.", "See GET /api/v1/environments."
-        )
+        raise AbsentError("There is no such environment, or it is not yours to see.", "See GET /api/v1/environments.")
     if here is None and (readiness or missing):
         here = next(iter(reversed(environments)), None)
     wanted = Filter(text=q.strip(), readiness=readiness or "", missing=missing, state=state or "")

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 from controlpanel.accounts.actors import Actor
 from controlpanel.accounts.models import User
 from controlpanel.catalog.models import Environment
 from controlpanel.core import audit, live
-from controlpanel.core.errors import InvalidError
+from controlpanel.core.errors import ConflictError, InvalidError
 from controlpanel.core.lease import Clock
 from controlpanel.core.permissions import Right
 from tenants.choices import TenantState
@@ -66,24 +67,43 @@ class Planned:
 
 def tenants_import(*, actor: Actor, text: str, format: Literal["csv", "yaml"], dry_run: bool) -> Imported:
     """Create and change the tenants that the text names, all or none; others stay as they are. The same text twice changes
-    nothing the second time. Raises `InvalidError` for a text that cannot be read at all."""
+    nothing the second time. Raises `InvalidError` for a text that cannot be read at all, `ConflictError` where somebody else
+    created one of them at the same moment."""
     actor.require(Right.TENANT_EDIT)
     places = {one.name: one for one in Environment.objects.filter(is_retired=False).order_by("pk")}
     entries, problems = entries_of(text, format, list(places))
     if len(entries) > MOST_TENANTS:
         raise InvalidError(f"The text names more than {MOST_TENANTS} tenants.", "Import them in parts.", field="text")
+    try:
+        with transaction.atomic():
+            return _import(actor, entries, problems, places, dry_run=dry_run)
+    except IntegrityError as error:
+        said = "A tenant of the text was created by somebody else at the same moment."
+        raise ConflictError(said, "Look at the dry run again, then import.") from error
+
+
+def _import(
+    actor: Actor, entries: Sequence[Entry], problems: Sequence[Problem], places: Mapping[str, Environment], *, dry_run: bool
+) -> Imported:  # fmt: skip
+    """Planned beside rows that stay as they are until the end."""
+    if not dry_run:
+        _lock(entries)
     planned, more = _plan(entries, places)
     if problems := (*problems, *more):
         return Imported(is_dry_run=dry_run, problems=tuple(sorted(problems, key=lambda one: one.line)))
-    changes = tuple(one.change for one in planned)
     if not dry_run and any(one.change.change != "unchanged" for one in planned):
         _carry_out(actor, planned, list(places.values()))
-    return Imported(is_dry_run=dry_run, changes=changes)
+    return Imported(is_dry_run=dry_run, changes=tuple(one.change for one in planned))
+
+
+def _lock(entries: Sequence[Entry]) -> None:
+    rows = Tenant.objects.filter(slug__in=[one.slug for one in entries])
+    list(rows.order_by("pk").select_for_update(no_key=True).values_list("pk"))
 
 
 def _plan(entries: Sequence[Entry], places: Mapping[str, Environment]) -> tuple[list[Planned], list[Problem]]:
     """Every entry beside what is there; a constant number of queries for each environment."""
-    known = {row.slug: row for row in Tenant.objects.filter(slug__in=[one.slug for one in entries])}
+    known = _known(entries)
     accounts = set(User.objects.filter(username__in=[one.fields.get("owner", "") for one in entries]).values_list("username", flat=True))  # fmt: skip
     keys = {name: keys_of(place) for name, place in places.items()}
     newest = _newest(list(known.values()))
@@ -95,6 +115,10 @@ def _plan(entries: Sequence[Entry], places: Mapping[str, Environment]) -> tuple[
         except InvalidError as error:
             problems.append(Problem(line=entry.line, field=str(error.extra.get("field", "")), sentence=str(error)))
     return planned, problems
+
+
+def _known(entries: Sequence[Entry]) -> dict[str, Tenant]:
+    return {row.slug: row for row in Tenant.objects.filter(slug__in=[one.slug for one in entries])}
 
 
 def _newest(tenants: Sequence[Tenant]) -> dict[tuple[int, int, str], dict[str, str]]:
@@ -135,14 +159,9 @@ def _field_words(name: str, was: Any, becomes: Any) -> str:
     )
 
 
-@transaction.atomic
 def _carry_out(actor: Actor, planned: Sequence[Planned], places: Sequence[Environment]) -> None:
     """Tenants first, then references and readiness environment by environment: a constant number of statements for each batch."""
-    list(
-        Tenant.objects.filter(pk__in=[one.tenant.pk for one in planned if not one.is_new])
-        .order_by("pk")
-        .select_for_update(no_key=True)
-    )
+    change_set = uuid.uuid4()
     due = [one for one in planned if one.is_new or one.words]
     _write_tenants(actor, due)
     keys = [one.tenant.pk for one in due]
@@ -152,14 +171,14 @@ def _carry_out(actor: Actor, planned: Sequence[Planned], places: Sequence[Enviro
         puts = [
             Put(tenant=one.tenant, key=place.key, place=place) for one in due for place in one.puts.get(environment, ())
         ]
-        references_write(environment, puts, by=actor.name)
+        references_write(environment, puts, by=actor.name, change_set=change_set)
         readiness_recompute(environment, keys, by=actor.name)
     live.publish("tenant")
     created = [one.entry.slug for one in due if one.is_new]
     changed = [one.entry.slug for one in due if not one.is_new]
     audit.record(
         actor=actor, action="tenant.import", message=f"Imported: {len(created)} tenants created, {len(changed)} changed.",
-        details={"created": created, "changed": changed},
+        details={"created": created, "changed": changed, "change_set": str(change_set)},
     )  # fmt: skip
 
 

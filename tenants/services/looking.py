@@ -27,7 +27,7 @@ def references_look(*, actor: Actor, tenant: Tenant, environment: Environment, k
     keys = list(rows.select_for_update(of=("self",)).order_by("pk").values_list("pk", flat=True))
     if not keys:
         raise ConflictError(
-            f"Git holds no reference of {tenant.slug} in {environment.name}{f' for {key}' if key else ''} yet.",
+            f"Git holds no {'such ' if key else ''}reference of {tenant.slug} in {environment.name} yet.",
             "Promote the configuration first.",
         )
     CredentialReference.objects.filter(pk__in=keys).update(checked_at=None)

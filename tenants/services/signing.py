@@ -61,14 +61,14 @@ def item_sign_off_withdraw(*, actor: Actor, item: ChecklistItem, reason: str = "
 def items_sign_off_all(
     *, actor: Actor, tenant: Tenant, environment: Environment, note: str = "", seen: Collection[str] = ()
 ) -> list[ChecklistItem]:
-    """Sign every item that is not signed or stale; `seen` are the `subject`s that the person looked at, none for whatever they
+    """Sign every item that is not signed or stale, but for what is waived; `seen` are the `subject`s that the person looked at, none for whatever they
     are. Raises `ConflictError` naming the first that changed since, or that cannot be signed: all references have to be there
     and verified."""
     actor.require(Right.TENANT_SIGN_OFF, environment.name, tenant.slug)
     said = inputs.checked_text(note, "note", most=2000)
     readiness_lock(environment, [tenant.pk])
     rows = _rows().filter(tenant=tenant, environment=environment, is_retired=False, needs_sign_off=True)
-    due = [row for row in rows if row.sign_off is None or row.is_stale]
+    due = [row for row in rows if (row.sign_off is None or row.is_stale) and row.state != ItemState.WAIVED]
     if waiting := [row for row in due if row.unsignable or row.found != ItemState.MET]:
         row = waiting[0]
         raise ConflictError(

@@ -17,7 +17,7 @@ from controlpanel.core.models import AuditEvent
 from controlpanel.core.permissions import Right, declares
 from controlpanel.core.presentation.wording import duration, number
 from controlpanel.core.views.answering import page
-from tenants.choices import TenantState
+from tenants.choices import ItemState, TenantState
 from tenants.models import HubState, Readiness, ReviewRequest, Tenant
 from tenants.selectors import place
 from tenants.selectors.checklists import Line, checklist, references_of, tenant_history
@@ -139,10 +139,10 @@ def _unsignable(asked: Sequence[Line], signed: int) -> str:
     """Why not all can be signed with one click."""
     if asked and signed == len(asked):
         return "All are signed."
-    open_ = (line for line in asked if (line.sign_off is None or line.stale) and line.item.state != "waived")
+    open_ = [line.item for line in asked if (line.sign_off is None or line.stale) and line.item.state != "waived"]
+    unmet = (one for one in open_ if one.unsignable or one.found != ItemState.MET)
     return next(
-        (f"{line.item.key}: {line.unsignable}" for line in open_ if line.unsignable),
-        "" if asked else "Nothing is asked for.",
+        (f"{one.key}: {one.unsignable or one.evidence}" for one in unmet), "" if open_ else "Nothing is left to sign."
     )
 
 

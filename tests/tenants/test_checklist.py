@@ -59,6 +59,17 @@ def test_one_signs_what_one_saw(world: World) -> None:
         item_sign_off(actor=world.ada, item=make.item(nova, world.staging, KEY), seen=seen)
 
 
+def test_all_is_what_is_left_and_not_what_is_waived(world: World) -> None:
+    nova = make.ready("nova", world.staging, by=world.ada)
+    waived = make.item(nova, world.staging, KEY)
+    make.put(nova, world.staging, by=world.olga, keys=(KEY,), remoteKey="nova/other")
+    item_waive(actor=world.rita, item=waived, reason="It comes tomorrow.", until=timezone.now() + timedelta(days=2))
+    other = make.item(nova, world.staging, "TEMPO_ENDPOINT")
+    item_sign_off_withdraw(actor=world.ada, item=other, reason="To sign it again.")
+    signed = items_sign_off_all(actor=world.ada, tenant=nova, environment=world.staging)
+    assert [row.key for row in signed] == ["TEMPO_ENDPOINT"]
+
+
 def test_nobody_signs_for_what_is_missing_or_fails(world: World) -> None:
     nova = make.tenant("nova", by=world.olga)
     with pytest.raises(ConflictError, match="cannot be signed yet"):

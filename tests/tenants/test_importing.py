@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from controlpanel.core.errors import InvalidError, RefusedError
+from controlpanel.core.errors import ConflictError, InvalidError, RefusedError
 from controlpanel.core.models import AuditEvent
 from controlpanel.core.permissions import Role
-from tenants.models import CredentialReference, Readiness, Tenant
+from tenants.models import CredentialReference, Readiness, ReferenceVersion, Tenant
+from tenants.services import importing
 from tenants.services.importing import tenants_import
 from tests import fixtures_tenants as make
 from tests.tenants.conftest import World
@@ -43,6 +44,22 @@ def test_a_dry_run_says_what_would_change_and_changes_nothing(world: World) -> N
         "staging DOKTOR365_BASE_URL: https://nova.doktor365.example.com",
     )
     assert not Tenant.objects.exists()
+
+
+def test_who_creates_one_of_them_at_the_same_moment_is_told_so(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    make.tenant("mira", by=world.olga)
+    with monkeypatch.context() as patched:
+        patched.setattr(importing, "_known", lambda entries: {})  # as it was a moment before
+        with pytest.raises(ConflictError, match="by somebody else at the same moment"):
+            tenants_import(actor=world.olga, text=CSV, format="csv", dry_run=False)
+    assert not Tenant.objects.filter(slug="nova").exists()
+    assert not AuditEvent.objects.filter(action="tenant.import").exists()
+
+
+def test_what_one_import_put_is_one_change_set(world: World) -> None:
+    tenants_import(actor=world.olga, text=CSV, format="csv", dry_run=False)
+    [change_set] = set(ReferenceVersion.objects.values_list("change_set", flat=True))
+    assert AuditEvent.objects.get(action="tenant.import").details["change_set"] == str(change_set)
 
 
 def test_the_same_text_twice_changes_nothing(world: World) -> None:

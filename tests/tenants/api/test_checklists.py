@@ -107,7 +107,10 @@ def test_the_checklist_goes_from_open_to_signed(world: World, nova: Tenant, nova
     make.put(nova, world.staging, by=world.ada)
     make.promote(world.staging)
     make.verify(world.staging)
-    told = nova_token.ask("post", act("sign-off"), {"note": "Looked at it."})
+    subject = item(nova_token.ask("get", CHECKLIST))["subject"]
+    old = nova_token.refused("post", act("sign-off"), {"seen": ["f" * 64]}, status=409)
+    assert "changed since you looked" in old["detail"]
+    told = nova_token.ask("post", act("sign-off"), {"note": "Looked at it.", "seen": [subject]})
     signed = item(told)
     assert (signed["state"], signed["sign_off"]["note"], signed["sign_off"]["stale"]) == ("met", "Looked at it.", [])
     assert signed["reference"]["verification"]["standing"] == "verified"
