@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.utils import timezone
@@ -16,11 +17,19 @@ from deployments import lifecycle
 from deployments.choices import State
 from deployments.gates import for_target
 from deployments.models import Approval, Promotion
+from deployments.notifications.routing import route
 from tests import fixtures_deployments as make
 from tests.browser.serving import QUIRKS, PanelInProcess, sign_in
+from tests.deployments.notifications.conftest import catalog, deliver_all
+from tests.deployments.notifications.receiving import smtp_receiver
 
 pytestmark = [pytest.mark.django_db(transaction=True), *map(pytest.mark.filterwarnings, QUIRKS)]
 PATIENCE_MS = 30_000
+ROUTE = """
+notifications:
+  receivers: {managers: {mail: {to: [release@example.com]}}}
+  routes: [{events: [promotion.awaiting_approval], receivers: [managers]}]
+"""
 SECRET = "a long enough word to type"
 
 
@@ -57,16 +66,32 @@ def asked(panel: PanelInProcess) -> Promotion:
     return row
 
 
+def mailed(settings: Any, url: str) -> str:
+    """Where the mail leads that release managers are sent by the catalog's route, as an SMTP server received it."""
+    catalog(ROUTE)
+    settings.PUBLIC_URL, settings.EMAIL_BACKEND = url, "django.core.mail.backends.smtp.EmailBackend"
+    with smtp_receiver() as inbox:
+        settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", inbox.port
+        assert route() == 1
+        deliver_all()
+    (mail,) = inbox.mails
+    assert (mail["To"], mail["Subject"]) == ("release@example.com", "2026.11.3 to production: waits for approval")
+    found = re.search(rf"{re.escape(url)}/promotions/[\w-]+", str(mail.get_payload()))
+    assert found, mail.get_payload()
+    return found[0]
+
+
 def test_a_second_person_approves_from_the_link_and_whoever_asked_cannot(
-    browser: Browser, in_process: PanelInProcess, deniz: User
+    browser: Browser, in_process: PanelInProcess, deniz: User, settings: Any
 ) -> None:
     row = asked(in_process)
+    link = mailed(settings, in_process.server.url)
     own = tab_of(browser, in_process, in_process.stage.elif_)
-    own.goto(f"/promotions/{row.pk}")  # what a mail links to
+    own.goto(link)
     expect(own.locator("#approve")).to_have_attribute("aria-disabled", "true")
     expect(own.locator("#approval-reason")).to_contain_text("You asked for this promotion yourself")
     other = tab_of(browser, in_process, deniz)
-    other.goto(f"/promotions/{row.pk}")
+    other.goto(link)
     expect(other.locator("#approval")).to_contain_text("backend · Deployment/backend")
     other.set_viewport_size({"width": 390, "height": 900})
     assert other.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), "it scrolls sideways on a phone"

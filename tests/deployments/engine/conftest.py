@@ -71,6 +71,9 @@ class FakeGit:
     def tip(self, ref: str) -> str | None:
         return self.tips.get(ref)
 
+    def claim(self, ref: str) -> str | None:
+        return self.tips.get(ref)
+
     def message(self, commit: str) -> str:
         return self.messages.get(commit, "")
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 from django.db import DatabaseError, transaction
 
+from controlpanel.clients.git import Pushed
 from deployments.choices import Kind, Rollout, State
 from deployments.models import Application, Promotion, PromotionComponent
 from deployments.steps import Context, cancel, commit, observe, render
@@ -76,3 +77,34 @@ def test_an_abort_calls_off_the_push_of_a_later_wave(by_wave: Promotion, argocd:
     assert git.tips[f"refs/panel/promotions/{by_wave.pk}/4"] == rows.COMMIT, "no late push lands"
     assert outcome.to == State.CANCELED
     assert "after commit" in outcome.message
+
+
+def test_a_crash_after_the_push_of_a_later_wave_adopts_that_waves_own_commit(by_wave: Promotion, git: FakeGit) -> None:
+    git.tips |= {f"refs/panel/promotions/{by_wave.pk}/3": rows.COMMIT, f"refs/panel/promotions/{by_wave.pk}/4": NEXT}
+    git.messages[NEXT] = f"2026.11.1 to staging (wave 4)\n\nPromotion-Id: {by_wave.pk}\n"
+    Promotion.objects.filter(pk=by_wave.pk).update(state=State.COMMITTING, wave=4, intended_commit=NEXT)
+    step(commit.run, by_wave)
+    by_wave.refresh_from_db()
+    assert (by_wave.state, by_wave.commit) == (State.SYNCING, NEXT)
+    assert set(by_wave.rollouts.filter(wave=4).values_list("commit", flat=True)) == {NEXT}
+    assert NEXT not in by_wave.rollouts.filter(wave__lt=4).values_list("commit", flat=True)
+
+
+def test_a_crash_before_the_push_of_a_later_wave_takes_no_earlier_waves_commit_for_it(
+    by_wave: Promotion, git: FakeGit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    git.tips |= {f"refs/panel/promotions/{by_wave.pk}/3": rows.COMMIT, "env/staging": rows.COMMIT}
+    Promotion.objects.filter(pk=by_wave.pk).update(state=State.COMMITTING, wave=4, intended_commit=NEXT)
+    pushed: list[tuple[str, str | None, str]] = []
+
+    def push(branch: str, expected: str | None, commit: str, claim: str) -> Pushed:
+        pushed.append((claim, expected, commit))
+        return Pushed(commit)
+
+    monkeypatch.setattr(git, "commit", lambda **_: NEXT, raising=False)
+    monkeypatch.setattr(git, "push", push, raising=False)
+    monkeypatch.setattr(commit, "stored", lambda _: {})
+    step(commit.run, by_wave)
+    assert pushed == [(f"refs/panel/promotions/{by_wave.pk}/4", rows.COMMIT, NEXT)]
+    by_wave.refresh_from_db()
+    assert (by_wave.state, by_wave.commit) == (State.SYNCING, NEXT)
