@@ -35,12 +35,14 @@ def _rows_beside_a_running_loop() -> None:
 
 
 @pytest.fixture(scope="module")
-def panel(tmp_path_factory: pytest.TempPathFactory, committed_database: str) -> Iterator[Panel]:
-    """The sandbox, `watch` and the web process beside the demo's releases."""
+def panel(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, committed_database: str
+) -> Iterator[Panel]:
+    """The sandbox, `watch` and the web process beside the demo's releases, made with a module's `DEMO` before `watch` looks."""
     port = free_port()
     address = f"http://127.0.0.1:{port}"
     with running_world(tmp_path_factory.mktemp("world"), committed_database, 20.0, PUBLIC_URL=address) as world:
-        world.manage("demo")
+        world.manage("demo", *getattr(request.module, "DEMO", ()))
         world.watch()
         world.serve(port)
         yield Panel(world, address)

@@ -31,6 +31,7 @@ OF_TENANTS = (
     "/settings/status", "/settings/notifications",
 )  # fmt: skip
 """What an administrator sees besides."""
+DEMO = ("--history",)
 TENANTS = "slug,displayName,owner\nnova-fertility,Nova Fertility,selin\natlas-dental,Atlas Dental Group,selin\n"
 ERRORS = ("/releases/2026.11.33", "/nowhere", "/settings/status")
 """Not found with the nearest name, not found, not allowed."""
@@ -44,7 +45,6 @@ REST = ["tbody > tr:nth-child(n+9)", "details.diff-file ~ details.diff-file ~ de
 @pytest.fixture(scope="module")
 def lived_in(panel: Panel) -> Panel:
     """Three releases have been to both environments; somebody administers, too."""
-    panel.world.manage("demo", "--history")
     panel.root_password = panel.world.manage("create_user", "root", "--role", "administrator").strip()
     return panel
 
