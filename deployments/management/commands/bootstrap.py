@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from controlpanel.clients.errors import ClientError
 from controlpanel.core.audit import System
+from controlpanel.core.command import PanelCommand
 from controlpanel.core.errors import PanelError
 from deployments.services.bootstrapping import bootstrap
 
 
-class Command(BaseCommand):
+class Command(PanelCommand):
     help = "Make what promotions need in the deploy repository and in Argo CD; repeatable, and says what it did."
 
     def handle(self, **_: Any) -> None:

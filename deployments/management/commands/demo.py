@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
 from controlpanel.accounts.actors import Actor
@@ -19,6 +19,7 @@ from controlpanel.catalog import connections
 from controlpanel.catalog.models import Component, Environment
 from controlpanel.clients.errors import ClientError
 from controlpanel.core import audit
+from controlpanel.core.command import PanelCommand
 from controlpanel.core.errors import UserError
 from controlpanel.core.lease import wake
 from deployments.advance import advance
@@ -56,7 +57,7 @@ TAKEN_BACK = "2026.11.1"
 PATIENCE_SECONDS = 120.0
 
 
-class Command(BaseCommand):
+class Command(PanelCommand):
     """Repeatable: what exists already is left as it is."""
 
     help = "Create demo people and releases; with --history also promote the older releases."

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
+from controlpanel.core.command import PanelCommand
 from deployments.services.checkup import checkup
 from deployments.services.findings import Level
 
 
-class Command(BaseCommand):
+class Command(PanelCommand):
     help = "Check everything that the panel needs; changes nothing."
-    requires_system_checks = ()
 
     def handle(self, **_: Any) -> None:
         """Print a line for each finding as it is found."""

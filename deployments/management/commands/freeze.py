@@ -7,16 +7,17 @@ from argparse import ArgumentParser
 from datetime import datetime
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.utils import timezone
 
 from controlpanel.accounts.actors import Actor
+from controlpanel.core.command import PanelCommand
 from controlpanel.core.errors import PanelError
 from deployments.selectors.freezes import standing
 from deployments.services import freezing
 
 
-class Command(BaseCommand):
+class Command(PanelCommand):
     help = "With a reason: freeze (everything, unless narrowed). With --lift ID: lift one. With neither: list those that stand."
 
     def add_arguments(self, parser: ArgumentParser) -> None:

@@ -8,10 +8,11 @@ from argparse import ArgumentParser
 from datetime import UTC, datetime
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from controlpanel.accounts.actors import Actor
 from controlpanel.accounts.models import User
+from controlpanel.core.command import PanelCommand
 from controlpanel.core.errors import InvalidError, PanelError
 from controlpanel.core.models import AuditEvent
 from controlpanel.core.waiting import listening, read
@@ -24,7 +25,7 @@ from deployments.services.promotions import promotion_request
 LOOK_SECONDS = 5.0
 
 
-class Command(BaseCommand):
+class Command(PanelCommand):
     help = "Ask for a promotion; the gates hold as everywhere. With --wait follow it: 0 succeeded, 1 anything else."
 
     def add_arguments(self, parser: ArgumentParser) -> None:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from controlpanel.clients.errors import ClientError
 from controlpanel.core import audit
+from controlpanel.core.command import PanelCommand
 from controlpanel.core.models import AuditEvent
 from deployments.services.verifying_audit import Broken, anchors, broken_by_git, broken_in_chain
 
 REMEDY = "Restore it from a backup and find out who may write to the database."
 
 
-class Command(BaseCommand):
+class Command(PanelCommand):
     help = "Check that no event of the audit was changed, removed or put in; exits with 1 and names the first that was."
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -8,19 +8,20 @@ from typing import Any
 
 import structlog
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import CommandParser
 from django.db import Error as DatabaseError
 from django.db import connection
 
 from controlpanel.catalog.models import Environment
 from controlpanel.core.alive import alive
+from controlpanel.core.command import PanelCommand
 from deployments.watching.reader import Reader
 from deployments.watching.reconciler import Reconciler
 
 log = structlog.get_logger(__name__)
 
 
-class Command(BaseCommand):
+class Command(PanelCommand):
     """Runs until SIGTERM or Ctrl-C."""
 
     help = "Follow Argo CD's Applications, and find promotions, previews and messages that are due."

@@ -6,16 +6,17 @@ from argparse import ArgumentParser
 from datetime import timedelta
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from controlpanel.accounts.models import User
 from controlpanel.accounts.tokens import token_create
 from controlpanel.core.audit import System
+from controlpanel.core.command import PanelCommand
 from controlpanel.core.errors import PanelError
 from controlpanel.core.permissions import Scope
 
 
-class Command(BaseCommand):
+class Command(PanelCommand):
     help = "Create an API token; NAME is the token's own, no person need exist. Prints the token and nothing else."
 
     def add_arguments(self, parser: ArgumentParser) -> None:

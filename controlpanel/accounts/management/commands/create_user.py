@@ -5,15 +5,16 @@ from __future__ import annotations
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from controlpanel.accounts.people import user_create
 from controlpanel.core.audit import System
+from controlpanel.core.command import PanelCommand
 from controlpanel.core.errors import PanelError
 from controlpanel.core.permissions import Role
 
 
-class Command(BaseCommand):
+class Command(PanelCommand):
     help = (
         "Create a person with roles, for all environments and tenants unless some are named; prints the first password."
     )

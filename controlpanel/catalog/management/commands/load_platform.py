@@ -6,17 +6,18 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from controlpanel.catalog import loading
 from controlpanel.catalog.current import current_version
 from controlpanel.catalog.errors import Problem
 from controlpanel.clients.errors import ClientError
 from controlpanel.core.audit import System
+from controlpanel.core.command import PanelCommand
 from controlpanel.core.errors import PanelError
 
 
-class Command(BaseCommand):
+class Command(PanelCommand):
     help = "Load platform.yaml from the platform repository at PLATFORM_REPO_REF, or from a file."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
