@@ -51,7 +51,7 @@ def emergency_confirm(*, actor: Actor, promotion: Promotion, comment: str = "", 
     actor.require(Right.PROMOTION_APPROVE, promotion.environment.name)
     if not promotion.is_emergency:
         raise ConflictError(f"Promotion {promotion.number} is no emergency.", "There is nothing to confirm.")
-    if refused := _why_not_entitled(actor, promotion, policy_of(promotion.environment) or Policy()):
+    if refused := why_not_confirm(actor, promotion, policy_of(promotion.environment) or Policy()):
         raise RefusedError(refused, "An emergency is confirmed by a second person who may approve there.")
     assert actor.user is not None
     with transaction.atomic():
@@ -94,15 +94,15 @@ def why_not(actor: Actor, promotion: Promotion, policy: Policy, words: list[Word
     """Why this actor cannot decide on it now, in one sentence; "" where they can."""
     if promotion.state != State.AWAITING_APPROVAL:
         return f"Promotion {promotion.number} is {promotion.get_state_display().lower()}: no approval is awaited."
-    if refused := _why_not_entitled(actor, promotion, policy):
+    if refused := why_not_confirm(actor, promotion, policy):
         return refused
     if any(word.approval.person_id == actor.user.pk and word.counts for word in words if actor.user):
         return "You have approved it already."
     return ""
 
 
-def _why_not_entitled(actor: Actor, promotion: Promotion, policy: Policy) -> str:
-    """Whatever the promotion's state: who they are, and the door they come through."""
+def why_not_confirm(actor: Actor, promotion: Promotion, policy: Policy) -> str:
+    """Why this actor is no second person, whatever the promotion's state: who they are, and the door they come through."""
     place = promotion.environment.name
     if actor.user is None:
         return "An approval needs a person; this acts for nobody."

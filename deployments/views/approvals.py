@@ -83,6 +83,17 @@ def decision_of(request: HttpRequest, promotion: Promotion) -> dict[str, Any] | 
     }  # fmt: skip
 
 
+def emergency_of(request: HttpRequest, promotion: Promotion) -> dict[str, Any] | None:
+    """What the page of an emergency shows until a second person has confirmed it; None at any other time."""
+    if not promotion.is_emergency or promotion.approvals.filter(voided_at__isnull=True).exists():
+        return None
+    policy = policy_of(promotion.environment) or Policy()
+    return {
+        "reason": approving.why_not_confirm(of_request(request), promotion, policy),
+        "asks_password": not is_fresh(request, policy.sign_in_minutes), "within": CONFIRM_WITHIN,
+    }  # fmt: skip
+
+
 def _decide(request: HttpRequest, identifier: str, act: Callable[..., Promotion]) -> HttpResponse:
     """Do it and go back to the page; what cannot be done now is said there."""
     actor = of_request(request)

@@ -26,7 +26,7 @@ from deployments.selectors.recurrences import recurrence_of
 from deployments.selectors.rollbacks import before
 from deployments.services import promotions as services
 from deployments.services.overriding import Override, may_be_overridden, promotion_override
-from deployments.views.approvals import decision_of
+from deployments.views.approvals import decision_of, emergency_of
 from deployments.views.curl import commands
 from deployments.views.incident import issue_links, markdown
 from deployments.views.looks import look_of
@@ -71,7 +71,7 @@ def promotion(request: HttpRequest, identifier: str) -> HttpResponse:
         "topics": " ".join([f"promotion.{row.pk}", f"environment.{row.environment.name}", *shown.get("topics", ())]),
         "every": LOG_EVERY if shown else 0, "seen_before": recurrence_of(row) if tab == CAUSE else None,
         "markdown": markdown(followed, state=badge, result=result), "commands": commands(row),
-        "overridable": _overridable(actor, followed), "approval": decision_of(request, row), "commit_url": deployed_commit_page(row.commit), **issue_links(row),
+        "overridable": _overridable(actor, followed), "approval": decision_of(request, row), "emergency": emergency_of(request, row), "commit_url": deployed_commit_page(row.commit), **issue_links(row),
         "claim_reason": "" if actor.may(Right.PROMOTION_CLAIM, row.environment.name) else NEEDS,
         "may_ignore": row.paused_from in services.IGNORABLE and actor.may(Right.PROMOTION_IGNORE, row.environment.name),
         "is_proving": row.paused_from == State.VERIFYING,
@@ -79,7 +79,9 @@ def promotion(request: HttpRequest, identifier: str) -> HttpResponse:
         "abort_title": f"Abort promotion {row.number}?", "abort_button": "Abort after commit" if row.commit else "Abort promotion",
     }  # fmt: skip
     response = page(request, TEMPLATE, context, fragments=("promotion", "dialogs"))
-    if row.state == State.AWAITING_APPROVAL:  # it reads otherwise for whoever asked, and for whoever has decided
+    if (
+        row.state == State.AWAITING_APPROVAL or context["emergency"]
+    ):  # it reads otherwise for whoever asked, and for whoever has decided
         response.is_fragment = False  # type: ignore[attr-defined]
     response.not_shared_with = row.claimed_by  # type: ignore[attr-defined]  # whoever is on it reads "you"
     return response

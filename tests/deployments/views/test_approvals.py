@@ -14,7 +14,7 @@ from controlpanel.accounts.models import User
 from controlpanel.core import audit
 from controlpanel.core.permissions import Role
 from deployments import lifecycle
-from deployments.choices import State
+from deployments.choices import Kind, State
 from deployments.gates import for_target
 from deployments.models import Approval, Promotion
 from tests import fixtures_deployments as make
@@ -142,3 +142,29 @@ def test_the_queue_is_read_in_a_constant_number_of_queries(
 
 def test_an_environment_that_somebody_may_not_see_is_not_in_the_queue(stage: Stage, asked: Promotion) -> None:
     assert str(asked.number) not in text(stage.client(stage.stan), "/approvals")
+
+
+def test_an_emergency_is_confirmed_on_its_page_by_a_second_person_who_types_the_password_again(
+    stage: Stage, deniz: User
+) -> None:
+    target = make.live(stage.old, stage.production, by=stage.elif_)
+    stage.production.gates = [{"name": "approvals"}]
+    stage.production.save()
+    row = Promotion.objects.create(
+        environment=stage.production, release=stage.old, requester=stage.elif_, requested_by="elif", requested_door="page",
+        kind=Kind.ROLLBACK, restores=target, render_digest=make.DIGEST, reason="Everything is down.", is_emergency=True,
+    )  # fmt: skip
+    row.refresh_from_db(fields=["number"])
+    lifecycle.begin(row, actor=audit.SYSTEM)
+    own = stage.client(stage.elif_).get(f"/promotions/{row.number}").content.decode()
+    assert "You asked for this promotion yourself" in own
+    assert 'id="confirm-password"' not in own
+    client = fresh(stage, deniz, minutes=20)
+    assert f"/promotions/{row.number}#emergency" in client.get("/approvals").content.decode()
+    assert 'id="confirm-password"' in client.get(f"/promotions/{row.number}").content.decode()
+    said = {"render_digest": make.DIGEST, "comment": "It was."}
+    client.post(f"/promotions/{row.number}/confirm", said)
+    assert not Approval.objects.exists()
+    client.post(f"/promotions/{row.number}/confirm", said | {"password": SECRET})
+    assert Approval.objects.get().comment == "It was."
+    assert 'id="emergency"' not in client.get(f"/promotions/{row.number}").content.decode()
