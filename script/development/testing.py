@@ -77,7 +77,7 @@ GROUPS = (
     ),
     Group("contract", ("tests/contract", "-n", "2"), 60),
     Group("browser", ("tests/browser", "-n", "2", *WHOLE_FILES), 180, (CHROMIUM,)),
-    Group("whole", ("tests/whole", "-n", "4", *WHOLE_FILES, *WITHOUT_BROWSER), 120, (SSHD, OPENSSL)),
+    Group("whole", ("tests/whole", "-n", "6", *WHOLE_FILES, *WITHOUT_BROWSER), 120, (SSHD, OPENSSL)),
     Group("chaos", ("tests/chaos", "-n", "5", *WHOLE_FILES, *WITHOUT_BROWSER), 180),
 )
 
