@@ -160,12 +160,10 @@ def test_worker_and_watch_alone_get_further_variables_and_files() -> None:
     found = services("panel.compose.yml")
     for name, service in found.items():
         is_delivery = name in ("worker", "watch")
-        assert service.get("env_file", []) == (
-            [{"path": ".env.panel.delivery", "required": False}] if is_delivery else []
-        )
+        assert service.get("env_file", []) == ([".env.panel"] if is_delivery else [])
         assert ("./panel-files:/etc/control-panel:ro" in service.get("volumes", ())) == is_delivery
     ignored = (ROOT / ".gitignore").read_text("utf-8").splitlines()
-    assert {"/docker/.env.panel.delivery", "/docker/panel-files/*"} <= set(ignored)
+    assert {"/docker/.env.panel", "/docker/panel-files/*"} <= set(ignored)
 
 
 def scrape_targets(text: str) -> set[tuple[str, int]]:
