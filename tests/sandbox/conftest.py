@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import json
 import subprocess
 import threading
@@ -77,27 +75,6 @@ class DeployRepository:
         return git(self.directory, "rev-parse", "HEAD")
 
 
-class Server(uvicorn.Server):
-    """Ends as soon as it is told to, where uvicorn looks ten times a second."""
-
-    loop: asyncio.AbstractEventLoop | None = None
-
-    async def main_loop(self) -> None:
-        self.told = asyncio.Event()
-        self.loop = asyncio.get_running_loop()
-        counter = 0
-        while not await self.on_tick(counter):
-            counter += 1
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self.told.wait(), 0.1)
-
-    def end(self) -> None:
-        """From another thread."""
-        self.should_exit = True
-        if self.loop is not None:
-            self.loop.call_soon_threadsafe(self.told.set)
-
-
 class Running:
     """A server in a thread, stopped as SIGTERM would."""
 
@@ -110,7 +87,7 @@ class Running:
         config = uvicorn.Config(
             self.app, port=0, log_config=None, access_log=False, timeout_graceful_shutdown=3, ws="none"
         )
-        self.server = Server(config)
+        self.server = uvicorn.Server(config)
         self.thread = threading.Thread(target=self.server.run, daemon=True)
 
     def start(self) -> Running:
@@ -123,7 +100,7 @@ class Running:
 
     def stop(self) -> None:
         self.app.state.world.hub.close()
-        self.server.end()
+        self.server.should_exit = True
         self.thread.join(10)
         assert not self.thread.is_alive(), "the sandbox does not stop"
 
