@@ -55,6 +55,7 @@ PACKAGES = (deployments.services, tenants.services, controlpanel.accounts)
 READS = {
     "checked_overrides", "find_environment", "find_promotion", "gates_of", "rollback_preview", "rollback_targets", "given_to",
     "may_see_all", "why_not", "find_freeze", "find_plan", "note_overridden", "tokens_seen_by", "token_of_page", "record",
+    "why_not_confirm", "require_own_place",
 }  # fmt: skip
 """They read, or are the shorthand that others keep their acts by."""
 ELSEWHERE = {

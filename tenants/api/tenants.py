@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+from django.db import transaction
 from django.http import HttpRequest
 from ninja import Router
 from ninja.responses import Status
@@ -81,10 +82,11 @@ def tenant_change(request: HttpRequest, slug: Word, body: TenantChangeIn) -> Any
     row = tenant_find(actor, slug)
     actor.require(Right.TENANT_EDIT, tenant=slug)
     given = body.model_dump(exclude_none=True, exclude={"state", "reason"})
-    if given:
-        row = services.tenant_edit(actor=actor, tenant=row, **given)
-    if body.state is not None and body.state != row.state:
-        row = services.tenant_move(actor=actor, tenant=row, state=TenantState(body.state), reason=body.reason)
+    with transaction.atomic():  # all of it or nothing
+        if given:
+            row = services.tenant_edit(actor=actor, tenant=row, **given)
+        if body.state is not None and body.state != row.state:
+            row = services.tenant_move(actor=actor, tenant=row, state=TenantState(body.state), reason=body.reason)
     return _shape(actor, row)
 
 

@@ -24,6 +24,8 @@ from tenants.models import (
 )
 from tenants.selectors.seeing import environments_visible
 
+IMPORT = "tenant.import"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Line:
@@ -102,9 +104,10 @@ def tenant_history(actor: Actor, tenant: Tenant) -> QuerySet[AuditEvent]:
     """What people and the panel did to the tenant, newest first, as far as the actor may see: of no environment in particular,
     and of those where the tenant is theirs to see."""
     places = [one.name for one in environments_visible(actor, tenant.slug)]
-    return AuditEvent.objects.filter(
-        Q(environment="") | Q(environment__in=places), target=tenant.slug, action__startswith="tenant."
-    )
+    own = Q(target=tenant.slug, action__startswith="tenant.") & (Q(environment="") | Q(environment__in=places))
+    # One event for all tenants of an import, whose words count them.
+    named = Q(details__created__contains=[tenant.slug]) | Q(details__changed__contains=[tenant.slug])
+    return AuditEvent.objects.filter(own | Q(action=IMPORT) & named)
 
 
 def reviews_visible(actor: Actor) -> QuerySet[ReviewRequest]:

@@ -20,7 +20,7 @@ from controlpanel.core.views.answering import page
 from tenants.choices import ItemState, TenantState
 from tenants.models import HubState, Readiness, ReviewRequest, Tenant
 from tenants.selectors import place
-from tenants.selectors.checklists import Line, checklist, references_of, tenant_history
+from tenants.selectors.checklists import IMPORT, Line, checklist, references_of, tenant_history
 from tenants.selectors.newest import readiness_seen
 from tenants.selectors.people import names_of
 from tenants.selectors.requests import review_here
@@ -196,6 +196,7 @@ def _review(open_review: ReviewRequest | None) -> dict[str, Any] | None:
 def _entry(event: AuditEvent) -> dict[str, Any]:
     where = f", {event.environment}" if event.environment else ""
     text = event.message or event.action.removeprefix("tenant.").replace("_", " ")
+    text = "Imported." if event.action == IMPORT else text  # its own words count others
     return {
         "at": event.at,
         "tone": "mute",

@@ -10,6 +10,7 @@ from controlpanel.core.errors import ConflictError, InvalidError, RefusedError
 from controlpanel.core.models import AuditEvent
 from controlpanel.core.permissions import Role
 from tenants.models import CredentialReference, Readiness, ReferenceVersion, Tenant
+from tenants.selectors.checklists import tenant_history
 from tenants.services import importing
 from tenants.services.importing import tenants_import
 from tests import fixtures_tenants as make
@@ -60,6 +61,14 @@ def test_what_one_import_put_is_one_change_set(world: World) -> None:
     tenants_import(actor=world.olga, text=CSV, format="csv", dry_run=False)
     [change_set] = set(ReferenceVersion.objects.values_list("change_set", flat=True))
     assert AuditEvent.objects.get(action="tenant.import").details["change_set"] == str(change_set)
+
+
+def test_a_tenants_history_tells_of_its_import(world: World) -> None:
+    tenants_import(actor=world.olga, text=CSV, format="csv", dry_run=False)
+    other = make.tenant("other", by=world.olga)
+    nova = Tenant.objects.get(slug="nova")
+    assert [event.action for event in tenant_history(world.olga, nova)] == ["tenant.import"]
+    assert "tenant.import" not in {event.action for event in tenant_history(world.olga, other)}
 
 
 def test_the_same_text_twice_changes_nothing(world: World) -> None:

@@ -29,6 +29,8 @@ def test_a_tenant_is_made_read_changed_and_offboarded(admin: Caller) -> None:
     assert admin.ask("get", "/tenants/nova") == made
     changed = admin.ask("patch", "/tenants/nova", {"display_name": "Nova", "state": "active"})
     assert (changed["display_name"], changed["state"], changed["labels"]) == ("Nova", "active", {"region": "eu"})
+    admin.refused("patch", "/tenants/nova", {"display_name": "Other", "state": "onboarding"}, status=409)
+    assert admin.ask("get", "/tenants/nova")["display_name"] == "Nova", "all of it or nothing"
     assert admin.ask("post", "/tenants/nova/offboard", {"reason": "The contract has ended."})["state"] == "offboarded"
     assert admin.ask("get", "/tenants")["items"] == []
     assert [one["slug"] for one in admin.ask("get", "/tenants?state=offboarded")["items"]] == ["nova"]
