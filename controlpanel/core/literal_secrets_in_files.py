@@ -71,9 +71,9 @@ def findings_by_field(item: Mapping[str, Any], *, name: str = "") -> dict[str, l
     # Nearly every object is innocent: shapes are looked for in all of its text at once, and in each value only then.
     is_suspect = bool(literal_secrets.find(whole)) or any(True for _ in _spoken(whole))
     found = {
-        path: sorted(_in_text(value, named))
+        path: sorted(_in_text(value, named, is_suspect=is_suspect))
         for named, value, path in values
-        if is_suspect or looks_secret(named) or "\n" in value or _PAIR.match(value)
+        if is_suspect or _is_asked(value, named)
     }
     return {path: here for path, here in found.items() if here}
 
@@ -98,18 +98,18 @@ def _plain(value: str) -> str:
     return re.sub(r"\s+#.*", "", value).strip().rstrip(",").strip("\"'`").rstrip("=")
 
 
-def _in_yaml(text: str, *, is_inner: bool = False) -> Iterator[Finding]:
+def _in_yaml(text: str, *, is_inner: bool = False, is_suspect: bool = True) -> Iterator[Finding]:
     """Values of a YAML stream by their keys; a file that does not parse (a chart's template) is read line by line."""
     try:
         for node in yaml.compose_all(text, Loader=yaml.CSafeLoader):
-            yield from _in_node(node, "", is_inner)
+            yield from _in_node(node, "", is_inner, is_suspect)
     except (yaml.YAMLError, RecursionError):
         yield from _pairs(_LINE, text)
     for pattern in _DEFAULTS:
         yield from _pairs(pattern, text)
 
 
-def _in_node(node: yaml.Node | None, name: str, is_inner: bool) -> Iterator[Finding]:
+def _in_node(node: yaml.Node | None, name: str, is_inner: bool, is_suspect: bool) -> Iterator[Finding]:
     if isinstance(node, yaml.MappingNode):
         entries = {str(key.value): value for key, value in node.value if isinstance(key, yaml.ScalarNode)}
         is_secret = _scalar(entries.get("kind")) == "Secret"
@@ -118,16 +118,21 @@ def _in_node(node: yaml.Node | None, name: str, is_inner: bool) -> Iterator[Find
                 yield from _of_secret(value)
             else:
                 yield from _in_node(
-                    value, _named(key, name, {at: _scalar(one) for at, one in entries.items()}), is_inner
+                    value, _named(key, name, {at: _scalar(one) for at, one in entries.items()}), is_inner, is_suspect
                 )
     elif isinstance(node, yaml.SequenceNode):
         for value, named in zip(node.value, _items(map(_scalar, node.value), name), strict=True):
-            yield from _in_node(value, named, is_inner)
-    elif isinstance(node, yaml.ScalarNode):
+            yield from _in_node(value, named, is_inner, is_suspect)
+    elif isinstance(node, yaml.ScalarNode) and (is_suspect or _is_asked(node.value, name)):
         start, is_block = node.start_mark, node.style in ("|", ">")
-        for one in _in_text(node.value, name, is_inner=is_inner):
+        for one in _in_text(node.value, name, is_inner=is_inner, is_suspect=is_suspect):
             line = start.line + one.line + is_block
             yield Finding(line, one.kind, one.name, start.index, node.end_mark.index)
+
+
+def _is_asked(value: str, name: str) -> bool:
+    """Whether a value is looked at although the text around it shows nothing: for its name, or for what it holds itself."""
+    return looks_secret(name) or "\n" in value or bool(_PAIR.match(value))
 
 
 def _of_secret(node: yaml.Node) -> Iterator[Finding]:
@@ -151,17 +156,21 @@ def _values(value: Any, name: str, path: str) -> Iterator[tuple[str, str, str]]:
         yield name, str(value), path
 
 
-def _in_text(value: str, name: str, *, is_inner: bool = False) -> Iterator[Finding]:
-    """What stands in one value: itself, or the lines of a file that it holds, but not a file inside of that."""
+def _in_text(value: str, name: str, *, is_inner: bool = False, is_suspect: bool = True) -> Iterator[Finding]:
+    """What stands in one value: itself, or the lines of a file that it holds, but not a file inside of that.
+
+    Where the text around it is not suspect, nothing in it shows by itself, and it is asked for names alone.
+    """
     if "\n" not in value.strip() or looks_secret(name):
         yield from literal_secrets.find(value, name=name)
-    else:
+    elif is_suspect:
         yield from literal_secrets.find(value)
     if "\n" in value or _PAIR.match(value):
         yield from (*_pairs(_DIRECTIVE, value), *_pairs(_LINE, value))
     if "\n" in value and not is_inner:
-        yield from _in_yaml(value, is_inner=True)
-    yield from _spoken(value)
+        yield from _in_yaml(value, is_inner=True, is_suspect=is_suspect)
+    if is_suspect:
+        yield from _spoken(value)
 
 
 def _named(key: str, parent: str, entries: Mapping[str, Any]) -> str:
