@@ -58,7 +58,10 @@ class Directory:
             for environment, row in environments.items()
             for shard in shard_names(row.tenant_shards)
         }
-        self.projects = sorted({environment.project for environment in environments.values()})
+        self.projects: dict[str, Environment] = {}
+        """Each with an environment of it: its token reads the project."""
+        for row in environments.values():
+            self.projects.setdefault(row.project, row)
 
 
 def observe(directory: Directory, reads: Iterable[Read], fence: Fence = transaction.atomic) -> set[str]:

@@ -13,7 +13,6 @@ from django.db import Error as DatabaseError
 from django.db import connection
 
 from controlpanel.catalog import connections
-from controlpanel.catalog.models import Environment
 from controlpanel.clients.argocd import ArgoCD, StreamEvent
 from controlpanel.clients.argocd_models import Application as Read
 from controlpanel.clients.errors import ClientError, StreamSilent
@@ -101,19 +100,21 @@ class Reader:
         if not self.leads.wait(timeout=1.0):
             return
         directory = Directory(self.server_from)
+        if not directory.projects:
+            raise connections.NotConfigured(f"No environment uses {self.server_from} any more.", "Load the catalog.")
         self._stream_each(directory.projects)
         seen: set[str] = set()
         failed: ClientError | None = None
         for project in directory.projects:
-            argocd = self._argocd(project)
             try:
+                argocd = self._argocd(directory, project)
                 reads = argocd.list_applications(project)
             except ClientError as error:
                 failed = error  # the other projects are read all the same
                 continue
             seen |= {read.name for read in reads}
             self._keep(directory, argocd, reads)
-        windows.read(self._argocd, directory, self.leadership.fence)
+        windows.read(directory, self.leadership.fence)
         if failed is not None:
             raise failed
         with self.leadership.fence():
@@ -146,7 +147,7 @@ class Reader:
             return
         directory = Directory(self.server_from)
         try:
-            self._follow(directory, self._argocd(project), project)
+            self._follow(directory, self._argocd(directory, project), project)
         except StreamSilent as silent:
             if silent.opened:
                 raise
@@ -187,14 +188,12 @@ class Reader:
         finally:
             connection.close()
 
-    def _argocd(self, project: str) -> ArgoCD:
+    def _argocd(self, directory: Directory, project: str) -> ArgoCD:
         """With a token of this project: to that of another one Argo CD shows an empty list, and says no word of it."""
-        rows = Environment.objects.filter(server_from=self.server_from, project=project, is_retired=False)
-        environment = rows.first()
-        if environment is None:
+        if project not in directory.projects:
             said = f"No environment of the project {project} uses {self.server_from} any more."
             raise connections.NotConfigured(said, "Load the catalog.")
-        return connections.argocd_for(environment)
+        return connections.argocd_for(directory.projects[project])
 
     def _report(self, error: Exception) -> None:
         log.warning("argocd_unheard", server_from=self.server_from, error=str(error))

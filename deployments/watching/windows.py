@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 
 import structlog
 
-from controlpanel.clients.argocd import ArgoCD
+from controlpanel.catalog import connections
 from controlpanel.clients.errors import ClientError
 from controlpanel.core.lease import StatementTime
 from deployments.gates.sync_windows import NAME
@@ -19,14 +19,14 @@ Fence = Callable[[], AbstractContextManager[object]]
 KEPT = ("activeWindows", "assignedWindows")
 
 
-def read(argocd_of: Callable[[str], ArgoCD], directory: Directory, fence: Fence) -> int:
-    """Ask, with a client for each project, and store; an Application that cannot be asked keeps its old answer, which grows too old. Returns how many were read."""
+def read(directory: Directory, fence: Fence) -> int:
+    """Ask and store; an Application that cannot be asked keeps its old answer, which grows too old. Returns how many were read."""
     answers = {}
     for name, (place, _, shard) in directory.places.items():
         if shard or place.parameters_of(NAME) is None:
             continue
         try:
-            said = argocd_of(place.project).sync_windows(name, place.project)
+            said = connections.argocd_for(place).sync_windows(name, place.project)
         except ClientError as error:
             log.warning("windows_not_read", application=name, error=str(error))
             continue

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Any
 
 import pytest
 from django.utils import timezone
 
-from controlpanel.clients.argocd import ArgoCD
+from controlpanel.catalog import connections
 from deployments.choices import Verdict
 from deployments.gates import for_target
 from deployments.models import Application
@@ -31,19 +30,16 @@ class Recorded:
         return self.answer if name == "backend-staging" else {"canSync": True}
 
 
-def recorded(answer: Any) -> Callable[[str], ArgoCD]:
-    return lambda project: Recorded(answer)  # type: ignore[return-value]
-
-
 @pytest.mark.django_db
-def test_the_gate_blocks_as_argo_cd_does_and_opens_as_it_does() -> None:
+def test_the_gate_blocks_as_argo_cd_does_and_opens_as_it_does(monkeypatch: pytest.MonkeyPatch) -> None:
     staging, _ = rows.platform()
     staging.gates = [{"name": "sync-windows"}]
     staging.save()
     release = rows.release("2026.11.3")
     assert RECORDED, "The transcript holds an answer of the windows."
     for answer in RECORDED:
-        assert windows.read(recorded(answer), Directory("ARGOCD_SERVER"), nullcontext) == len(rows.COMPONENTS)
+        monkeypatch.setattr(connections, "argocd_for", lambda environment, said=answer: Recorded(said))
+        assert windows.read(Directory("ARGOCD_SERVER"), nullcontext) == len(rows.COMPONENTS)
         said = next(one for one in for_target(release=release, environment=staging) if one.gate == "sync-windows")
         assert (said.verdict == Verdict.PASS) is answer.get("canSync", False)
     Application.objects.filter(name="backend-staging").update(windows_read_at=timezone.now().replace(year=2020))

@@ -12,6 +12,7 @@ from django.utils import timezone
 from controlpanel.accounts.actors import SYSTEM, Actor, of_token
 from controlpanel.accounts.models import RoleBinding, User
 from controlpanel.accounts.tokens import token_create, token_revoke
+from controlpanel.catalog import connections
 from controlpanel.catalog.models import Environment
 from controlpanel.clients.errors import Ambiguous
 from controlpanel.core.errors import ConflictError, InvalidError, RefusedError
@@ -214,13 +215,16 @@ class Windows:
         }  # as the transcript sync-windows shows
 
 
-def test_watch_asks_for_sync_windows_where_the_gate_is_named(places: tuple[Environment, Environment]) -> None:
+def test_watch_asks_for_sync_windows_where_the_gate_is_named(
+    places: tuple[Environment, Environment], monkeypatch: pytest.MonkeyPatch
+) -> None:
     staging = places[0]
+    monkeypatch.setattr(connections, "argocd_for", lambda environment: Windows())
     directory = Directory("ARGOCD_SERVER")
-    assert windows.read(lambda _: Windows(), directory, nullcontext) == 0  # type: ignore[arg-type,return-value]
+    assert windows.read(directory, nullcontext) == 0
     staging.gates = [{"name": "sync-windows"}]
     staging.save()
-    assert windows.read(lambda _: Windows(), Directory("ARGOCD_SERVER"), nullcontext) == 1  # type: ignore[arg-type,return-value]
+    assert windows.read(Directory("ARGOCD_SERVER"), nullcontext) == 1
     row = Application.objects.get(name="backend-staging")
     assert row.sync_windows["canSync"] is False and row.windows_read_at is not None
     unread = for_target(release=rows.release("2026.11.4"), environment=staging)

@@ -89,6 +89,15 @@ def platform() -> None:
     Environment.objects.filter(name="production").update(project="other")
 
 
+def leading() -> reader.Reader:
+    """One that may write, and whose streams end at once."""
+    follower = reader.Reader(SERVER, threading.Event())
+    follower.stopping.set()
+    assert follower.leadership.is_ours()
+    follower.leads.set()
+    return follower
+
+
 def health(name: str) -> str:
     return Application.objects.get(name=name).health
 
@@ -117,13 +126,29 @@ def test_a_project_that_cannot_be_read_does_not_hide_the_other(argocd: TwoProjec
 @pytest.mark.django_db(transaction=True)
 def test_each_project_is_read_with_a_token_of_its_own(argocd: TwoProjects) -> None:
     platform()
-    follower = reader.Reader(SERVER, threading.Event())
-    follower.stopping.set()
-    assert follower.leadership.is_ours()
-    follower.leads.set()
+    follower = leading()
     follower._list()
     seen = Application.objects.filter(name__in=["backend-staging", "backend-production"])
     assert not seen.filter(is_missing=True).exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_project_whose_token_is_not_set_does_not_hide_the_other(
+    argocd: TwoProjects, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    platform()
+
+    def of(environment: Environment) -> WithToken:
+        if environment.project == "hub":
+            raise connections.NotConfigured("HUB_TOKEN is not set.", "Set it.")
+        return WithToken(argocd, environment.project)
+
+    monkeypatch.setattr(connections, "argocd_for", of)
+    follower = leading()
+    Application.objects.update(observed_at=None)
+    with pytest.raises(connections.NotConfigured):
+        follower._list()
+    assert Application.objects.get(name="backend-production").observed_at is not None
 
 
 @pytest.mark.django_db(transaction=True)
