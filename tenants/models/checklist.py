@@ -77,6 +77,21 @@ class ChecklistItem(models.Model):
         return self.sign_off is not None and self.sign_off.subject != self.subject
 
     @property
+    def is_signed(self) -> bool:
+        """Whether somebody's word stands for what is there now."""
+        return self.sign_off is not None and not self.is_stale
+
+    @property
+    def awaits_sign_off(self) -> bool:
+        """Whether somebody's word is asked for: of what is neither signed nor waived."""
+        return self.needs_sign_off and not self.is_signed and self.state != ItemState.WAIVED
+
+    @property
+    def hindrance(self) -> str:
+        """Why it cannot be signed with all others; "" where it can."""
+        return "" if self.found == ItemState.MET and not self.unsignable else self.unsignable or self.evidence
+
+    @property
     def changes_since(self) -> list[str]:
         """What changed since the sign-off, in words; nothing for one that is not stale."""
         return differences(self.sign_off.snapshot, self.snapshot) if self.sign_off and self.is_stale else []

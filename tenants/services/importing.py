@@ -19,6 +19,7 @@ from controlpanel.core.permissions import Right
 from tenants.choices import TenantState
 from tenants.models import CredentialReference, Tenant
 from tenants.parts import Reference, differences
+from tenants.selectors.checklists import IMPORT
 from tenants.services.import_text import MOST_TENANTS, Entry, Problem, entries_of
 from tenants.services.places import Keys, keys_of, reference_of
 from tenants.services.readiness import readiness_lock, readiness_recompute
@@ -86,9 +87,7 @@ def _import(
     actor: Actor, entries: Sequence[Entry], problems: Sequence[Problem], places: Mapping[str, Environment], *, dry_run: bool
 ) -> Imported:  # fmt: skip
     """Planned beside rows that stay as they are until the end."""
-    if not dry_run:
-        _lock(entries)
-    planned, more = _plan(entries, places)
+    planned, more = _plan(entries, places, _known(entries, are_locked=not dry_run))
     if problems := (*problems, *more):
         return Imported(is_dry_run=dry_run, problems=tuple(sorted(problems, key=lambda one: one.line)))
     if not dry_run and any(one.change.change != "unchanged" for one in planned):
@@ -96,14 +95,15 @@ def _import(
     return Imported(is_dry_run=dry_run, changes=tuple(one.change for one in planned))
 
 
-def _lock(entries: Sequence[Entry]) -> None:
-    rows = Tenant.objects.filter(slug__in=[one.slug for one in entries])
-    list(rows.order_by("pk").select_for_update(no_key=True).values_list("pk"))
+def _known(entries: Sequence[Entry], *, are_locked: bool) -> dict[str, Tenant]:
+    rows = Tenant.objects.filter(slug__in=[one.slug for one in entries]).order_by("pk")
+    return {row.slug: row for row in (rows.select_for_update(no_key=True) if are_locked else rows)}
 
 
-def _plan(entries: Sequence[Entry], places: Mapping[str, Environment]) -> tuple[list[Planned], list[Problem]]:
+def _plan(
+    entries: Sequence[Entry], places: Mapping[str, Environment], known: Mapping[str, Tenant]
+) -> tuple[list[Planned], list[Problem]]:
     """Every entry beside what is there; a constant number of queries for each environment."""
-    known = _known(entries)
     accounts = set(User.objects.filter(username__in=[one.fields.get("owner", "") for one in entries]).values_list("username", flat=True))  # fmt: skip
     keys = {name: keys_of(place) for name, place in places.items()}
     newest = _newest(list(known.values()))
@@ -115,10 +115,6 @@ def _plan(entries: Sequence[Entry], places: Mapping[str, Environment]) -> tuple[
         except InvalidError as error:
             problems.append(Problem(line=entry.line, field=str(error.extra.get("field", "")), sentence=str(error)))
     return planned, problems
-
-
-def _known(entries: Sequence[Entry]) -> dict[str, Tenant]:
-    return {row.slug: row for row in Tenant.objects.filter(slug__in=[one.slug for one in entries])}
 
 
 def _newest(tenants: Sequence[Tenant]) -> dict[tuple[int, int, str], dict[str, str]]:
@@ -177,7 +173,7 @@ def _carry_out(actor: Actor, planned: Sequence[Planned], places: Sequence[Enviro
     created = [one.entry.slug for one in due if one.is_new]
     changed = [one.entry.slug for one in due if not one.is_new]
     audit.record(
-        actor=actor, action="tenant.import", message=f"Imported: {len(created)} tenants created, {len(changed)} changed.",
+        actor=actor, action=IMPORT, message=f"Imported: {len(created)} tenants created, {len(changed)} changed.",
         details={"created": created, "changed": changed, "change_set": str(change_set)},
     )  # fmt: skip
 

@@ -61,21 +61,17 @@ def item_sign_off_withdraw(*, actor: Actor, item: ChecklistItem, reason: str = "
 def items_sign_off_all(
     *, actor: Actor, tenant: Tenant, environment: Environment, note: str = "", seen: Collection[str] = ()
 ) -> list[ChecklistItem]:
-    """Sign every item that is not signed or stale, but for what is waived; `seen` are the `subject`s that the person looked at, none for whatever they
-    are. Raises `ConflictError` naming the first that changed since, or that cannot be signed: all references have to be there
-    and verified."""
+    """Sign every item that is not signed or stale, but for what is waived; `seen` are the `subject`s that the person looked at,
+    none for whatever they are. Raises `ConflictError` naming the first that changed since, or that cannot be signed: all
+    references have to be there and verified."""
     actor.require(Right.TENANT_SIGN_OFF, environment.name, tenant.slug)
     said = inputs.checked_text(note, "note", most=2000)
     readiness_lock(environment, [tenant.pk])
-    rows = _rows().filter(tenant=tenant, environment=environment, is_retired=False, needs_sign_off=True)
-    due = [row for row in rows if (row.sign_off is None or row.is_stale) and row.state != ItemState.WAIVED]
-    if waiting := [row for row in due if row.unsignable or row.found != ItemState.MET]:
-        row = waiting[0]
-        raise ConflictError(
-            f"{row.key} cannot be signed yet: {row.unsignable or row.evidence}",
-            "Sign the others one by one.",
-            item=str(row.pk),
-        )
+    rows = _rows().filter(tenant=tenant, environment=environment, is_retired=False)
+    due = [row for row in rows if row.awaits_sign_off]
+    if waiting := next((row for row in due if row.hindrance), None):
+        said_why = f"{waiting.key} cannot be signed yet: {waiting.hindrance}"
+        raise ConflictError(said_why, "Sign the others one by one.", item=str(waiting.pk))
     if unseen := [row for row in due if seen and row.subject and row.subject not in seen]:
         row = unseen[0]
         raise ConflictError(
@@ -138,7 +134,7 @@ def _rows() -> models.QuerySet[ChecklistItem]:
 
 def _sign(rows: list[ChecklistItem], actor: Actor, note: str) -> None:
     """Sign rows of one tenant and environment; those that are signed as they are stay so."""
-    due = [row for row in rows if row.sign_off is None or row.is_stale]
+    due = [row for row in rows if not row.is_signed]
     for row in due:
         _require_signable(row)
     if not due:

@@ -17,7 +17,7 @@ from controlpanel.core.models import AuditEvent
 from controlpanel.core.permissions import Right, declares
 from controlpanel.core.presentation.wording import duration, number
 from controlpanel.core.views.answering import page
-from tenants.choices import ItemState, TenantState
+from tenants.choices import TenantState
 from tenants.models import HubState, Readiness, ReviewRequest, Tenant
 from tenants.selectors import place
 from tenants.selectors.checklists import IMPORT, Line, checklist, references_of, tenant_history
@@ -139,11 +139,9 @@ def _unsignable(asked: Sequence[Line], signed: int) -> str:
     """Why not all can be signed with one click."""
     if asked and signed == len(asked):
         return "All are signed."
-    open_ = [line.item for line in asked if (line.sign_off is None or line.stale) and line.item.state != "waived"]
-    unmet = (one for one in open_ if one.unsignable or one.found != ItemState.MET)
-    return next(
-        (f"{one.key}: {one.unsignable or one.evidence}" for one in unmet), "" if open_ else "Nothing is left to sign."
-    )
+    due = [line.item for line in asked if line.item.awaits_sign_off]
+    hindered = (f"{one.key}: {one.hindrance}" for one in due if one.hindrance)
+    return next(hindered, "" if due else "Nothing is left to sign.")
 
 
 def _hub(row: Tenant, state: HubState | None) -> dict[str, Any]:
