@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from dataclasses import dataclass
 
 from controlpanel.accounts.actors import Actor
 from controlpanel.catalog.current import current_document, current_version
+from controlpanel.catalog.document import VariableSpec
 from controlpanel.catalog.models import Environment
 from controlpanel.core.errors import InvalidError
 from controlpanel.core.permissions import Right
@@ -14,7 +15,25 @@ from tenants.models import CredentialReference, Tenant
 from tenants.parts import Reference
 
 TENANT = "{tenant}"
-Place = Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Usual:
+    """Where the catalog keeps a key of one tenant: in a `store`, all that lies below `head`, or exactly `head` and `inner` where the
+    tenant has no folder of its own."""
+
+    store: str
+    head: str
+    inner: str
+    has_folder: bool
+
+    def holds(self, reference: Reference) -> bool:
+        """Whether the reference names such a place."""
+        if reference.store != self.store:
+            return False
+        if self.has_folder:
+            return reference.remote_key == self.head or reference.remote_key.startswith(f"{self.head}/")
+        return (reference.remote_key, reference.remote_property) == (self.head, self.inner)
 
 
 def require_own_place(*, actor: Actor, tenant: Tenant, environment: Environment, reference: Reference) -> None:
@@ -22,52 +41,30 @@ def require_own_place(*, actor: Actor, tenant: Tenant, environment: Environment,
     an operator may put any, and what stands may be put again."""
     if reference.kind != ReferenceKind.EXTERNAL_SECRET or actor.may(Right.TENANT_EDIT, environment.name, tenant.slug):
         return
-    usual = _usual(reference.key)
-    if any(_is_within(reference, place, tenant.slug, environment.name) for place in usual):
+    places = [_usual(one, tenant.slug, environment.name) for one in _variables(reference.key)]
+    if any(place.holds(reference) for place in places) or _stands(tenant, environment, reference):
         return
-    if not _stands(tenant, environment, reference):
-        where = "; ".join(
-            f"{_filled(_head(one), tenant.slug, environment.name)} in {_filled(one['store'], tenant.slug, environment.name)}"
-            for one in usual
-        )
-        raise InvalidError(
-            f"That place is not one of {tenant.slug} in {environment.name}.",
-            f"{f'Name one of {where}' if where else 'The catalog gives its tenants none'}, or ask an operator to put it.",
-            field="remoteKey",
-        )  # fmt: skip
-
-
-def _usual(key: str) -> list[Place]:
-    """The key's own place in the catalog, else those of all keys."""
-    variables = current_document().variables if current_version() else ()
-    places = {one.key: one.reference for one in variables if one.reference.get("store")}
-    return [places[key]] if key in places else list(places.values())
-
-
-def _is_within(reference: Reference, place: Place, slug: str, environment: str) -> bool:
-    """Below the tenant's own folder; where its name is only a part of one, exactly what the catalog says."""
-    store, head, inner = (
-        _filled(text, slug, environment) for text in (place["store"], _head(place), place.get("property", ""))
+    where = "; ".join(f"{place.head} in {place.store}" for place in places)
+    raise InvalidError(
+        f"That place is not one of {tenant.slug} in {environment.name}.",
+        f"{f'Name one of {where}' if where else 'The catalog gives its tenants none'}, or ask an operator to put it.",
+        field="remoteKey",
     )
-    if reference.store != store:
-        return False
-    if _has_folder(place):
-        return reference.remote_key == head or reference.remote_key.startswith(f"{head}/")
-    return (reference.remote_key, reference.remote_property) == (head, inner)
 
 
-def _has_folder(place: Place) -> bool:
-    return TENANT in place.get("remoteKey", "").split("/")
+def _variables(key: str) -> list[VariableSpec]:
+    """The key itself where the catalog says its place, else all keys of which it does."""
+    known = current_document().variables if current_version() else ()
+    placed = [one for one in known if one.reference.get("store")]
+    return [one for one in placed if one.key == key] or placed
 
 
-def _head(place: Place) -> str:
-    """The remote key up to the tenant's folder, or all of it where the tenant has no folder of its own."""
-    remote = place.get("remoteKey", "")
-    return f"{remote.partition(TENANT)[0]}{TENANT}" if _has_folder(place) else remote
-
-
-def _filled(text: str, slug: str, environment: str) -> str:
-    return text.replace(TENANT, slug).replace("{environment}", environment)
+def _usual(variable: VariableSpec, slug: str, environment: str) -> Usual:
+    place, parts = variable.reference_for(slug, environment), variable.reference.get("remoteKey", "").split("/")
+    remote, has_folder = place.get("remoteKey", ""), TENANT in parts
+    if has_folder:
+        remote = "/".join(remote.split("/")[: parts.index(TENANT) + 1])
+    return Usual(store=place["store"], head=remote, inner=place.get("property", ""), has_folder=has_folder)
 
 
 def _stands(tenant: Tenant, environment: Environment, reference: Reference) -> bool:
