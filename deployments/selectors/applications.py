@@ -104,9 +104,9 @@ def applications_listed(actor: Actor, *, environment: str, show: str, text: str)
     return rows.filter(name__icontains=text.strip()[:100]) if text.strip() else rows
 
 
-def differing_shards(environment: Environment) -> int:
-    """How many parts of what Git holds for tenants were changed by hand."""
-    return Application.objects.filter(environment=environment, sync="OutOfSync").exclude(shard="").count()
+def differing_shards(environment: Environment) -> QuerySet[Application]:
+    """The parts of what Git holds for tenants that were changed by hand."""
+    return Application.objects.filter(environment=environment, sync="OutOfSync").exclude(shard="")
 
 
 def versions_of(applications: Collection[Application]) -> dict[tuple[int, str], str]:

@@ -23,7 +23,7 @@ from deployments.models import Application, GateResult, Promotion, PromotionComp
 from deployments.selectors.estimates import remaining_seconds, usual_seconds
 from deployments.selectors.outside import argocd_page
 from deployments.selectors.progress import Step, spans_of, steps_of, waves_of
-from deployments.selectors.rollouts import is_ready, pods_ready, silent_since
+from deployments.selectors.rollouts import NEWEST_COMMIT, is_ready, pods_ready, silent_since
 
 FILES = """(SELECT sum(own.count) FROM deployments_renderedcomponent AS rendered,
   LATERAL (SELECT count(*) FROM jsonb_object_keys(rendered.files)) AS own
@@ -264,7 +264,7 @@ def _before(promotion: Promotion) -> Subquery:
     here = done.filter(promotion__environment=promotion.environment_id)
     if promotion.committed_at:
         here = here.filter(promotion__committed_at__lt=promotion.committed_at)
-    return Subquery(here.order_by("-promotion__committed_at").values("promotion__release__version")[:1])
+    return Subquery(here.order_by(NEWEST_COMMIT).values("promotion__release__version")[:1])
 
 
 def _left(steps: Sequence[Step], usual: dict[str, float]) -> str:

@@ -67,11 +67,13 @@ def keeps(preflight: Preflight) -> list[str]:
     newer = set(Component.objects.filter(is_retired=False).values_list("name", flat=True)) - preflight.parts.keys()
     found = [f"{name} came later and stays as it is." for name in sorted(newer)]
     # Claims that a StatefulSet has made are its own: they stay when it goes.
-    data = _named(preflight, ("StatefulSet",), (*THERE, *REMOVED)) + _named(
-        preflight, ("PersistentVolumeClaim",), THERE
+    holders = (
+        _named(preflight, ("StatefulSet",), (*THERE, *REMOVED)),
+        _named(preflight, ("PersistentVolumeClaim",), THERE),
     )
+    data = sorted({name for names in holders for name in names})
     if data:
-        found.append(f"Data that {_listed(sorted({*data}))} hold{'s' if len(data) == 1 else ''}.")
+        found.append(f"Data that {_listed(data)} hold{'s' if len(data) == 1 else ''}.")
     ran, again = _named(preflight, ("Job",), (*THERE, *REMOVED)), _named(preflight, ("Job",), NEW)
     if ran:
         found.append(f"What the Job{'s' if len(ran) > 1 else ''} {_listed(ran)} did.")

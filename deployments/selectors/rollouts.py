@@ -15,6 +15,8 @@ from controlpanel.catalog.shards import COMPONENT
 from deployments.choices import Rollout
 from deployments.models import Application, Promotion, PromotionComponent
 
+NEWEST_COMMIT = F("promotion__committed_at").desc(nulls_last=True)
+"""The order of rollouts in which components got what they run, whoever asked first."""
 OWN_VERSION = re.compile(r"(?:^|/)(?P<name>[^/:@]+):(?P<tag>v?\d+\.\d[\w.-]*)(?:@|$)")
 """`registry.example/redis:8.2.1@sha256:…`"""
 
@@ -95,8 +97,7 @@ def newest_done(environments: Collection[int]) -> QuerySet[PromotionComponent]:
     """The newest proved rollout of each component in each environment."""
     rows = PromotionComponent.objects.filter(promotion__environment__in=environments, state=Rollout.DONE)
     places = ("promotion__environment_id", "component")
-    newest = F("promotion__committed_at").desc(nulls_last=True)
-    return rows.order_by(*places, newest).distinct(*places)
+    return rows.order_by(*places, NEWEST_COMMIT).distinct(*places)
 
 
 def rollouts_of(
@@ -106,21 +107,15 @@ def rollouts_of(
     moving = {promotion.pk for promotion in active}
     newest = newest_done(environments)
     rows = PromotionComponent.objects.filter(Q(promotion__in=moving) | Q(pk__in=newest.values("pk")))
-    versions: dict[tuple[int, str], tuple[datetime, str]] = {}
+    versions: dict[tuple[int, str], str] = {}
     found: dict[Any, list[PromotionComponent]] = {pk: [] for pk in moving}
-    for row in rows.select_related("promotion__release").order_by("wave", "pk"):
-        promotion, place = row.promotion, (row.promotion.environment_id, row.component)
+    for row in rows.select_related("promotion__release").order_by(NEWEST_COMMIT, "wave", "pk"):
+        promotion = row.promotion
         if promotion.pk in found:
             found[promotion.pk].append(row)
-        at = promotion.committed_at
-        if (
-            row.state == Rollout.DONE
-            and promotion.release
-            and at
-            and (place not in versions or at > versions[place][0])
-        ):
-            versions[place] = (at, promotion.release.version)
-    return {place: version for place, (_, version) in versions.items()}, found
+        if row.state == Rollout.DONE and promotion.release and promotion.committed_at:
+            versions.setdefault((promotion.environment_id, row.component), promotion.release.version)
+    return versions, found
 
 
 def component_rows(

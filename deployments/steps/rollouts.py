@@ -10,10 +10,11 @@ from controlpanel.catalog.document import application_name
 from controlpanel.catalog.shards import COMPONENT, shard_application, shard_names
 from controlpanel.clients.secret_operators import KINDS
 from deployments.choices import Kind
-from deployments.models import Application, Promotion, PromotionComponent
+from deployments.models import Promotion, PromotionComponent
 from deployments.renderers.difference import Change
 from deployments.renderers.tenant_credentials import slug_of
 from deployments.rendering import Rendering
+from deployments.selectors.applications import differing_shards
 
 
 def rollouts_of(promotion: Promotion, rendering: Rendering, changes: Iterable[Change]) -> list[PromotionComponent]:
@@ -50,7 +51,7 @@ def _shards(promotion: Promotion, moved: Iterable[Change], common: dict[str, Any
         if change.component == COMPONENT:
             is_answered = change.kind in KINDS and change.change != "removed"
             waits[change.shard] += [f"{change.kind}/{change.name}"] if is_answered else []
-    chosen = waits.keys() | _differing(promotion)
+    chosen = waits.keys() | set(differing_shards(environment).values_list("shard", flat=True))
     if not chosen and promotion.kind == Kind.TENANT_CONFIG:
         chosen = set(shard_names(environment.tenant_shards))
     for shard in sorted(chosen):
@@ -58,8 +59,3 @@ def _shards(promotion: Promotion, moved: Iterable[Change], common: dict[str, Any
             **common, shard=shard, application=shard_application(shard, environment.name), is_changed=shard in waits,
             waits_for=waits.get(shard, []),
         )  # fmt: skip
-
-
-def _differing(promotion: Promotion) -> set[str]:
-    rows = Application.objects.filter(environment=promotion.environment, sync="OutOfSync").exclude(shard="")
-    return set(rows.values_list("shard", flat=True))

@@ -47,7 +47,7 @@ def configuration(request: HttpRequest, name: str) -> HttpResponse:
         "environment": environment, "rows": [_row(row, names) for row in rows], **pages(request, following),
         "count": pending(environment).count(), "tenant_count": place.tenants_with_changes(environment),
         "open": Promotion.objects.filter(environment=environment, kind=Kind.TENANT_CONFIG, state__in=OPEN).first(),
-        "differing": differing_shards(environment),
+        "differing": differing_shards(environment).count(),
         "reason_why_not": "" if actor.may(Right.PROMOTION_REQUEST, name) else MAY_NOT, "key": uuid.uuid4().hex,
         "topics": f"tenant environment.{name}",
     }  # fmt: skip
