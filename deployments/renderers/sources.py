@@ -13,7 +13,7 @@ from controlpanel.catalog.errors import CatalogError
 from controlpanel.catalog.yaml_source import Source, read
 from deployments.renderers import yaml_guard
 from deployments.renderers.charts import check_chart, check_values
-from deployments.renderers.tree import SourceRefused, content_of, inside, one_argument, plain_folder, text_of
+from deployments.renderers.tree import SourceRefused, content_of, inside, plain_folder, require_plain, text_of
 
 FILE_NAMES = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 MAXIMUM_FOLDERS = 200
@@ -156,9 +156,9 @@ def _check_charts(root: Path, folder: Path, source: Source, closure: Closure) ->
         closure.charts.add(chart)
         for place in (entry.get("valuesFile"), *(entry.get("additionalValuesFiles") or ())):
             if place is not None:
-                one_argument(folder.relative_to(root), where)
                 values = closure.found(folder, str(place), inside(root, folder, str(place), where))
-                one_argument(values.relative_to(root), where)
+                for path in (folder, values):  # helm is given both, and links are followed before
+                    require_plain(path.relative_to(root), where)
                 check_values(root, values)
                 closure.files.add(values)
 

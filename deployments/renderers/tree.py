@@ -38,8 +38,7 @@ def inside(root: Path, folder: Path, place: str, where: str) -> Path:
     """The file or folder that a place means, if it is in the tree; links are followed and must stay there too."""
     if _REMOTE.search(place):
         raise SourceRefused(f"{where}: “{place}” is a remote address.", "Commit a copy and name its folder.")
-    if _ODD.search(place):
-        raise SourceRefused(f"{where}: {place!a} is no plain path.", "Use letters, digits, dots, hyphens and slashes.")
+    require_plain(place, where)
     if place.startswith("/"):
         raise SourceRefused(f"{where}: “{place}” leaves the repository.", "Name a path inside of it.")
     try:
@@ -57,13 +56,12 @@ def inside(root: Path, folder: Path, place: str, where: str) -> Path:
     return target
 
 
-def one_argument(path: Path, where: str) -> Path:
-    """The path, if helm reads it as one; names of its folders count too, and where a link leads."""
-    if _ODD.search(str(path)):
+def require_plain(place: Path | str, where: str) -> None:
+    """Raise `SourceRefused` for characters that a tool may read otherwise than a file's name."""
+    if _ODD.search(str(place)):
         raise SourceRefused(
-            f"{where}: {str(path)!a} is no plain path.", "Use letters, digits, dots, hyphens and slashes."
+            f"{where}: {str(place)!a} is no plain path.", "Use letters, digits, dots, hyphens and slashes."
         )
-    return path
 
 
 def plain_folder(root: Path, place: str, where: str) -> Path:

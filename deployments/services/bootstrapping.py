@@ -20,7 +20,7 @@ from controlpanel.catalog.models import Environment
 from controlpanel.clients.argocd import ArgoCD
 from controlpanel.clients.argocd_json import without_zeros
 from controlpanel.clients.argocd_models import Application
-from controlpanel.clients.errors import GitRejected, Invalid, NotFound, PermissionRefused
+from controlpanel.clients.errors import GitRejected, Invalid, NotFound, PermissionRefused, Rejected
 from controlpanel.clients.git import Author, GitRepository
 from controlpanel.core import audit
 
@@ -145,25 +145,21 @@ def _project(argocd: ArgoCD, wanted: dict[str, Any]) -> str:
         if existing is not None or "existing project" not in error.text:
             raise
         # Written over, it would lose what others gave it.
-        raise PermissionRefused(
-            f"AppProject {name} exists, and the token may not read it.",
-            f"Give its account `p, <account>, projects, get, {name}, allow` in Argo CD's RBAC policy; it is then only added to.",
-            status=error.status,
-            code=error.code,
-            text=error.text,
-        ) from None
+        remedy = f"Give its account `p, <account>, projects, get, {name}, allow` in Argo CD's RBAC policy; it is then only added to."
+        raise _refused(error, f"AppProject {name} exists, and the token may not read it.", remedy) from None
     except PermissionRefused as error:
         if existing is not None and permits(existing, wanted):
             return f"AppProject {name}: permits what is needed; the token may not change it, so it is left as it is."
-        raise PermissionRefused(
-            error.sentence,
+        remedy = (
             f"Give ARGOCD_BOOTSTRAP_TOKEN of an account with `p, <account>, projects, *, {name}, allow` in Argo CD's RBAC policy"
-            " (tokens of a project cannot do this).",
-            status=error.status,
-            code=error.code,
-            text=error.text,
-        ) from None
+            " (tokens of a project cannot do this)."
+        )
+        raise _refused(error, error.sentence, remedy) from None
     return f"AppProject {name}: {'created' if existing is None else 'updated'}."
+
+
+def _refused(error: Rejected, sentence: str, remedy: str) -> PermissionRefused:
+    return PermissionRefused(sentence, remedy, status=error.status, code=error.code, text=error.text)
 
 
 def _read_project(argocd: ArgoCD, name: str) -> Mapping[str, Any] | None:

@@ -32,41 +32,36 @@ class Offer:
     reason: str
 
 
-def offered(
-    actor: Actor,
-    preflight: Preflight,
-    answers: Sequence[GateAnswer],
-    reasons_of: Callable[[Sequence[GateAnswer]], list[str]],
-) -> Offer | None:
+ReasonsOf = Callable[[Sequence[GateAnswer]], list[str]]
+
+
+def offered(actor: Actor, preflight: Preflight, answers: Sequence[GateAnswer], reasons_of: ReasonsOf) -> Offer | None:
     """What the page offers; None where no gate refuses that could be overridden. `reasons_of` tells what other gates say."""
     possible = may_be_overridden(preflight.environment, preflight.kind)
     refusing = [answer for answer in answers if answer.blocks and answer.gate in possible]
-    if not refusing or preflight.state != PreflightState.READY:
-        return None
-    may = actor.may(Right.GATE_OVERRIDE, preflight.environment.name)
-    rest = reasons_of([answer for answer in answers if answer not in refusing])
-    return Offer(
-        names=tuple(answer.gate for answer in refusing),
-        titles=tuple(answer.title for answer in refusing),
-        reason=next(iter(rest), "") if may else MAY_NOT_OVERRIDE,
-    )
+    return _offer(actor, preflight, refusing, answers, reasons_of, MAY_NOT_OVERRIDE)
 
 
 def emergency_offered(
-    actor: Actor,
-    preflight: Preflight,
-    answers: Sequence[GateAnswer],
-    reasons_of: Callable[[Sequence[GateAnswer]], list[str]],
+    actor: Actor, preflight: Preflight, answers: Sequence[GateAnswer], reasons_of: ReasonsOf
 ) -> Offer | None:
     """The same of a rollback that passes freezes and approvals as an emergency; None where neither holds it."""
     holding = [answer for answer in answers if answer.gate in (FREEZE, APPROVALS) and answer.verdict != Verdict.PASS]
-    if not holding or preflight.state != PreflightState.READY:
+    return _offer(actor, preflight, holding, answers, reasons_of, NO_EMERGENCY)
+
+
+def _offer(
+    actor: Actor, preflight: Preflight, passed: Sequence[GateAnswer], answers: Sequence[GateAnswer], reasons_of: ReasonsOf,
+    may_not: str,
+) -> Offer | None:  # fmt: skip
+    """To let `passed` pass, unless others of the `answers` refuse."""
+    if not passed or preflight.state != PreflightState.READY:
         return None
     may = actor.may(Right.GATE_OVERRIDE, preflight.environment.name)
-    rest = reasons_of([answer for answer in answers if answer not in holding])
+    rest = reasons_of([answer for answer in answers if answer not in passed])
     return Offer(
-        names=tuple(answer.gate for answer in holding), titles=tuple(answer.title for answer in holding),
-        reason=next(iter(rest), "") if may else NO_EMERGENCY,
+        names=tuple(answer.gate for answer in passed), titles=tuple(answer.title for answer in passed),
+        reason=next(iter(rest), "") if may else may_not,
     )  # fmt: skip
 
 

@@ -79,9 +79,8 @@ def promotion(request: HttpRequest, identifier: str) -> HttpResponse:
         "abort_title": f"Abort promotion {row.number}?", "abort_button": "Abort after commit" if row.commit else "Abort promotion",
     }  # fmt: skip
     response = page(request, TEMPLATE, context, fragments=("promotion", "dialogs"))
-    if (
-        row.state == State.AWAITING_APPROVAL or context["emergency"]
-    ):  # it reads otherwise for whoever asked, and for whoever has decided
+    # It reads otherwise for whoever asked, and for whoever has decided.
+    if row.state == State.AWAITING_APPROVAL or context["emergency"]:
         response.is_fragment = False  # type: ignore[attr-defined]
     response.not_shared_with = row.claimed_by  # type: ignore[attr-defined]  # whoever is on it reads "you"
     return response

@@ -168,17 +168,12 @@ def _story(*, history: bool) -> str:
     """What to tell the person who started the demo: who to be, and what to try."""
     people = "\n".join(f"  {username:<8} {role}" for username, _, role, _ in PEOPLE)
     to_try = [f"promote {WAITING_RELEASE} to staging, then to production, and watch it roll out"]
-    to_try += [f"promote {STUCK}: it gets stuck, and the page says why; abort or retry it"] if history else []
-    to_try += (
-        ["as deniz, open Approvals: a rollback of production waits; approve it for its digest, or reject it"]
-        if history
-        else []
-    )
-    to_try += (
-        [f"open the promotion of {WAITING_RELEASE} that was taken back: who failed its verification, and how"]
-        if history
-        else []
-    )
+    if history:
+        to_try += [
+            f"promote {STUCK}: it gets stuck, and the page says why; abort or retry it",
+            "as deniz, open Approvals: a rollback of production waits; approve it for its digest, or reject it",
+            f"open the promotion of {WAITING_RELEASE} that was taken back: who failed its verification, and how",
+        ]
     return f"Sign in with the password {PASSWORD} as\n{people}\nTry this:\n" + "\n".join(f"  - {one}" for one in to_try)
 
 

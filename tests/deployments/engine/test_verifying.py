@@ -353,6 +353,16 @@ def with_a_way_back(promoted: Callable[[], Promotion], elif_: User) -> tuple[Pro
     return before, after
 
 
+def failed_by_policy(promoted: Callable[[], Promotion], beside: make.Beside, elif_: User) -> Promotion:
+    """One whose only tenant failed, so that the policy is about to go back."""
+    make.catalog(make.HEALTH, on_failure="rollback")
+    make.tenants(1)
+    _, after = with_a_way_back(promoted, elif_)
+    beside.statuses = {"clinic-000": 503}
+    until_decided(after)
+    return after
+
+
 def test_by_policy_the_promotion_is_called_off_and_the_way_back_asked_for_once(
     promoted: Callable[[], Promotion], beside: make.Beside, elif_: User
 ) -> None:
@@ -375,11 +385,7 @@ def test_by_policy_the_promotion_is_called_off_and_the_way_back_asked_for_once(
 def test_a_rollback_by_policy_that_was_asked_for_before_a_crash_is_not_asked_for_again(
     promoted: Callable[[], Promotion], beside: make.Beside, elif_: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    make.catalog(make.HEALTH, on_failure="rollback")
-    make.tenants(1)
-    _, after = with_a_way_back(promoted, elif_)
-    beside.statuses = {"clinic-000": 503}
-    until_decided(after)
+    failed_by_policy(promoted, beside, elif_)
     wanted = AutomaticRollback.objects.get()
     with monkeypatch.context() as patch:
         patch.setattr("deployments.services.automatic._finish", lambda *_, **__: 1 / 0)
@@ -393,11 +399,7 @@ def test_a_rollback_by_policy_that_was_asked_for_before_a_crash_is_not_asked_for
 def test_the_policy_does_not_undo_a_release_that_was_committed_meanwhile(
     promoted: Callable[[], Promotion], beside: make.Beside, elif_: User
 ) -> None:
-    make.catalog(make.HEALTH, on_failure="rollback")
-    make.tenants(1)
-    _, after = with_a_way_back(promoted, elif_)
-    beside.statuses = {"clinic-000": 503}
-    until_decided(after)
+    after = failed_by_policy(promoted, beside, elif_)
     Promotion.objects.filter(pk=after.pk).update(state=State.CANCELED, confidence=Confidence.OBSERVED)
     mended = rows.succeeded(promoted())
     Promotion.objects.filter(pk=mended.pk).update(committed_at=StatementTime())
@@ -411,11 +413,7 @@ def test_the_policy_does_not_undo_a_release_that_was_committed_meanwhile(
 def test_nothing_starts_between_a_failure_and_the_rollback_by_policy(
     promoted: Callable[[], Promotion], beside: make.Beside, elif_: User
 ) -> None:
-    make.catalog(make.HEALTH, on_failure="rollback")
-    make.tenants(1)
-    _, after = with_a_way_back(promoted, elif_)
-    beside.statuses = {"clinic-000": 503}
-    until_decided(after)
+    after = failed_by_policy(promoted, beside, elif_)
     Promotion.objects.filter(pk=after.pk).update(state=State.CANCELED, confidence=Confidence.OBSERVED)
     waiting = promoted()
 
