@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from secrets import token_hex
 
 import httpx
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Route, expect
 
 from controlpanel.accounts.actors import SYSTEM
 from controlpanel.catalog.models import Environment
@@ -58,6 +59,26 @@ def test_an_owner_signs_and_the_operators_page_turns_ready_without_a_reload(brow
     assert operator.evaluate("window.sameDocument") is True, "the page was reloaded"
     assert operator.evaluate("window.shift") <= 0.02, "\n".join(map(str, operator.evaluate("window.shifted")))
     operator.close()
+
+
+def test_a_live_reading_that_comes_late_does_not_undo_a_search(browser: Browser, panel: Panel) -> None:
+    page = signed_in(browser.new_page(), panel)
+    for slug in ("mersin-heart", "side-knee"):
+        make.tenant(slug, by=SYSTEM)
+    page.goto(f"{panel.url}/tenants")
+    expect(page.locator("#list")).to_contain_text("side-knee")
+    held: list[Route] = []
+    page.route(f"{panel.url}/tenants", lambda route: held.append(route))
+    with page.expect_request(f"{panel.url}/tenants"):
+        make.tenant("side-elbow", by=SYSTEM)
+    page.get_by_placeholder("Search slug, name or owner").press_sequentially("mersin-heart", delay=20)
+    expect(page.locator("#list")).not_to_contain_text("side-knee")
+    with page.expect_response(re.compile("q=mersin-heart")):
+        for late in held:
+            late.continue_()
+    expect(page.locator("#list")).to_contain_text("mersin-heart")
+    expect(page.locator("#list")).not_to_contain_text("side-knee")
+    page.close()
 
 
 def test_the_list_is_searched_while_one_types(browser: Browser, panel: Panel) -> None:

@@ -4,7 +4,7 @@
 
 const SPACING = 500, PATIENCE = 3000, HIDDEN = 60000, BACK_OFF = [1, 2, 4, 8, 15];
 const body = document.body;
-const fragments = new Map(); // id → { busy, again, timer, last, told (of which change), polled }
+const fragments = new Map(); // id → { busy, again, timer, last, told (of which change), polled, asked (its address then) }
 const skew = body.dataset.now ? Date.parse(body.dataset.now) - Date.now() : 0;
 let source = null, topics = "", attempt = 0, lost = false, failing = false, retryAt = 0, retryTimer = 0, lostTimer = 0, hiddenTimer = 0, over = false;
 
@@ -28,7 +28,7 @@ function refresh(element, sequence = 0) {
 const refreshAll = () => all().forEach((element) => refresh(element));
 
 async function read(id) {
-  const fragment = state(id), element = document.getElementById(id);
+  const fragment = state(id), element = document.getElementById(id), address = element?.getAttribute("hx-get");
   fragment.timer = 0;
   if (over || !element?.dataset.live) return;
   if (writing(element)) return hold(element);
@@ -37,7 +37,8 @@ async function read(id) {
   fragment.last = fragment.polled = performance.now();
   try {
     const headers = fragment.told ? { "Live-Sequence": fragment.told } : {};
-    await htmx.ajax("GET", element.getAttribute("hx-get"), { source: element, target: element, swap: "morph", headers });
+    fragment.asked = address;
+    await htmx.ajax("GET", address, { source: element, target: element, swap: "morph", headers });
   } catch { /* said by htmx:sendError below */ }
   fragment.busy = false;
   if (document.getElementById(id)?.dataset.title && !document.getElementById(id).dataset.live) recount();
@@ -84,6 +85,13 @@ body.addEventListener("htmx:beforeSwap", (event) => {
   if (new URL(event.detail.xhr.responseURL || location.href).pathname !== body.dataset.login) return;
   event.detail.shouldSwap = false;
   signedOut();
+});
+// What was asked for before somebody searched or chose something else comes too late: it is read again where it is now.
+body.addEventListener("htmx:beforeSwap", ({ detail }) => {
+  const element = detail.requestConfig.elt, fragment = element.dataset?.live && fragments.get(element.id);
+  if (!fragment?.busy || element !== detail.target || element.getAttribute("hx-get") === fragment.asked) return;
+  detail.shouldSwap = false;
+  fragment.again = true;
 });
 body.addEventListener("htmx:afterRequest", (event) => {
   if (!event.target.dataset?.live) return;
