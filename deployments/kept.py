@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from django.db import IntegrityError, transaction
+
 from controlpanel.catalog.document import ComponentSpec
 from controlpanel.clients.git import GitRepository
 from deployments.models import RenderedComponent
@@ -60,12 +62,15 @@ def find(repository: GitRepository, commit: str, orders: Collection[Order]) -> d
     return {wanted[row.pk]: row for row in RenderedComponent.objects.filter(pk__in=wanted)}
 
 
-def keep(rendered: Mapping[Order, Rendered], ids: Mapping[str, str]) -> dict[str, RenderedComponent]:
-    """Store what was rendered from sources with these ids by path; returns the rows by component."""
-    rows = [_row(order, result, ids) for order, result in rendered.items()]
-    RenderedComponent.objects.bulk_create(rows, ignore_conflicts=True)  # another worker may have been as quick
-    stored = RenderedComponent.objects.in_bulk([row.input_digest for row in rows])
-    return {row.component: stored[row.input_digest] for row in rows}
+def keep(order: Order, rendered: Rendered, ids: Mapping[str, str]) -> RenderedComponent:
+    """Store what was rendered from sources with these ids by path, unless it is there."""
+    row = _row(order, rendered, ids)
+    try:
+        with transaction.atomic():
+            row.save(force_insert=True)
+    except IntegrityError:  # another worker was as quick
+        row.refresh_from_db()
+    return row
 
 
 def _row(order: Order, result: Rendered, ids: Mapping[str, str]) -> RenderedComponent:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Collection, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from django.conf import settings
 
@@ -183,16 +184,22 @@ def _render(repository: GitRepository, release: Release, orders: list[Order]) ->
     if not orders:
         return {}
     directory = workplace()
-    source = Path(directory.name)
-    with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="render") as pool:
+    with directory, ThreadPoolExecutor(AT_ONCE, thread_name_prefix="render") as pool:
+        source = Path(directory.name)
+        ids = _export(repository, release, source)
+        working = {order: pool.submit(_render_one, order.request(source)) for order in orders}
+        pool.submit(_remove, directory, working.values())  # takes its time, while the last rows are written
         try:
-            ids = _export(repository, release, source)
-            results = list(pool.map(lambda order: _render_one(order.request(source)), orders))
-        finally:
-            removing = pool.submit(directory.cleanup)  # takes its time, while the rows are written
-        rows = kept.keep(dict(zip(orders, results, strict=True)), ids)
-    removing.result()
-    return rows
+            return {order.name: kept.keep(order, one.result(), ids) for order, one in working.items()}
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _remove(directory: TemporaryDirectory[str], working: Collection[Future[Rendered]]) -> None:
+    """Queued behind the renderings, it begins when none is left to begin."""
+    wait(working)
+    directory.cleanup()
 
 
 def _export(repository: GitRepository, release: Release, source: Path) -> dict[str, str]:

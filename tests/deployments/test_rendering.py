@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from controlpanel.catalog import connections
 from controlpanel.catalog.models import CatalogVersion, Component, Environment, Variable
 from controlpanel.clients.git import GitRepository
 from controlpanel.core.permissions import Role
-from deployments import rendering
+from deployments import kept, rendering
 from deployments.models import Preflight, Promotion, Release, RenderedComponent
 from deployments.renderers.base import RENDERERS, RenderRequest
 from deployments.rendering import NotRenderable, render_release
@@ -100,6 +101,28 @@ def test_the_same_release_is_rendered_once(platform: Platform) -> None:
     assert platform.rendered == ["api", "web"]
     assert platform.render(release) == first
     assert platform.rendered == []
+
+
+def test_who_renders_the_same_at_the_same_time_keeps_one_row(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    release = platform.release(TREE)
+    first = platform.render(release)
+    monkeypatch.setattr(kept, "find", lambda *_: {})  # both had looked before either had written
+
+    assert platform.render(release) == first
+    assert platform.rendered == ["api", "web"] and RenderedComponent.objects.count() == 2
+
+
+def test_what_does_render_is_kept_beside_what_does_not_and_no_source_stays(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(rendering, "workplace", lambda: TemporaryDirectory(dir=tmp_path, prefix="sources-"))
+    with pytest.raises(NotRenderable, match="web does not render"):
+        platform.render(platform.release({**TREE, "kubernetes/web/staging/more.yaml": "kind: [Pod"}))
+
+    assert [row.component for row in RenderedComponent.objects.all()] == ["api"]
+    assert list(tmp_path.glob("sources-*")) == []
 
 
 def test_another_commit_renders_only_what_it_changes(platform: Platform) -> None:

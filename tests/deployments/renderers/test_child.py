@@ -7,6 +7,7 @@ import shutil
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor, wait
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -24,6 +25,14 @@ def python(code: str) -> list[str]:
 
 def test_what_it_prints_is_returned() -> None:
     assert run([SHELL, "-c", "echo hello"]) == b"hello\n"
+
+
+def test_a_third_waits_until_one_of_two_has_ended() -> None:
+    with ThreadPoolExecutor(1) as pool:
+        with child._TOOLS, child._TOOLS:
+            third = pool.submit(run, [SHELL, "-c", "echo hello"])
+            assert wait([third], timeout=0.05).not_done
+        assert third.result(10) == b"hello\n"
 
 
 def test_its_own_words_are_told_when_it_fails() -> None:

@@ -15,7 +15,7 @@ from tests.credentials import Credential, drawn
 
 
 def planted(one: Credential, place: int) -> dict[str, object]:
-    """An object with the credential in one of five places."""
+    """An object with the credential in one of six places."""
     item: dict[str, object] = {
         "apiVersion": "v1",
         "kind": "ConfigMap",
@@ -27,6 +27,13 @@ def planted(one: Credential, place: int) -> dict[str, object]:
         {"data": {"app.env": f"PORT=80\n{one.field}={one.value}\n"}},
         {"metadata": {"name": "a", "annotations": {one.field: one.value}}},
         {"kind": "Pod", "spec": {"containers": [{"env": [{"name": one.field, "value": one.value}]}]}},
+        {
+            "data": {
+                "dashboard.json": json.dumps(
+                    {"panels": [{"title": "Rate", "options": {one.field: one.value}}]}, indent=1
+                )
+            }
+        },
         {"kind": "Pod", "spec": {"containers": [{"args": [f"--{one.field.lower().replace('_', '-')}={one.value}"]}]}},
     ]
     return {**item, **values[place]}
@@ -35,7 +42,7 @@ def planted(one: Credential, place: int) -> dict[str, object]:
 def test_each_of_fifty_credentials_is_refused_with_its_field_and_never_repeated() -> None:
     for number, one in enumerate(drawn(random.SystemRandom().randrange(10**9))):
         with pytest.raises(ObjectRefused) as refused:
-            files_of("web", [planted(one, number % 5)])
+            files_of("web", [planted(one, number % 6)])
         assert one.value not in str(refused.value), one.kind
 
 
