@@ -27,13 +27,7 @@ def planted(one: Credential, place: int) -> dict[str, object]:
         {"data": {"app.env": f"PORT=80\n{one.field}={one.value}\n"}},
         {"metadata": {"name": "a", "annotations": {one.field: one.value}}},
         {"kind": "Pod", "spec": {"containers": [{"env": [{"name": one.field, "value": one.value}]}]}},
-        {
-            "data": {
-                "dashboard.json": json.dumps(
-                    {"panels": [{"title": "Rate", "options": {one.field: one.value}}]}, indent=1
-                )
-            }
-        },
+        {"data": {"settings.json": json.dumps({"env": [{"name": one.field, "value": one.value}]}, indent=1)}},
         {"kind": "Pod", "spec": {"containers": [{"args": [f"--{one.field.lower().replace('_', '-')}={one.value}"]}]}},
     ]
     return {**item, **values[place]}
