@@ -10,7 +10,9 @@ from django.db import transaction
 from django.utils import timezone
 from playwright.sync_api import Browser, Page, expect
 
+from controlpanel.accounts.models import RoleBinding
 from controlpanel.core import live
+from controlpanel.core.permissions import Role
 from deployments.models import Inquiry, Promotion
 from deployments.selectors.inquiries import Question
 from tests import fixtures_deployments as make
@@ -67,6 +69,30 @@ def test_an_unsent_reason_is_kept_until_it_is_sent(page: Page, stage: Stage) -> 
     page.wait_for_url(re.compile("/promotions/"))
     page.goto("/environments/staging/promote?release=2026.11.3")
     expect(page.get_by_label("Reason")).to_have_value("")
+
+
+def test_enter_and_control_enter_never_press_an_override_beside_a_disabled_button(page: Page, stage: Stage) -> None:
+    RoleBinding.objects.filter(user=stage.elif_).update(role=Role.RELEASE_MANAGER)
+    stage.production.gates = [{"name": "verified-before"}]
+    stage.production.save()
+    make.preflight(stage.new, stage.production)
+    make.preflight(stage.new, stage.staging)
+    page.add_init_script("""
+      window.sent = [];
+      addEventListener("submit", (event) => { event.preventDefault(); window.sent.push(event.submitter?.id ?? ""); }, true);
+    """)
+    page.goto("/environments/production/promote?release=2026.11.3")
+    page.locator("#override-part summary").click()
+    page.get_by_label("Reason to override").fill("The clinic opens next week.")
+    page.get_by_label("to confirm").fill("production")
+    page.keyboard.press("Enter")
+    page.keyboard.press("Control+Enter")
+    assert page.evaluate("window.sent") == []
+    page.locator("#override").click()
+    assert page.evaluate("window.sent") == ["override"]
+    page.goto("/environments/staging/promote?release=2026.11.3")
+    page.get_by_label("Reason", exact=True).press("Control+Enter")
+    assert page.evaluate("window.sent") == ["promote"]
 
 
 def test_a_reason_is_gone_after_an_hour(page: Page, stage: Stage) -> None:

@@ -93,3 +93,11 @@ def test_what_else_refuses_keeps_it_shut(rita: Client, stage: Stage) -> None:
 
     assert 'id="override" aria-disabled="true"' in page
     assert 'name="override"' not in page
+
+
+def test_enter_in_a_field_presses_neither_override_nor_emergency(rita: Client) -> None:
+    form = rita.get(ADDRESS).content.decode().split('id="promote-form"')[1].split("</form>")[0]
+    first = form.index('type="submit"')
+
+    assert form[first:].startswith('type="submit" disabled hidden>')
+    assert first < form.index('name="override" value="tenants-ready"')

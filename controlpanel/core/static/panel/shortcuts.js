@@ -31,6 +31,13 @@ function reach(letter) {
   else target.focus();
 }
 
+// The form's primary button, or the only one that sends it: never an override or an emergency that stands beside a disabled one.
+function mainOf(form) {
+  const buttons = [...form.elements].filter((one) => one.matches("button"));
+  const sends = buttons.filter((one) => one.type === "submit" && !one.disabled);
+  return buttons.find((one) => one.matches(".primary")) ?? (sends.length === 1 ? sends[0] : null);
+}
+
 const ACTS = {
   "/": () => ($$("#search, main form[role=search] input").find(shown))?.focus(),
   "?": () => $("#shortcuts")?.showModal(),
@@ -47,8 +54,8 @@ const ACTS = {
 document.addEventListener("keydown", (event) => {
   const field = event.target.closest?.("input, textarea, select, [contenteditable]");
   if (field && event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
-    const button = field.form && $("button[type=submit]", field.form);
-    if (button && button.getAttribute("aria-disabled") !== "true") field.form.requestSubmit(button);
+    const button = field.form && mainOf(field.form);
+    if (button?.type === "submit" && button.getAttribute("aria-disabled") !== "true") field.form.requestSubmit(button);
   }
   if (field || off() || event.isComposing || event.ctrlKey || event.metaKey || event.altKey || $("dialog[open]")) return;
   const follows = event.timeStamp - leader < LEADER;
