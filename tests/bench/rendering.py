@@ -18,7 +18,7 @@ from pathlib import Path
 
 import yaml
 
-from controlpanel.catalog.document import CatalogDocument, parse
+from controlpanel.catalog.document import CatalogDocument, ComponentSpec, parse
 from controlpanel.catalog.models import Environment
 from deployments.models import Release, RenderedComponent
 from deployments.renderers.tools import find
@@ -43,6 +43,7 @@ def run(directory: Path, database_url: str, options: argparse.Namespace) -> list
     kinds = {
         "kustomize": [one.name for one in document.components if one.renderer == "kustomize"],
         "helm": [one.name for one in document.components if one.renderer == "helm"],
+        "release": [one.name for one in document.components if one.renderer in ("kustomize", "helm")],
     }
     return [figure for kind, names in kinds.items() for figure in _measure(kind, names, document, repository)]
 
@@ -69,7 +70,7 @@ def _processor() -> float:
 
 def _measure(kind: str, names: list[str], document: CatalogDocument, repository: Path) -> Iterator[Figure]:
     release, again = _release(document, repository), _release(document, repository)
-    programs = [_program(kind, document, name, repository) for name in names]
+    programs = [_program(document.component(name), repository) for name in names]
     place_row = Environment.objects.get()
     alone, cold, unchanged, elsewhere = Taken(), Taken(), Taken(), Taken()
     for number in range(ROUNDS + 1):
@@ -92,10 +93,9 @@ def _tools(programs: list[list[str]]) -> None:
         list(pool.map(lambda program: subprocess.run(program, stdout=subprocess.PIPE, check=True), programs))
 
 
-def _program(kind: str, document: CatalogDocument, name: str, repository: Path) -> list[str]:
-    component = document.component(name)
+def _program(component: ComponentSpec, repository: Path) -> list[str]:
     path = repository / component.path
-    if kind == "kustomize":
+    if component.renderer == "kustomize":
         return [str(find("kubectl")), "kustomize", str(path / "overlays" / PLACE)]
     values = [f"--values={path / one}" for one in component.values_for(PLACE)]
     return [str(find("helm")), "template", component.release_name, str(path), *values]

@@ -25,6 +25,7 @@ class Command(PanelCommand):
     """Runs until SIGTERM or Ctrl-C."""
 
     help = "Follow Argo CD's Applications, and find promotions, previews and messages that are due."
+    shares_connections = True
 
     def add_arguments(self, parser: CommandParser) -> None:
         """No options but Django's."""
