@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import models
@@ -83,10 +83,13 @@ class Application(models.Model):
 
     @property
     def health_words(self) -> str:
-        """What was known before a silence; empty where there is none."""
-        if not self.is_silent or not self.health or self.observed_at is None:
-            return ""
-        return f"Unknown, last {self.health} at {timezone.localtime(self.observed_at):%H:%M:%S}"
+        """What was known before a silence, to be followed by `health_at`; empty where there is none."""
+        return f"Unknown, last {self.health} at" if self.health_at else ""
+
+    @property
+    def health_at(self) -> datetime | None:
+        """When that was known."""
+        return self.observed_at if self.is_silent and self.health else None
 
 
 class Observer(models.Model):

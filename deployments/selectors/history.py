@@ -20,7 +20,7 @@ GROUPS: Mapping[str, Sequence[str]] = {"open": OPEN, "ended": TERMINAL}
 @dataclass(frozen=True, kw_only=True)
 class Wanted:
     """What a list is narrowed to; "" and None narrow nothing. `state` is one state, or open or ended; the dates are
-    days in the viewer's zone, both included, on which a promotion was asked for."""
+    days in UTC, both included, on which a promotion was asked for."""
 
     environment: str = ""
     release: str = ""

@@ -49,8 +49,13 @@ class ComponentRow:
 
     @property
     def health_words(self) -> str:
-        """Words instead of Argo CD's, where it has been silent."""
+        """Words instead of Argo CD's, where it has been silent; `health_at` follows."""
         return self.application.health_words if self.application and self.health == "Unknown" else ""
+
+    @property
+    def health_at(self) -> datetime | None:
+        """When Argo CD was heard of last, where it has been silent."""
+        return self.application.health_at if self.application and self.health == "Unknown" else None
 
     @property
     def own_version(self) -> str:

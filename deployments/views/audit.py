@@ -135,7 +135,7 @@ def _controls(form: AuditFilter, names: Sequence[str]) -> dict[str, Any]:
             for name, (nothing, found) in choices.items()
         ],
         "fields": [
-            {"name": name, "label": WORDS[name].capitalize(), "type": kind, "value": typed[name], "error": str(next(iter(form.errors.get(name, [])), ""))}
+            {"name": name, "label": WORDS[name].capitalize() + " (UTC)" * (kind == "date"), "type": kind, "value": typed[name], "error": str(next(iter(form.errors.get(name, [])), ""))}
             for name, kind in (("who", "text"), ("target", "text"), ("since", "date"), ("until", "date"))
         ],
     }  # fmt: skip

@@ -61,8 +61,8 @@ def _controls(form: PromotionFilter, names: Sequence[str]) -> dict[str, Any]:
         "fields": [
             _field(form, "release", "Release", "search"),
             _field(form, "requester", "Requested by", "search"),
-            _field(form, "since", "From", "date"),
-            _field(form, "until", "To", "date"),
+            _field(form, "since", "From (UTC)", "date"),
+            _field(form, "until", "To (UTC)", "date"),
         ],
     }
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -22,6 +24,12 @@ pytestmark = [
     pytest.mark.urls("tests.core.rules"),
     *map(pytest.mark.filterwarnings, QUIRKS),
 ]
+
+
+@pytest.fixture(scope="session")
+def browser_context_args(browser_context_args: dict[str, Any]) -> dict[str, Any]:
+    """Far from UTC, by a part of an hour."""
+    return {**browser_context_args, "timezone_id": "Asia/Kathmandu"}
 
 
 @pytest.fixture
@@ -158,6 +166,18 @@ def test_a_session_that_ended_is_said_and_nothing_is_lost(live_page: Page) -> No
 def test_relative_times_tick(live_page: Page) -> None:
     before = live_page.inner_text("time[data-elapsed]")
     until(lambda: live_page.inner_text("time[data-elapsed]") != before, "the time ticks")
+
+
+def test_times_of_day_are_those_of_who_looks_and_exact_on_request(live_page: Page) -> None:
+    time = live_page.locator("time[data-clock]")
+    moment = datetime.fromisoformat(time.get_attribute("datetime") or "").astimezone(ZoneInfo("Asia/Kathmandu"))
+    assert time.inner_text() == f"{moment:%H:%M:%S}"
+    assert (time.get_attribute("title") or "").endswith(f"{moment:%H:%M:%S} GMT+5:45")
+    live_page.click("details.menu >> nth=1")
+    live_page.click("text=Exact times")
+    assert time.inner_text() == time.get_attribute("title")
+    changed_by(live_page, "#stamp", "promotion.12")
+    assert time.inner_text() == time.get_attribute("title")
 
 
 def test_the_typed_name_enables_the_button(live_page: Page) -> None:

@@ -57,7 +57,7 @@ LIVE = """{% extends "base.html" %}
 {% block heading %}Live{% endblock %}
 {% block content %}
 <section class="panel" id="one" {% live "promotion.12" request.path poll=3 %} data-title="◐ 1/9 backend" data-icon="run" data-announce="{{ words }}">
-<h2 tabindex="-1">One</h2><p id="stamp" data-flash>{{ stamp }}</p><p>Began {% elapsed began %}</p>
+<h2 tabindex="-1">One</h2><p id="stamp" data-flash>{{ stamp }}</p><p>Began {% elapsed began %} at {% clock began %}</p>
 <details id="fold"><summary>Fold</summary><p id="inside">{{ stamp }}</p></details>
 {% if not gone %}<button class="button" type="button" id="vanishes">Vanishes</button>{% endif %}
 <button class="button" type="button" id="stays">Stays</button>

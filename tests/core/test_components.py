@@ -128,6 +128,21 @@ def test_an_old_moment_keeps_its_exact_time_in_the_title() -> None:
     assert re.search(r'title="\w{3} \d+ \w{3} \d{4} [\d:]{8} UTC"', html)
 
 
+def test_a_time_of_day_names_its_zone_until_a_script_writes_the_viewers() -> None:
+    html = rendered(
+        "{% clock moment %} {% ago old %} {% ago moment %}",
+        moment=timezone.now(),
+        old=timezone.now() - timedelta(days=9),
+    )
+    assert html.count('<span class="zone"> UTC</span></time>') == 2
+    assert re.search(r"data-clock>[\d:]{8}<span", html)
+
+
+def test_health_before_a_silence_names_its_time_as_a_time() -> None:
+    html = rendered('{% status "health" "Unknown" word="Unknown, last Healthy at" at=moment %}', moment=timezone.now())
+    assert re.search(r"last Healthy at <time [^>]+ data-clock>", html)
+
+
 def test_a_live_fragment_says_topics_and_address() -> None:
     html = rendered('<section id="x" {% live "promotion.7 releases" "/promotions/7" poll=3 %}>')
     assert 'data-live="promotion.7 releases"' in html

@@ -31,19 +31,23 @@ def icon(shape: str, label: str = "") -> SafeString:
 
 
 @register.inclusion_tag("components/status.html")
-def status(vocabulary: str, value: object, word: str = "", detail: str = "") -> dict[str, object]:
-    """Shape and word of a value in a vocabulary; `word` replaces the vocabulary's."""
-    return _shown(status_of(vocabulary, value), word, detail)
+def status(
+    vocabulary: str, value: object, word: str = "", detail: str = "", at: datetime | None = None
+) -> dict[str, object]:
+    """Shape and word of a value in a vocabulary; `word` replaces the vocabulary's, `at` is the time it ends with."""
+    return _shown(status_of(vocabulary, value), word, detail, at)
 
 
 @register.inclusion_tag("components/badge.html")
-def badge(vocabulary: str, value: object, word: str = "", detail: str = "") -> dict[str, object]:
+def badge(
+    vocabulary: str, value: object, word: str = "", detail: str = "", at: datetime | None = None
+) -> dict[str, object]:
     """The same as a pill, once in each header; `detail` follows after a comma."""
-    return _shown(status_of(vocabulary, value), word, detail)
+    return _shown(status_of(vocabulary, value), word, detail, at)
 
 
-def _shown(found: Status, word: str, detail: str) -> dict[str, object]:
-    return {"shape": found.shape, "tone": found.tone, "word": word or found.word, "detail": detail}
+def _shown(found: Status, word: str, detail: str, at: datetime | None) -> dict[str, object]:
+    return {"shape": found.shape, "tone": found.tone, "word": word or found.word, "detail": detail, "at": at}
 
 
 @register.filter
@@ -98,22 +102,27 @@ def ago(moment: datetime | None, missing: str = "never") -> str | SafeString:
     if not moment:  # a name that a template does not know arrives as an empty text
         return missing
     now = timezone.now()
-    return _time(moment, wording.relative(timezone.localtime(moment), timezone.localtime(now)), "data-ago")
+    text = wording.relative(timezone.localtime(moment), timezone.localtime(now))
+    is_old = abs((now - moment).total_seconds()) > wording.RELATIVE_LIMIT
+    return _time(moment, text, "data-ago", has_zone=is_old)
 
 
 @register.simple_tag
 def clock(moment: datetime | None, missing: str = "") -> str | SafeString:
-    """A moment as the time of day, with seconds; the date comes first where it is not today."""
+    """A moment as the time of day, with seconds; the date comes first where it is not today. In UTC, which it says,
+    until the browser writes it in the zone of who looks."""
     if not moment:
         return missing
     local, now = timezone.localtime(moment), timezone.localtime()
     text = f"{local:%H:%M:%S}" if local.date() == now.date() else wording.day(local, now)
-    return _time(moment, text, "data-clock")
+    return _time(moment, text, "data-clock", has_zone=True)
 
 
-def _time(moment: datetime, text: str, mark: str) -> SafeString:
+def _time(moment: datetime, text: str, mark: str, has_zone: bool) -> SafeString:
+    """`has_zone`: the text is of a zone, which is named where no script writes another."""
     title = wording.exact(moment, ZoneInfo(timezone.get_current_timezone_name()))
-    return format_html('<time datetime="{}" title="{}" {}>{}</time>', moment.isoformat(), title, mark, text)
+    zone = format_html('<span class="zone"> {}</span>', timezone.get_current_timezone_name()) if has_zone else ""
+    return format_html('<time datetime="{}" title="{}" {}>{}{}</time>', moment.isoformat(), title, mark, text, zone)
 
 
 @register.simple_tag

@@ -98,6 +98,7 @@ body.addEventListener("htmx:afterRequest", (event) => {
   failing = !event.detail.successful;
   say();
 });
+body.addEventListener("htmx:afterSwap", times); // before anybody sees what the server wrote in its own zone
 body.addEventListener("htmx:afterSettle", () => { listen(); tick(); });
 
 // The stream
@@ -226,14 +227,39 @@ export function span(seconds) {
   return `${Math.floor(s / 86400)} d ${Math.floor(s % 86400 / 3600)} h`;
 }
 
+// Moments are written in the zone of who looks. All of them are exact where the account menu says so.
+const EXACT = new Intl.DateTimeFormat("en-GB", { weekday: "short", day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit", second: "2-digit", timeZoneName: "short" });
+const MONTH = new Intl.DateTimeFormat("en", { month: "short" });
+const isExact = () => localStorage.getItem("times") === "exact";
+
+function clock(date, now) {
+  const minutes = `${two(date.getHours())}:${two(date.getMinutes())}`;
+  if (date.toDateString() === now.toDateString()) return `${minutes}:${two(date.getSeconds())}`;
+  return `${date.getDate()} ${MONTH.format(date)}${date.getFullYear() === now.getFullYear() ? "" : ` ${date.getFullYear()}`} ${minutes}`;
+}
+
+function times() {
+  const now = new Date(Date.now() + skew), exact = isExact();
+  for (const time of document.querySelectorAll("time[data-ago], time[data-elapsed], time[data-clock]")) {
+    const date = new Date(time.dateTime), { ago: relative, elapsed } = time.dataset;
+    const seconds = (now - date) / 1000;
+    const title = elapsed === undefined ? EXACT.format(date).replaceAll(",", "") : "";
+    const text = elapsed !== undefined ? span(seconds) : exact ? title : relative !== undefined && ago(seconds) || clock(date, now);
+    if (title && time.title !== title) time.title = title;
+    if (time.textContent !== text) time.textContent = text;
+  }
+}
+
+document.querySelector("[data-times-switch]")?.addEventListener("click", (event) => {
+  localStorage.setItem("times", isExact() ? "" : "exact");
+  event.target.setAttribute("aria-pressed", String(isExact()));
+  times();
+});
+document.querySelector("[data-times-switch]")?.setAttribute("aria-pressed", String(isExact()));
+
 function tick() {
   if (document.hidden) return;
-  const now = Date.now() + skew;
-  for (const time of document.querySelectorAll("time[data-ago], time[data-elapsed]")) {
-    const seconds = (now - Date.parse(time.dateTime)) / 1000;
-    const text = time.hasAttribute("data-ago") ? ago(seconds) : span(seconds);
-    if (text && time.textContent !== text) time.textContent = text;
-  }
+  times();
   countdown();
   if (over) return;
   for (const element of all()) {

@@ -5,10 +5,12 @@ const served = new WeakMap(); // details → the last `open` that the server sai
 const LEFT_ALONE = new Set(["data-done", "data-held", "data-whole"]);
 
 const keyOf = (node) => node.nodeType === 1 ? node.id || node.dataset?.key || "" : "";
+const moment = (time) => time.dateTime && [time.dateTime, ...Object.keys(time.dataset)].join(" ");
 const alike = (old, fresh) => old.nodeType === fresh.nodeType && old.nodeName === fresh.nodeName && keyOf(old) === keyOf(fresh);
 
 export function morph(old, fresh) {
   if (old.isEqualNode(fresh) && !old.querySelector?.("details")) return;
+  if (old.nodeName === "TIME" && moment(old) === moment(fresh)) return; // live.js keeps its words
   if (old.nodeType !== 1) {
     if (old.nodeValue !== fresh.nodeValue) old.nodeValue = fresh.nodeValue;
     return;
