@@ -163,6 +163,32 @@ def test_a_session_that_ended_is_said_and_nothing_is_lost(live_page: Page) -> No
     assert live_page.input_value("#typed") == "half a sentence"
 
 
+def test_after_signing_in_again_in_another_tab_the_form_can_be_sent(live_page: Page, server: Server) -> None:
+    elif_ = get_user_model().objects.get(username="elif")
+    elif_.set_password("a-long-passphrase")
+    elif_.save()
+    live_page.fill("#confirm", "production")
+    Session.objects.all().delete()
+    live_page.focus("#stays")
+    publish("promotion.12")
+    live_page.wait_for_selector("text=You were signed out.")
+    tab = live_page.context.new_page()
+    tab.goto(f"{server.url}/login?next=/slow")
+    tab.fill("#id_username", "elif")
+    tab.fill("#id_password", "a-long-passphrase")
+    tab.click("button[type=submit]")
+    tab.wait_for_url("**/slow")
+    before = live_page.inner_text("#stamp")
+    live_page.evaluate("dispatchEvent(new Event('focus'))")
+    until(lambda: live_page.inner_text("#indicator") == "Live", "the stream opens again")
+    until(lambda: live_page.inner_text("#stamp") != before, "every fragment is read again")
+    assert live_page.evaluate("document.getElementById('connection').hidden")
+    assert live_page.input_value("#confirm") == "production"
+    with live_page.expect_response("**/slow") as answer:
+        live_page.click("#go")
+    assert answer.value.status == 200
+
+
 def test_relative_times_tick(live_page: Page) -> None:
     before = live_page.inner_text("time[data-elapsed]")
     until(lambda: live_page.inner_text("time[data-elapsed]") != before, "the time ticks")

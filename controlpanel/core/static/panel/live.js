@@ -206,6 +206,32 @@ function signedOut() {
   document.getElementById("alarm").textContent = "You were signed out.";
 }
 
+// Signed in again in another tab: the forms of this one get the new token, and it goes on. Somebody else's page starts anew.
+let asking = false;
+async function signedIn() {
+  if (!over || asking || document.hidden) return;
+  asking = true;
+  try {
+    const answer = await fetch(location.href), fresh = new DOMParser().parseFromString(await answer.text(), "text/html").body;
+    if (answer.ok && new URL(answer.url).pathname !== body.dataset.login) goOn(fresh);
+  } catch { /* asked again when the page is seen again */ }
+  asking = false;
+}
+
+function goOn(fresh) {
+  if (fresh.dataset.account !== body.dataset.account) return location.reload();
+  const headers = fresh.getAttribute("hx-headers"), token = JSON.parse(headers)["X-CSRFToken"];
+  body.setAttribute("hx-headers", headers);
+  for (const field of document.querySelectorAll("input[name=csrfmiddlewaretoken]")) field.value = token;
+  over = lost = failing = false;
+  topics = document.getElementById("alarm").textContent = "";
+  listen();
+  say();
+  refreshAll();
+}
+addEventListener("focus", signedIn);
+document.addEventListener("visibilitychange", signedIn);
+
 // Ticking
 
 const pollOf = (element) => Number(element.dataset.poll) || 10;
