@@ -13,6 +13,8 @@ from controlpanel.core.views.events import events
 from controlpanel.core.views.theme import theme
 from deployments.views import health
 
+handler500 = "controlpanel.core.faults.page_of_fault"
+
 login = declares(Right.ANYONE)(SignIn.as_view())
 logout = declares(Right.SIGNED_IN)(LogoutView.as_view())
 

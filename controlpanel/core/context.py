@@ -18,6 +18,7 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.functional import SimpleLazyObject
 from django.utils.module_loading import import_string
 
+from controlpanel.core.faults import again
 from controlpanel.core.permissions import Right
 from controlpanel.core.views.theme import theme_of
 
@@ -76,6 +77,7 @@ def panel(request: HttpRequest) -> dict[str, Any]:
         "account_name": str(user) if signed_in else "",
         "account_roles": SimpleLazyObject(lambda: _asked("roles", request, default=[])) if signed_in else [],
         "warnings": SimpleLazyObject(lambda: _asked("warnings", request, default=[])) if signed_in else [],
+        "again": SimpleLazyObject(lambda: again(request)),
         "nearest": SimpleLazyObject(lambda: _asked("nearest", request, default=None)) if signed_in else None,
         "account_url": address("account") if signed_in else "",
         "live_url": address("events") if signed_in else "",

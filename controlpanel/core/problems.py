@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import re
-import uuid
 from typing import Any
 
-import structlog
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from ninja import Schema
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
-from controlpanel.core import refusals
+from controlpanel.core import faults, refusals
 from controlpanel.core.errors import AbsentError, ConflictError, InvalidError, PanelError, RefusedError, UserError
 from controlpanel.core.literal_secrets import find, looks_random
 
 _NAME = re.compile(r"[A-Za-z0-9_]{1,60}")
-log = structlog.get_logger(__name__)
 MEDIA_TYPE = "application/problem+json"
 KINDS: dict[type[PanelError], str] = {
     InvalidError: "invalid",
@@ -134,8 +131,7 @@ def of_suspicion(request: HttpRequest, error: SuspiciousOperation) -> HttpRespon
 
 def of_fault(request: HttpRequest, error: Exception) -> HttpResponse:
     """Our side broke: the reference leads to the log, which alone holds the details."""
-    reference = uuid.uuid4().hex[:12]
-    log.error("api_fault", reference=reference, path=request.path, error=type(error).__name__, exc_info=error)
+    reference = faults.kept(request, error)
     return problem(
         status=500,
         kind="fault",

@@ -53,6 +53,11 @@ def with_messages(request: HttpRequest) -> HttpResponse:
     return render(request, "base.html")
 
 
+def broken(request: HttpRequest) -> HttpResponse:
+    """A page that breaks."""
+    raise ZeroDivisionError
+
+
 LIVE = """{% extends "base.html" %}
 {% block heading %}Live{% endblock %}
 {% block content %}
@@ -83,7 +88,9 @@ def live_page(request: HttpRequest) -> HttpResponse:
     return HttpResponse(engines["django"].from_string(LIVE).render(context, request))
 
 
+handler500 = "controlpanel.core.faults.page_of_fault"
 urlpatterns = [
+    path("broken", broken),
     path("messages", with_messages),
     path("live", live_page),
     path("slow", page),

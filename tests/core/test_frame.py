@@ -12,6 +12,7 @@ from django.db import DatabaseError
 from django.template.loader import render_to_string
 from django.test import Client, RequestFactory
 from psycopg.errors import ReadOnlySqlTransaction
+from structlog.testing import capture_logs
 
 from controlpanel.core.context import ENTRIES
 from controlpanel.core.errors import ConflictError, RefusedError
@@ -147,6 +148,33 @@ def test_a_refusal_says_why() -> None:
 
 def test_the_page_for_our_own_faults_needs_nothing_that_may_be_broken() -> None:
     assert "Something broke on our side." in render_to_string("500.html")
+
+
+def test_a_fault_has_a_reference_that_leads_to_the_log(client: Client) -> None:
+    client.raise_request_exception = False
+    with capture_logs() as said:
+        html = client.get("/broken?a=b").content.decode()
+    [reference] = [one["reference"] for one in said if one["event"] == "fault"]
+    assert f"Reference <code>{reference}</code>." in html
+    assert '<a class="button" href="/broken?a=b">Try again</a>' in html
+    assert "ZeroDivisionError" not in html
+    assert "not recorded" not in html
+
+
+@pytest.mark.parametrize(
+    ("sent_from", "link"),
+    [
+        ("http://testserver/page?tab=log", '<a class="button" href="http://testserver/page?tab=log">Try again</a>'),
+        ("https://elsewhere.example/page", ""),
+        ("", ""),
+    ],
+)
+def test_after_a_form_try_again_leads_to_its_page_and_nowhere_else(client: Client, sent_from: str, link: str) -> None:
+    client.raise_request_exception = False
+    html = client.post("/broken", headers={"Referer": sent_from}).content.decode()
+    assert "Your action was not recorded." in html
+    assert link in html
+    assert html.count("Try again") == bool(link)
 
 
 def test_messages_are_toasts_and_errors_stay(client: Client) -> None:
