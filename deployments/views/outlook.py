@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from controlpanel.accounts.actors import Actor
 from controlpanel.catalog.models import Environment
 from controlpanel.core.permissions import Right
-from deployments.choices import Verdict
+from deployments.choices import Kind, Verdict
 from deployments.gates import Facts, GateAnswer, asked_later, for_targets
 from deployments.models import Release
+from deployments.services.overriding import may_be_overridden
 
 MAY_NOT = "You may look but not promote: ask a release manager."
 
@@ -24,6 +25,8 @@ class Offer:
     is_open: bool
     reason: str
     shape: str
+    is_decided: bool = False
+    """Whether a gate refuses that the reader may let pass."""
 
     @property
     def id(self) -> str:
@@ -39,22 +42,49 @@ def offers(targets: Sequence[tuple[Release, Environment]], *, actor: Actor, fact
 
 def _offer(release: Release, environment: Environment, answers: Sequence[GateAnswer], actor: Actor) -> Offer:
     may = actor.may(Right.PROMOTION_REQUEST, environment.name)
-    is_open, reason, shape = outlook(answers, may=may, later=asked_later(environment))
-    return Offer(release=release, environment=environment, is_open=is_open, reason=reason, shape=shape)
+    decides = actor.may(Right.GATE_OVERRIDE, environment.name)
+    decided = may_be_overridden(environment, Kind.RELEASE) if decides else []
+    is_open, reason, shape = outlook(answers, may=may, later=asked_later(environment), decided=decided)
+    is_decided = is_open and any(answer.blocks for answer in answers)
+    return Offer(
+        release=release, environment=environment, is_open=is_open, reason=reason, shape=shape, is_decided=is_decided
+    )
 
 
-def outlook(answers: Sequence[GateAnswer], *, may: bool, later: int = 0) -> tuple[bool, str, str]:
-    """Whether to offer the button, the sentence under it, and its icon; `later` gates are asked once it is rendered."""
+def main_of(offered: Sequence[Offer]) -> str:
+    """The id of the board's one primary button: the way furthest on that is open, rather one that nobody has to decide about."""
+    ways = sorted((offer for offer in offered if offer.is_open), key=lambda offer: not offer.is_decided)
+    return ways[-1].id if ways else ""
+
+
+def outlook(
+    answers: Sequence[GateAnswer], *, may: bool, later: int = 0, decided: Collection[str] = ()
+) -> tuple[bool, str, str]:
+    """Whether to offer the button, the sentence under it, and its icon.
+
+    `later` gates are asked once it is rendered; those named in `decided` the reader may let pass where they refuse.
+    """
     if not may:
         return False, MAY_NOT, "lock"
-    blocking = next((answer for answer in answers if answer.blocks), None)
-    if blocking is not None:
-        return False, f"Blocked: {lowered(blocking.reason)}", "info"
+    blocking = [answer for answer in answers if answer.blocks]
+    for answer in blocking:
+        if answer.gate not in decided:
+            return False, f"Blocked: {lowered(answer.reason)}", "info"
+    count = f"{len(answers) - len(blocking)} of {len(answers) + later} gates pass"
+    if blocking:
+        return True, f"{count}. You decide about {_named(blocking)}", "triangle"
     waiting = next((answer for answer in answers if answer.verdict == Verdict.WAIT), None)
     if waiting is not None:
         return True, waiting.reason, "clock"
     rest = f", {later} {'is' if later == 1 else 'are'} asked after rendering" if later else ""
-    return True, f"{len(answers)} of {len(answers) + later} gates pass{rest}.", "circle-check"
+    return True, f"{count}{rest}.", "circle-check"
+
+
+def _named(refusing: Sequence[GateAnswer]) -> str:
+    """One gate with its reason, several by title."""
+    if len(refusing) == 1:
+        return f"{refusing[0].title}: {lowered(refusing[0].reason)}"
+    return f"{', '.join(answer.title for answer in refusing[:-1])} and {refusing[-1].title}."
 
 
 def lowered(sentence: str) -> str:

@@ -24,7 +24,7 @@ from deployments.selectors import board
 from deployments.selectors.freezes import Reach, coming, holding
 from deployments.selectors.interface import environments_seen_by
 from deployments.views.looks import look_of
-from deployments.views.outlook import Offer, offers
+from deployments.views.outlook import Offer, main_of, offers
 
 TEMPLATE = "deployments/pipeline.html"
 SOON = timedelta(days=7)
@@ -62,10 +62,9 @@ def _board(actor: Actor, environments: list[Environment], wanted: str) -> dict[s
     shown = board.lanes(environments, releases, ends, facts.applications, facts.open, facts.succeeded, facts.tenants)
     targets = [(release, lane.environment) for lane in shown for release in lane.candidates]
     offered = offers(targets, actor=actor, facts=facts)
-    main = next((offer.id for offer in reversed(offered) if offer.is_open), "")
     return {
         "columns": [_column(lane, offered, facts.freezes) for lane in shown],
-        "main": main,
+        "main": main_of(offered),
         "strip": board.strip(releases, shown, ends, wanted),
         "has_releases": bool(releases),
         "filters": [

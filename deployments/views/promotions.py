@@ -153,7 +153,7 @@ def _choices(actor: Actor, row: Promotion) -> list[dict[str, Any]]:
             "reason": "" if actor.may(Right.PROMOTION_RETRY, where) else NEEDS,
         },
         {
-            "id": "rollback", "title": "Roll back", "icon": "clock-turning", "label": "Roll back…", "variant": "secondary",
+            "id": "rollback", "title": "Roll back", "icon": "clock-turning", "label": "Roll back", "variant": "secondary",
             "text": "Look at going back to what was live before: a new commit with the old files. This promotion is called off when it starts.",
             "href": reverse("rollback", args=[where]), "key": "b", "reason": _rollback_reason(actor, row),
         },
@@ -199,9 +199,15 @@ def _rollback_reason(actor: Actor, row: Promotion) -> str:
 
 
 def _way_back(actor: Actor, row: Promotion) -> str:
-    """The page that rolls back to before this one; empty where there is nothing to take back, or no right to."""
-    number = before(row) if actor.may(Right.PROMOTION_ROLL_BACK, row.environment.name) else None
-    return f"{reverse('rollback', args=[row.environment.name])}?to={number}" if number else ""
+    """The page that rolls back to before this one; empty where there is nothing to take back, no right to, or a choice of a
+    pause that says it. What still runs was the last to commit there: the page chooses what was before by itself."""
+    page = reverse("rollback", args=[row.environment.name])
+    if not actor.may(Right.PROMOTION_ROLL_BACK, row.environment.name):
+        return ""
+    if row.state in RUNNING:
+        return page if row.commit and row.release_id else ""
+    number = before(row)
+    return f"{page}?to={number}" if number else ""
 
 
 def _abort_reason(actor: Actor, row: Promotion) -> str:

@@ -173,7 +173,7 @@ def test_staging_goes_back_to_what_was_live_before(page: Page, panel: Panel) -> 
     needs_live(panel, "staging")
     signed_in(page, panel)
     page.goto(f"{panel.url}/environments/staging")
-    page.get_by_role("link", name="Roll back…").click()
+    page.get_by_role("link", name="Roll back").click()
     before = page.locator("h1").inner_text().removeprefix("Roll back staging to ")
     digest = page.locator("[name=render_digest]")
     until(lambda: digest.input_value() != "" or page.wait_for_timeout(200), "the diff is there")

@@ -120,7 +120,7 @@ def test_a_release_says_where_it_is_and_why_it_cannot_go_on(client: Client, stag
     assert old.count("<span>Live</span>") == 2
     new = text(client, "/releases/2026.11.3")
     assert "Blocked: not verified in staging yet." in new
-    assert 'href="/environments/production/promote?release=2026.11.3"' not in new
+    assert f'id="promote-production-{stage.new.pk}" role="link" tabindex="0" aria-disabled="true"' in new
     assert 'href="/environments/staging/promote?release=2026.11.3"' in new
     make.rolling_out_backend(make.promotion(stage.new, stage.staging, by=stage.elif_))
     assert "Rolling Out" not in (moving := text(client, "/releases/2026.11.3"))

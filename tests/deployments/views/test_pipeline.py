@@ -10,6 +10,7 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from controlpanel.core import audit
+from controlpanel.core.permissions import Role
 from deployments import lifecycle
 from deployments.choices import State
 from deployments.models import Application
@@ -46,7 +47,19 @@ def test_a_release_that_staging_has_not_seen_is_blocked_with_the_reason(client: 
     make.live(stage.old, stage.staging, by=stage.elif_)
     page = text(client)
     assert "Blocked: not verified in staging yet." in page
-    assert 'href="/environments/production/promote?release=2026.11.3"' not in page
+    assert f'id="promote-production-{stage.new.pk}" role="link" tabindex="0" aria-disabled="true"' in page
+    assert '<a class="button quiet" href="/environments/production/promote?release=2026.11.3">Look' in page
+
+
+def test_who_may_decide_about_a_gate_gets_to_the_page_and_others_look(client: Client, stage: Stage) -> None:
+    stage.production.gates = [{"name": "verified-before"}]
+    stage.production.save()
+    way = f'id="promote-production-{stage.new.pk}" href="/environments/production/promote?release=2026.11.3"'
+    assert way not in text(client)
+    manager = stage.client(make.person("rita", Role.RELEASE_MANAGER))
+    for page in (text(manager), text(manager, "/releases/2026.11.3")):
+        assert way in page
+        assert "3 of 5 gates pass. You decide about Verified there: not verified in staging yet." in page
 
 
 def test_a_promotion_in_flight_shows_its_wave_and_makes_the_next_one_wait(client: Client, stage: Stage) -> None:
@@ -65,7 +78,7 @@ def test_an_application_that_differs_while_nothing_is_in_flight_is_drift(client:
 def test_a_viewer_may_look_but_not_promote(stage: Stage) -> None:
     page = text(stage.client(stage.vera))
     assert "You may look but not promote: ask a release manager." in page
-    assert "/promote?release=" not in page
+    assert page.count('role="link" tabindex="0" aria-disabled="true"') == page.count(">Look<span") > 0
     assert "/releases/new" not in page
 
 

@@ -44,6 +44,15 @@ def test_it_follows_the_rollout_and_names_what_is_waited_for(client: Client, run
     assert "<noscript><meta" in page
 
 
+def test_while_it_rolls_out_the_way_back_stands_beside_abort(client: Client, stage: Stage, running: Promotion) -> None:
+    dock = text(client, running).split('class="dock"')[1].split("</div>")[0]
+    assert "Abort after commit…" in dock
+    assert 'data-key-shortcut="b" href="/environments/staging/rollback"' in dock
+    assert "/rollback" not in text(stage.client(stage.vera), running)
+    uncommitted = make.promotion(stage.new, stage.production, by=stage.elif_)
+    assert "/rollback" not in text(client, uncommitted)
+
+
 def test_its_id_leads_to_its_number(client: Client, running: Promotion) -> None:
     response = client.get(f"/promotions/{running.pk}")
     assert (response.status_code, response["Location"]) == (303, f"/promotions/{running.number}")
