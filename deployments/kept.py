@@ -16,7 +16,7 @@ from controlpanel.clients.git import GitRepository
 from deployments.models import RenderedComponent
 from deployments.renderers.base import Rendered, RenderRequest
 
-RENDERING_VERSION = 2
+RENDERING_VERSION = 3
 """Part of every recipe: raise it when the same inputs may give other files."""
 
 

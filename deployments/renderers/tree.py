@@ -21,8 +21,8 @@ _REMOTE = re.compile(
     r"://|^[a-z0-9+.-]+::|^[^/]+@|^[^/]*:|\?|^(?:www\.)?(?:github|gitlab|bitbucket)\.[a-z]+/|^_git/|/_git/",
     re.IGNORECASE,
 )
-# Helm reads a comma as the end of a path, and quotation marks around one.
-_ODD = re.compile(r"""[\x00-\x1f\x7f\\*%#,"]|[^\x00-\x7f]""")
+# Helm reads a comma as the end of a path, and quotation marks around one; kustomize writes over some words before a colon.
+_ODD = re.compile(r"""[\x00-\x1f\x7f\\*%#,":]|[^\x00-\x7f]""")
 
 
 class SourceRefused(Exception):

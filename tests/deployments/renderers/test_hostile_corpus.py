@@ -15,7 +15,8 @@ from deployments.renderers.child import Protection
 from deployments.renderers.helm import HelmRenderer
 from tests.deployments.renderers.chart_tree import CHART, TEMPLATE, TREE
 from tests.deployments.renderers.conftest import DIGEST, write_tree
-from tests.deployments.renderers.hostile_corpus import BY_READING, BY_TOOL, Content, Hostile, Link
+from tests.deployments.renderers.hostile import Content, Hostile, Link
+from tests.deployments.renderers.hostile_corpus import BY_READING, BY_TOOL
 from tests.deployments.renderers.wire import Wire, wire
 
 CANARY = "canary-7f3b-must-never-be-read"
