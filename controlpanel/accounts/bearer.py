@@ -31,7 +31,7 @@ class Bearer(AuthBase):
     def actor(self, request: HttpRequest) -> Actor | None:
         """Whoever the token stands for; a session at a page is no way into the API."""
         scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
-        token = token_read(secret.strip()) if scheme.lower() == "bearer" else None
+        token = token_read(secret.strip(), request) if scheme.lower() == "bearer" else None
         return None if token is None else of_token(token)
 
 

@@ -8,8 +8,10 @@ import secrets
 from collections.abc import Sequence
 from datetime import timedelta
 
+from axes.helpers import get_client_ip_address
 from django.conf import settings
 from django.db import IntegrityError, transaction
+from django.http import HttpRequest
 from django.utils import timezone
 
 from controlpanel.accounts import names
@@ -76,13 +78,14 @@ def token_create(
     return token, secret
 
 
-def token_read(secret: str) -> ApiToken | None:
-    """The live token with this secret, or None. Notes its use, to the minute."""
+def token_read(secret: str, request: HttpRequest | None = None) -> ApiToken | None:
+    """The live token with this secret, or None. Notes its use, to the minute, and the address of who asks."""
     if not secret.startswith(PREFIX):
         return None
     token = ApiToken.live().prefetch_related("user__bindings").filter(digest=_digest(secret)).first()
     if token is not None and (token.last_used_at is None or timezone.now() - token.last_used_at > timedelta(minutes=1)):
-        ApiToken.objects.filter(pk=token.pk).update(last_used_at=timezone.now())
+        address = get_client_ip_address(request) if request is not None else None
+        ApiToken.objects.filter(pk=token.pk).update(last_used_at=timezone.now(), last_used_from=(address or "")[:45])
     return token
 
 

@@ -6,7 +6,6 @@ import uuid
 from datetime import timedelta
 from typing import Any
 
-from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
@@ -23,10 +22,12 @@ from controlpanel.core.errors import ConflictError, InvalidError
 from controlpanel.core.permissions import Right, Scope, declares
 from controlpanel.core.views.answering import SeeOther, page
 from deployments.forms import TokenForm
+from deployments.views.curl import curl
 
 TEMPLATE = "settings/tokens.html"
 MOST = 200
 EXPIRIES = (7, 30, 90, 180, 365)
+EXAMPLE = {"release": "2026.11.4", "environment": "staging", "reason": "Build 812"}
 WORDS = {
     Scope.READ: "look only", Scope.RELEASE: "report a build", Scope.PROMOTE: "ask; gates still decide",
     Scope.APPROVE: "approve what others ask for", Scope.TENANTS: "see tenants, never values", Scope.ADMIN: "everything that you may",
@@ -88,7 +89,7 @@ def _context(actor: Actor, form: TokenForm) -> dict[str, Any]:
     places = set(form.data.getlist("environments")) if form.is_bound else set()  # type: ignore[attr-defined]
     now = timezone.now()
     return {
-        "tokens": [_row(one) for one in rows], "sees_all": reading.may_see_all(actor), "form": form, "public_url": settings.PUBLIC_URL,
+        "tokens": [_row(one) for one in rows], "sees_all": reading.may_see_all(actor), "form": form, "example": curl("/api/v1/promotions", EXAMPLE, key="build-812"),
         "scopes": [
             {"value": value, "hint": WORDS[Scope(value)], "checked": value in chosen} for value, _ in form.fields["scopes"].choices  # type: ignore[attr-defined]
         ],

@@ -283,6 +283,15 @@ def test_the_state_of_a_token_is_said(client: Client, stage: Stage, changed: dic
     assert words in text(client, "/settings/tokens")
 
 
+def test_the_last_use_of_a_token_names_its_address(client: Client, stage: Stage) -> None:
+    _, secret = token_create(actor=audit.SYSTEM, name="mine", scopes=["read"], user=stage.elif_)
+    Client(REMOTE_ADDR="192.0.2.7").get("/api/v1/releases", headers={"Authorization": f"Bearer {secret}"})
+    page = text(client, "/settings/tokens")
+    assert "from 192.0.2.7" in page
+    assert "$CONTROL_PANEL_TOKEN" in page
+    assert 'aria-label="Copy example call"' in page
+
+
 def test_who_can_do_nothing_is_told_so(stage: Stage) -> None:
     page = text(stage.client(User.objects.create_user(username="new")), "/settings/tokens")
     assert "You have no role yet" in page
