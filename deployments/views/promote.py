@@ -15,6 +15,7 @@ from controlpanel.accounts.actors import Actor, of_request
 from controlpanel.core.errors import AbsentError, ConflictError, InvalidError
 from controlpanel.core.idempotency import answer_once
 from controlpanel.core.permissions import Right, declares
+from controlpanel.core.presentation.curl import curl
 from controlpanel.core.views.answering import SeeOther, page
 from deployments import gates
 from deployments.choices import PreflightState, Verdict
@@ -28,7 +29,6 @@ from deployments.selectors.rollbacks import ALWAYS
 from deployments.selectors.rollouts import rollouts_of
 from deployments.services.preflights import find_environment, preflight_request
 from deployments.services.promotions import promotion_request
-from deployments.views.curl import curl
 from deployments.views.outlook import MAY_NOT, lowered
 from deployments.views.overriding import offered, override_typed, overrides_of
 

@@ -20,9 +20,9 @@ from controlpanel.accounts.tokens import token_create, token_revoke
 from controlpanel.catalog.models import Environment
 from controlpanel.core.errors import ConflictError, InvalidError
 from controlpanel.core.permissions import Right, Scope, declares
+from controlpanel.core.presentation.curl import curl
 from controlpanel.core.views.answering import SeeOther, page
 from deployments.forms import TokenForm
-from deployments.views.curl import curl
 
 TEMPLATE = "settings/tokens.html"
 MOST = 200

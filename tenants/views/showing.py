@@ -170,17 +170,21 @@ def _act(line: Line, slug: str, environment: str, may: Rights) -> dict[str, Any]
         )
     if _fails(line):
         return (
-            {"label": "Check again", "icon": "retry", "action": reverse("tenant_check", args=[slug])}
+            {"label": "Check again", "icon": "retry", "api": "check", "action": reverse("tenant_check", args=[slug])}
             if may.check
             else {}
         )
     if not may.sign or not line.item.needs_sign_off or line.item.state == ItemState.WAIVED:
         return {}
     if line.sign_off is not None and not line.stale:
-        return {"label": "Withdraw", "quiet": True, "action": reverse("item_withdraw", args=[slug])}
+        return {"label": "Withdraw", "quiet": True, "api": "withdraw", "action": reverse("item_withdraw", args=[slug])}
     if not line.signable:
         return {}
-    return {"label": "Sign off again" if line.stale else "Sign off", "action": reverse("item_sign_off", args=[slug])}
+    return {
+        "label": "Sign off again" if line.stale else "Sign off",
+        "api": "sign-off",
+        "action": reverse("item_sign_off", args=[slug]),
+    }
 
 
 def _fails(line: Line) -> bool:

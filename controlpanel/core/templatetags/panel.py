@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
+from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from django import template
@@ -14,6 +15,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from controlpanel.core.presentation import wording
+from controlpanel.core.presentation.curl import curl
 from controlpanel.core.presentation.diff import resources, unfolded
 from controlpanel.core.presentation.vocabulary import Status, status_of
 
@@ -170,6 +172,13 @@ def grouped(value: object) -> str:
 def initials(name: object) -> str:
     """Two letters of a name."""
     return wording.initials(str(name or ""))
+
+
+@register.inclusion_tag("components/curl.html")
+def as_curl(*path: object, method: str = "POST", small: bool = False, **body: object) -> dict[str, object]:
+    """ "Copy as curl" of what a form asks for: the parts of the API's path, and the members of the body. `small`: its icon alone."""
+    where = quote("".join(map(str, path)), safe="/?=&")
+    return {"command": curl(where, body, method=method), "small": small}
 
 
 @register.simple_tag
