@@ -6,6 +6,7 @@ browsers. PostgreSQL holds the same table of moves in a trigger; a test compares
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterable
 from datetime import timedelta
 from functools import partial
@@ -20,6 +21,7 @@ from deployments.announcing import announce
 from deployments.choices import IN_LANE, RUNNING, TERMINAL, Confidence, State, Verdict
 from deployments.models import GateResult, Promotion
 from deployments.selectors.approvals import GATE as APPROVALS
+from deployments.selectors.overtaking import last_act
 
 S = State
 MOVES: dict[State, frozenset[State]] = {
@@ -42,7 +44,13 @@ PAUSE_SECONDS = 7 * 24 * 3600.0
 
 
 class StaleMove(ConflictError):
-    """Someone moved the promotion first."""
+    """Someone moved the promotion first: who, when and how follows on the sentence."""
+
+    def __init__(self, promotion: uuid.UUID, sentence: str, remedy: str, **extra: Any) -> None:
+        act = last_act(promotion)
+        super().__init__(f"{sentence} {act.words}".strip(), remedy, **extra)
+        if act.is_of_somebody:
+            self.title = "Someone was faster"
 
 
 def move(
@@ -162,6 +170,7 @@ def _lock_as_seen(promotion: Promotion, came_from: State, lease: Lease | None) -
         raise LeaseLost(f"Promotion {now['number']} was moved by someone.")
     if now["state"] != came_from:
         raise StaleMove(
+            promotion.pk,
             f"Promotion {now['number']} is {State(now['state']).label.lower()} by now.",
             "Look again before you act.",
             state=now["state"],

@@ -74,7 +74,8 @@ def promotion_abort(*, actor: Actor, promotion: Promotion, reason: str = "") -> 
     elif promotion.state in (*RUNNING, State.PAUSED):
         lifecycle.move(promotion, State.CANCELING, actor=actor, message=f"Abort asked for.{said}")
     else:
-        raise ConflictError(
+        raise lifecycle.StaleMove(
+            promotion.pk,
             f"Promotion {promotion.number} is {promotion.get_state_display().lower()}.",
             "There is nothing left to abort.",
         )
@@ -136,7 +137,8 @@ def promotion_claim(*, actor: Actor, promotion: Promotion) -> Promotion:
     _require_paused(promotion, "claim")
     still_paused = Promotion.objects.filter(pk=promotion.pk, state=State.PAUSED)
     if not still_paused.update(claimed_by=actor.name, claimed_at=StatementTime()):
-        raise lifecycle.StaleMove(f"Promotion {promotion.number} is not paused any more.", "Look again before you act.")
+        sentence = f"Promotion {promotion.number} is not paused any more."
+        raise lifecycle.StaleMove(promotion.pk, sentence, "Look again before you act.")
     lifecycle.note(promotion, actor=actor, action="claimed", message=f"{actor.name} is on it.")
     promotion.refresh_from_db()
     return promotion
@@ -175,7 +177,8 @@ def _check(kind: str, components: Sequence[str]) -> None:
 
 def _require_paused(promotion: Promotion, act: str) -> None:
     if promotion.state != State.PAUSED:
-        raise ConflictError(
+        raise lifecycle.StaleMove(
+            promotion.pk,
             f"Promotion {promotion.number} is {promotion.get_state_display().lower()}, not paused.",
             f"There is nothing to {act}.",
         )

@@ -17,7 +17,7 @@ from controlpanel.core.errors import ConflictError, InvalidError
 from controlpanel.core.keyset import portion
 from controlpanel.core.permissions import Right, declares
 from controlpanel.core.views.answering import SeeOther, page
-from controlpanel.core.views.paging import pages
+from controlpanel.core.views.paging import clears, pages
 from deployments.choices import Act, Carried
 from deployments.models import Instruction
 from deployments.selectors import applications as reading
@@ -48,7 +48,7 @@ def applications(request: HttpRequest) -> HttpResponse:
     versions = reading.versions_of(found)
     context = {
         "applications": [(one, versions.get((one.environment_id, one.component), "")) for one in found],
-        **pages(request, following), "is_filtered": bool(environment or show or text),
+        **pages(request, following), "clears": clears(request, {"environment": "environment", "q": "name", "show": "show"}),
         "search": {"name": "q", "value": text, "placeholder": "Search by name"},
         "selects": [
             {"name": "environment", "label": "Environment", "value": environment, "choices": [("", "all"), *((name, name) for name in names)]},
@@ -118,7 +118,7 @@ def _resources(request: HttpRequest, actor: Actor, shown: ApplicationPage) -> di
     return {
         "shown": shown, "application": row, "environment": row.environment, "tree": tree, "facts": tree.body or {}, "rows": kept,
         "wanted": wanted, "node": node, "tab": tab, **selected,
-        "filters": _filters(nodes, show, wanted), "topics": f"application.{row.name} environment.{row.environment.name}",
+        "clears": clears(request, {"show": "show"}), "filters": _filters(nodes, show, wanted), "topics": f"application.{row.name} environment.{row.environment.name}",
         "workloads": [(one["key"], one["key"]) for one in (_row(each, wanted, "") for each in nodes) if one["kind"] in RESTARTABLE],
         "every": LOG_EVERY if node and tab == "log" else EVERY,
     }  # fmt: skip

@@ -43,7 +43,7 @@ def promotions(request: HttpRequest) -> HttpResponse:
     context = {
         "promotions": found, **pages(request, following), **_controls(form, names),
         "clears": [{"label": WORDS[name], "href": without(request, name)} for name in wanted.named],
-        "topics": " ".join(f"environment.{name}" for name in names),
+        "is_moving": any(not row.is_terminal for row in found), "topics": " ".join(f"environment.{name}" for name in names),
     }  # fmt: skip
     return page(request, TEMPLATE, context, fragments=("list",))
 

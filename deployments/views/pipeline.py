@@ -16,6 +16,7 @@ from controlpanel.catalog.models import Environment
 from controlpanel.core.permissions import Right, declares
 from controlpanel.core.sharing import shared
 from controlpanel.core.views.answering import fragment_of, page
+from controlpanel.core.views.paging import clears
 from deployments import gates
 from deployments.choices import Kind
 from deployments.gates.freeze import frozen_words
@@ -48,6 +49,7 @@ def pipeline(request: HttpRequest) -> HttpResponse:
     """What is where, and what can go next."""
     actor = of_request(request)
     context = _board(actor, environments_seen_by(actor), request.GET.get("releases", ""))
+    context["clears"] = clears(request, {"releases": "show"})
     target = fragment_of(request)
     column = next((one for one in context["columns"] if one["id"] == target), None)
     if column is not None:
@@ -65,6 +67,7 @@ def _board(actor: Actor, environments: list[Environment], wanted: str) -> dict[s
     return {
         "columns": [_column(lane, offered, facts.freezes) for lane in shown],
         "main": main_of(offered),
+        "is_moving": any(lane.active for lane in shown),
         "strip": board.strip(releases, shown, ends, wanted),
         "has_releases": bool(releases),
         "filters": [

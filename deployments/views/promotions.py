@@ -135,7 +135,7 @@ def _act(request: HttpRequest, identifier: str, act: Callable[[Actor, Promotion]
     try:
         act(actor, row)
     except (ConflictError, InvalidError) as refusal:
-        messages.error(request, str(refusal))
+        messages.error(request, f"{refusal.title}. {refusal}")
     return SeeOther(reverse("promotion", args=[row.number]))
 
 

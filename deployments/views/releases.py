@@ -15,7 +15,7 @@ from controlpanel.core.errors import ConflictError, InvalidError
 from controlpanel.core.keyset import portion
 from controlpanel.core.permissions import Right, declares
 from controlpanel.core.views.answering import SeeOther, page
-from controlpanel.core.views.paging import pages
+from controlpanel.core.views.paging import clears, pages
 from deployments import gates
 from deployments.forms import ReleaseForm
 from deployments.policies import policies
@@ -49,7 +49,7 @@ def releases(request: HttpRequest) -> HttpResponse:
     found, following = portion(rows, by="pk", cursor=request.GET.get("cursor", ""), limit=LISTED)
     places = reading.places_of(found, actor)
     context = {
-        "releases": [(release, places[release.pk]) for release in found], **pages(request, following), "text": text,
+        "releases": [(release, places[release.pk]) for release in found], **pages(request, following), "clears": clears(request, {"q": "search"}),
         "search": {"name": "q", "value": text, "placeholder": "Search version, title or commit"},
         "may_create": actor.may(Right.RELEASE_CREATE),
     }  # fmt: skip

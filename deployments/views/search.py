@@ -8,6 +8,7 @@ from django.views.decorators.http import require_GET
 from controlpanel.accounts.actors import of_request
 from controlpanel.core.permissions import Right, declares
 from controlpanel.core.views.answering import page
+from controlpanel.core.views.paging import clears
 from deployments.selectors.search import EACH, LONGEST, search
 
 TEMPLATE = "deployments/search.html"
@@ -22,4 +23,8 @@ def find(request: HttpRequest) -> HttpResponse:
     text = request.GET.get("q", "").strip()[:LONGEST]
     found = search(text, actor)
     box = {"name": "q", "value": text, "placeholder": "Version, number, name or commit"}
-    return page(request, TEMPLATE, {"text": text, "found": found, "each": EACH, "search": box})
+    return page(
+        request,
+        TEMPLATE,
+        {"text": text, "found": found, "each": EACH, "search": box, "clears": clears(request, {"q": "search"})},
+    )

@@ -127,7 +127,7 @@ def _standing(reference: CredentialReference) -> dict[str, Any]:
         return {
             "exists": "not_checked",
             "exists_at": None,
-            "exists_note": "no cluster access here; the sign-off counts",
+            "exists_note": "The panel has no cluster access for this environment; the owner's sign-off counts.",
         }
     if reference.standing == Standing.VERIFIED:
         is_old = reference.verified_at is not None and timezone.now() - reference.verified_at > VERIFICATION_MAX_AGE

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.http import HttpRequest
@@ -16,6 +17,11 @@ def pages(request: HttpRequest, following: str | None) -> dict[str, Any]:
     if following is not None:
         query["cursor"] = following
     return {"older": f"?{query.urlencode()}" if following else "", "newest": first if has_cursor else ""}
+
+
+def clears(request: HttpRequest, named: Mapping[str, str]) -> list[dict[str, str]]:
+    """The filters that narrow a list, by the words that the page has for them, each with the address without it."""
+    return [{"label": word, "href": without(request, name)} for name, word in named.items() if request.GET.get(name)]
 
 
 def without(request: HttpRequest, name: str) -> str:

@@ -271,7 +271,7 @@ def test_with_argocd_away_the_page_answers_from_what_was_observed_and_says_so(cl
     page = text(client)
     assert "backend-1" in page
     assert "Argo CD cannot be reached. See that it runs. What you see was read" in page
-    assert "Argo CD has not been heard since" in page
+    assert "Argo CD did not answer." in page
 
 
 def test_an_application_of_another_environment_is_absent(stage: Stage) -> None:

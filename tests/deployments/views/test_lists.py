@@ -59,6 +59,25 @@ def test_a_filter_that_finds_nothing_names_what_to_clear(client: Client) -> None
     assert 'Clear one filter: <a href="?requester=nobody">state</a>, <a href="?state=failed">requested by</a>.' in page
 
 
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        (
+            "/applications?environment=staging&q=none",
+            '<a href="?q=none">environment</a>, <a href="?environment=staging">name</a>.',
+        ),
+        ("/applications?show=degraded&q=none", '<a href="?show=degraded">name</a>, <a href="?q=none">show</a>.'),
+        ("/releases?q=none", '<a href="?">search</a>.'),
+        ("/search?q=nonesuch", '<a href="?">search</a>.'),
+        ("/?releases=used", '<a href="?">show</a>.'),
+    ],
+)
+def test_every_list_that_finds_nothing_names_what_to_clear(
+    client: Client, stage: Stage, address: str, said: str
+) -> None:
+    assert f"Clear one filter: {said}" in text(client, address)
+
+
 def test_a_day_that_is_none_is_said_at_its_field_and_narrows_nothing(client: Client, stage: Stage) -> None:
     row = make.live(stage.old, stage.staging, by=stage.elif_)
     page = text(client, "/promotions?since=yesterday")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -31,6 +32,14 @@ def running(stage: Stage) -> Promotion:
 @pytest.fixture
 def stuck(stage: Stage) -> Promotion:
     return make.paused(make.promotion(stage.new, stage.staging, by=stage.elif_))
+
+
+def test_whoever_comes_too_late_reads_who_was_faster_and_when(client: Client, stage: Stage) -> None:
+    row = make.promotion(stage.new, stage.staging, by=stage.elif_)
+    stage.client(stage.stan).post(f"/promotions/{row.number}/abort")
+    words = client.post(f"/promotions/{row.number}/abort", follow=True).content.decode()
+    assert "Someone was faster." in words
+    assert re.search(r"is canceled\. Stan, (now|\d s ago): Aborted before it started\.", words)
 
 
 def test_it_follows_the_rollout_and_names_what_is_waited_for(client: Client, running: Promotion) -> None:
