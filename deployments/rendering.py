@@ -9,6 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import structlog
 from django.conf import settings
 
 from controlpanel.catalog import connections
@@ -33,6 +34,8 @@ from deployments.kept import Order
 from deployments.models import Release, RenderedComponent
 from deployments.renderers.base import RENDERERS, Rendered, RenderError, RenderRequest, render_digest
 from deployments.renderers.workplace import workplace
+
+log = structlog.get_logger(__name__)
 
 AT_ONCE = 3
 """Components in work: two tools, while the result of a third is read."""
@@ -216,4 +219,12 @@ def _render_one(request: RenderRequest) -> Rendered:
         raise NotRenderable(
             f"{error.component} does not render. {error.message}",
             error.remedy or "Fix it in the platform repository and try again.",
+        ) from error
+    except (OSError, MemoryError):  # of the machine, and not of the sources
+        raise
+    except Exception as error:  # the sources are anybody's: what nobody thought of refuses this release and no more
+        log.exception("rendering.failed", component=request.component.name)
+        raise NotRenderable(
+            f"{request.component.name} does not render: its sources have a form that is not understood.",
+            "Look at its latest changes in the platform repository; the worker's log says where reading stopped.",
         ) from error

@@ -14,6 +14,8 @@ _BARE = re.compile(r"[A-Za-z_/][A-Za-z0-9_./@%+=-]*(?: [A-Za-z0-9_./@%+=-]+)*(?:
 _ODD_BREAKS = re.compile("[\r\x85\u2028\u2029\ufeff]")
 _OTHER_TYPES = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan", "inf"})
 _WITHOUT_LIMIT = 2**31 - 1
+UNREAD_BY_ARGO_CD = "+argocd:skip-file-rendering"
+"""Argo CD takes a file with this anywhere in it for no manifest, so that it would delete the objects in it."""
 
 
 class _CanonicalDumper(yaml.CSafeDumper):

@@ -21,11 +21,15 @@ _DRAFTS = re.compile(
     r"https?://json-schema\.org/(?:draft-0[467]|draft/20(?:19-09|20-12))/schema#?\Z"
 )  # known to helm, so not fetched
 _REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
+_DOCUMENTATION = re.compile(r"(?:README|LICENSE|NOTICE|CHANGELOG|OWNERS)(?:\.\w+)?\Z|.*\.md\Z|\.\w+ignore\Z")
+# Helm matches by Go's rules, which know other sets and escapes than Python's, and passes over a byte order mark.
+_READ_OTHERWISE = re.compile(r"[^ -~]|[\[\\]")
+_MOST_PATTERNS, _LONGEST_PATTERN = 200, 200
 _VENDOR = "Unpack it into the chart's folder charts/ and commit it."
 
 
-def check_chart(root: Path, folder: Path) -> None:
-    """Look at every file of a chart and of the charts in it; raises SourceRefused for what may not be rendered."""
+def check_chart(root: Path, folder: Path) -> list[Path]:
+    """Every file of a chart and of the charts in it, looked at; raises SourceRefused for what may not be rendered."""
     files = plain_files(root, folder)
     for file in files:
         shown = str(file.relative_to(root))
@@ -35,6 +39,7 @@ def check_chart(root: Path, folder: Path) -> None:
             raise SourceRefused(f"{shown} is an archive.", _VENDOR)
     for chart in _charts(folder):
         _check_one(root, chart, files)
+    return files
 
 
 def _charts(folder: Path) -> Iterator[Path]:
@@ -85,7 +90,10 @@ def _check_description(root: Path, chart: Path) -> None:
         raise SourceRefused(f"{shown} names no chart.", "Write a name in small letters, digits and hyphens.")
     if data.get("apiVersion") != "v2":
         raise SourceRefused(f"{shown}: The apiVersion is not v2.", "Bring the chart to apiVersion v2.")
-    for entry in data.get("dependencies") or ():
+    dependencies = data.get("dependencies") or []
+    if not isinstance(dependencies, list):
+        raise SourceRefused(f"{shown}: The dependencies are not a list.", "Write each after a hyphen.")
+    for entry in dependencies:
         _check_dependency(chart, shown, entry)
 
 
@@ -130,29 +138,33 @@ def _check_ignored(root: Path, chart: Path, files: list[Path]) -> None:
     """What is committed is what is rendered: no pattern may take a part of the chart away."""
     file = chart / ".helmignore"
     shown = str(file.relative_to(root))
-    kept = [str(path.relative_to(chart)) for path in below(files, chart) if _is_rendered(path.relative_to(chart))]
-    for number, line in enumerate(text_of(content_of(root, file), shown).splitlines(), 1):
-        pattern = line.strip()
-        if not pattern or pattern.startswith("#"):
-            continue
-        if pattern.startswith("!"):
-            raise SourceRefused(f"{shown}:{number}: “{pattern}” takes a pattern back.", "Name what is ignored alone.")
-        hidden = next((path for path in kept if _hides(pattern, path)), None)
-        if hidden:
-            raise SourceRefused(f"{shown}:{number}: “{pattern}” hides {hidden}.", "Remove the pattern, or the file.")
+    kept: dict[str, Path] = {}
+    for path in (path.relative_to(chart) for path in below(files, chart)):
+        if _may_be_read(path):
+            kept |= dict.fromkeys((*path.parts, *map(str, path.parents), str(path)), path)
+    lines = enumerate(text_of(content_of(root, file), shown).split("\n"), 1)
+    patterns = [(f"{shown}:{at}", text) for at, line in lines if (text := line.strip()) and not text.startswith("#")]
+    if len(patterns) > _MOST_PATTERNS:
+        raise SourceRefused(f"{shown} holds more than {_MOST_PATTERNS} patterns.", "Name what is there alone.")
+    for where, pattern in patterns:
+        _check_pattern(where, pattern, kept)
 
 
-def _is_rendered(path: Path) -> bool:
-    folder = path.parts[0] if len(path.parts) > 1 else ""
-    return folder in ("templates", "crds", "charts") or path.name in ("Chart.yaml", "values.yaml", SCHEMA)
-
-
-def _hides(pattern: str, path: str) -> bool:
-    """Whether a pattern may match a path or a folder of it; it says yes rather than no."""
+def _check_pattern(where: str, pattern: str, kept: Mapping[str, Path]) -> None:
+    """`kept`: names, paths and folders of files that stay -> the file. Says that one is hidden rather than that it is not."""
+    if len(pattern) > _LONGEST_PATTERN or _READ_OTHERWISE.search(pattern):
+        raise SourceRefused(f"{where}: {pattern[:80]!a} is no plain pattern.", "Use names, “*” and “?” alone.")
+    if pattern.startswith("!"):
+        raise SourceRefused(f"{where}: “{pattern}” takes a pattern back.", "Name what is ignored alone.")
     stem = pattern.strip("/")
-    parts = path.split("/")
-    whole = ["/".join(parts[: index + 1]) for index in range(len(parts))]
-    return any(fnmatchcase(candidate, stem) for candidate in (*parts, *whole))
+    hidden = next((path for text, path in kept.items() if fnmatchcase(text, stem)), None)
+    if hidden:
+        raise SourceRefused(f"{where}: “{pattern}” hides {hidden}.", "Remove the pattern, or the file.")
+
+
+def _may_be_read(path: Path) -> bool:
+    """Templates read any file of their chart, so that all but documentation counts."""
+    return path.parts[0] in ("templates", "crds") or not _DOCUMENTATION.match(path.name)
 
 
 def _check_template(root: Path, file: Path) -> None:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from controlpanel.catalog.yaml_text import canonical
+from controlpanel.catalog.yaml_text import UNREAD_BY_ARGO_CD, canonical
 from controlpanel.core.literal_secrets import REMEDY
 from controlpanel.core.literal_secrets_in_files import scan_object
 from deployments.renderers.tree import SourceRefused
@@ -25,6 +25,8 @@ _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._:-]{0,251}[A-Za-z0-9])?\Z")
 _NAMESPACE = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\Z")
 _KIND = re.compile(r"[A-Z][A-Za-z0-9]{0,62}\Z")
 _NO_VALUES = "Name the secret in an ExternalSecret or SealedSecret; values do not belong in Git."
+_UNREAD = "Argo CD would not read its file and delete what it had."
+_LONGEST_FILE_NAME = 255
 _CONTAINERS = ("containers", "initContainers", "ephemeralContainers")
 
 
@@ -59,6 +61,8 @@ def files_of(component: str, objects: list[Object]) -> dict[str, bytes]:
         if path in files:
             raise ObjectRefused(f"{title(item)} is there twice.", "Remove one, or give it another name or namespace.")
         files[path] = canonical(item)
+        if UNREAD_BY_ARGO_CD.encode() in files[path]:
+            raise ObjectRefused(f"{title(item)} holds “{UNREAD_BY_ARGO_CD}”: {_UNREAD}", "Write it in other words.")
     if not files:  # committed, it would take everything of the component away
         raise ObjectRefused(f"{component} gives no object at all.", "Look at conditions and values, or retire it.")
     return files
@@ -110,7 +114,10 @@ def _file_of(item: Object) -> str:
         )
     if namespace is not None and (not isinstance(namespace, str) or not _NAMESPACE.match(namespace)):
         raise ObjectRefused(f"{kind} {name} has the namespace “{namespace}”.", "Use small letters, digits and hyphens.")
-    return f"{namespace or CLUSTER}/{kind}-{name}.yaml"
+    file = f"{kind}-{name}.yaml"
+    if len(file) > _LONGEST_FILE_NAME:  # no file system would hold it, so that the branch could not be checked out
+        raise ObjectRefused(f"{kind} {name[:40]}… has a name of {len(name)} letters.", "Give it a shorter name.")
+    return f"{namespace or CLUSTER}/{file}"
 
 
 def _refuse_secret_values(item: Object) -> None:

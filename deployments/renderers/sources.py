@@ -12,7 +12,16 @@ from controlpanel.catalog.yaml_source import Source, read
 from deployments.renderers import yaml_guard
 from deployments.renderers.charts import check_chart, check_values
 from deployments.renderers.kustomization import chart_home, charts, check_fields, patches, places, where
-from deployments.renderers.tree import SourceRefused, content_of, inside, plain_folder, require_plain, text_of
+from deployments.renderers.tree import (
+    MAXIMUM_FILES,
+    MAXIMUM_TOTAL,
+    SourceRefused,
+    content_of,
+    inside,
+    plain_folder,
+    require_plain,
+    text_of,
+)  # fmt: skip
 
 FILE_NAMES = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 MAXIMUM_FOLDERS = 200
@@ -27,6 +36,8 @@ class Closure:
     charts: set[Path] = field(default_factory=set)
     guarded: set[Path] = field(default_factory=set)
     has_links: bool = False
+    count: int = 0
+    size: int = 0
 
     def reads(self, root: Path) -> frozenset[str]:
         """Paths that decide what the overlay gives; a link may lie anywhere, so that the whole tree decides then."""
@@ -41,10 +52,18 @@ class Closure:
         self.has_links |= Path(os.path.normpath(folder / place)) != target
         return target
 
+    def weigh(self, *sizes: int) -> None:
+        """Add files of so many bytes; raises SourceRefused where all together are too much to be read."""
+        self.count, self.size = self.count + len(sizes), self.size + sum(sizes)
+        if self.count > MAXIMUM_FILES or self.size > MAXIMUM_TOTAL:
+            message = f"The overlay leads to more than {MAXIMUM_FILES:,} files or {MAXIMUM_TOTAL:,} bytes."
+            raise SourceRefused(message, "Remove what it does not need, or make several components of it.")
+
     def take(self, root: Path, file: Path, *, is_data: bool) -> None:
         """A file for a ConfigMap may hold anything of a bounded size; every other one is guarded before a tool reads it."""
         if file not in (self.files if is_data else self.guarded):
             content = content_of(root, file)
+            self.weigh(len(content))
             self.files.add(file)
             if not is_data:
                 self.guarded.add(file)
@@ -87,8 +106,10 @@ def _kustomization(root: Path, folder: Path, closure: Closure) -> Source:
         found = "no kustomization" if not present else f"more than one kustomization ({', '.join(present)})"
         raise SourceRefused(f"{shown} has {found}.", "Keep one kustomization.yaml in the folder.")
     file = closure.found(folder, present[0], inside(root, folder, present[0], str(shown)))
+    content = content_of(root, file)
+    closure.weigh(len(content))
     try:
-        return read(text_of(content_of(root, file), str(shown / present[0])), filename=str(shown / present[0]))
+        return read(text_of(content, str(shown / present[0])), filename=str(shown / present[0]))
     except CatalogError as error:
         problem = error.problems[0]
         raise SourceRefused(f"{problem.file}:{problem.line}: {problem.cause}", problem.remedy) from error
@@ -109,8 +130,10 @@ def _check_charts(root: Path, folder: Path, source: Source, closure: Closure) ->
         chart = inside(root, folder, f"{home}/{entry['name']}", shown)
         if chart != Path(os.path.normpath(folder / home / entry["name"])):
             raise SourceRefused(f"{shown}: The chart is reached by a symbolic link.", "Name the folder itself.")
-        check_chart(root, plain_folder(root, str(chart.relative_to(root)), shown))
-        closure.charts.add(chart)
+        if chart not in closure.charts:
+            files = check_chart(root, plain_folder(root, str(chart.relative_to(root)), shown))
+            closure.weigh(*(file.stat().st_size for file in files))
+            closure.charts.add(chart)
         for place in values:
             _check_values(root, folder, place, shown, closure)
 
@@ -120,4 +143,5 @@ def _check_values(root: Path, folder: Path, place: str, shown: str, closure: Clo
     for path in (folder, values):  # helm is given both, and links are followed before
         require_plain(path.relative_to(root), shown)
     check_values(root, values)
+    closure.weigh(values.stat().st_size)
     closure.files.add(values)

@@ -20,6 +20,10 @@ FORBIDDEN: dict[str, str] = {
         _EACH_TIME,
     ),
     **dict.fromkeys(
+        ("keys", "values"),
+        "It gives another order each time, so that nobody could approve what is committed. Range over the mapping, which is in order.",
+    ),
+    **dict.fromkeys(
         "date dateInZone date_in_zone htmlDate htmlDateInZone durationRound".split(),
         "It takes the time of rendering for what is no time, so that nobody could approve what is committed. Write the date.",
     ),

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from controlpanel.catalog.shards import COMPONENT, directory_of, object_name, shard_names, shard_of
-from controlpanel.catalog.yaml_text import canonical, scalar
+from controlpanel.catalog.yaml_text import UNREAD_BY_ARGO_CD, canonical, scalar
 from deployments.renderers.base import RenderError
 from tenants.parts import Reference, TenantPart
 
@@ -75,6 +75,9 @@ def _of_kind(parts: Sequence[TenantPart], kind: str) -> list[Reference]:
 
 
 def _limited(title: str, content: bytes) -> bytes:
+    if UNREAD_BY_ARGO_CD.encode() in content:
+        cause = f"{title} would hold “{UNREAD_BY_ARGO_CD}”: Argo CD would not read its file and delete what it had."
+        raise RenderError(COMPONENT, cause, "Change the tenant's value that holds it.")
     if len(content) <= MOST_BYTES:
         return content
     raise RenderError(

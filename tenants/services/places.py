@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from controlpanel.catalog.models import Environment, Variable
+from controlpanel.catalog.yaml_text import UNREAD_BY_ARGO_CD
 from controlpanel.core.errors import InvalidError
 from tenants.choices import ReferenceKind
 from tenants.models import EnvironmentValue, KeyNeed
@@ -80,8 +81,17 @@ def reference_of(slug: str, key: str, place: Mapping[str, Any], keys: Keys) -> R
     if unknown := sorted(set(map(str, place)) - FIELDS[kind]):
         name = unknown[0] if _FIELD.fullmatch(unknown[0]) and not _is_secret(unknown[0]) else "a field"
         raise InvalidError(f"{kind} does not take {name}.", f"It takes {', '.join(sorted(FIELDS[kind]))}.", field=name)
+    _refuse_unread(place)
     fields: dict[str, Any] = {**READERS[kind](slug, key, place)}
     return Reference(key=key, kind=kind, target_key=target_key(slug, key), **fields)
+
+
+def _refuse_unread(place: Mapping[str, Any]) -> None:
+    """One text would take the file away in which it stands, with the places of others."""
+    for field, text in place.items():
+        if UNREAD_BY_ARGO_CD in str(text):
+            cause = f"The field {field} holds “{UNREAD_BY_ARGO_CD}”: Argo CD would not read the file."
+            raise InvalidError(cause, "Write it in other words.", field=field)
 
 
 def _kind(place: Mapping[str, Any], is_secret: bool, key: str) -> ReferenceKind:

@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from controlpanel.catalog import connections
 from controlpanel.catalog.models import CatalogVersion, Component, Environment, Variable
@@ -16,7 +17,7 @@ from controlpanel.clients.git import GitRepository
 from controlpanel.core.permissions import Role
 from deployments import kept, rendering
 from deployments.models import Preflight, Promotion, Release, RenderedComponent
-from deployments.renderers.base import RENDERERS, RenderRequest
+from deployments.renderers.base import RENDERERS, Rendered, RenderRequest
 from deployments.rendering import NotRenderable, render_release
 from deployments.services import preflights
 from tenants.selectors.readiness import not_ready
@@ -112,6 +113,24 @@ def test_who_renders_the_same_at_the_same_time_keeps_one_row(
 
     assert platform.render(release) == first
     assert platform.rendered == ["api", "web"] and RenderedComponent.objects.count() == 2
+
+
+def test_what_nobody_thought_of_refuses_the_release_and_is_logged_but_the_machines_own_faults_are_not_the_authors(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    release, broken = platform.release(TREE), Exception()
+
+    def fails(_: RenderRequest) -> Rendered:
+        raise broken
+
+    monkeypatch.setattr(RENDERERS["directory"], "render", fails)
+    with capture_logs() as logged, pytest.raises(NotRenderable, match=r"(api|web) does not render"):
+        broken = TypeError("'int' object is not iterable")
+        platform.render(release)
+    assert logged[0]["event"] == "rendering.failed" and logged[0]["exc_info"]
+    with pytest.raises(OSError, match="disk"):
+        broken = OSError("disk full")
+        platform.render(release)
 
 
 def test_what_does_render_is_kept_beside_what_does_not_and_no_source_stays(

@@ -7,19 +7,20 @@ from collections.abc import Iterator
 
 from script.development.paths import ROOT
 from tests.deployments.renderers.chart_tree import TREE
-from tests.deployments.renderers.hostile_corpus import CHARTS, TEXTS
+from tests.deployments.renderers.hostile_corpus import CHARTS, PLUGINS, REMOTE, TEXTS
 
 WORDS = (
     b"&a ", b"*a", b"<<: ", b"!!python/object:x ", b"---\n", b"...\n", b"%YAML 1.2\n", b"? ", b": ", b"- ", b"[", b"]", b"{", b"}", b"'",
     b'"', b"|\n  ", b">-\n  ", b"\n===\n", b"\0", b"\xff", b"\xe2\x80\xae", b"\xe2\x80\xa8", b"\xef\xbb\xbf", b"\x85", b"0x", b"1e999", b"~",
     b"{{ ", b" }}", b"{{/* ", b" */}}", b"`", b"lookup ", b"env ", b"kind: Secret\n", b"data:\n  k: ", b"stringData: ", b"items: [", b"#",
     b"9" * 60, b"-" * 60, b" " * 60, b"[" * 120, b"{a: " * 120, b"\\", b"\t", b"\r\n", b"=", b"on", b"0440", b"2026-01-01", b"a: &x b\nc: *x\n",
+    b"files: ", b"patches: [", b"helmCharts: [", b"dependencies: ", b"name: chart, ", b"1:30", b"5", b"null", b"true",
 )  # fmt: skip
 
 
 def seeds() -> list[bytes]:
     """Texts to begin with, none of them large."""
-    hostile = [content for case in (*TEXTS, *CHARTS) for content in case.files.values()]
+    hostile = [content for case in (*REMOTE, *PLUGINS, *TEXTS, *CHARTS) for content in case.files.values()]
     texts = [
         content if isinstance(content, bytes) else content.encode()
         for content in hostile

@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from controlpanel.catalog.document import parse
 from controlpanel.catalog.errors import CatalogError
@@ -12,9 +15,12 @@ from controlpanel.catalog.yaml_text import canonical
 from controlpanel.core.presentation.diff import rows_of
 from deployments.renderers.difference import MAXIMUM_LENGTH, MAXIMUM_LINES, changes
 from deployments.renderers.objects import ObjectRefused, files_of, objects_of
+from deployments.renderers.sources import check_overlay
 from deployments.renderers.template_functions import FORBIDDEN, forbidden_calls
 from deployments.renderers.tree import MAXIMUM_BYTES, SourceRefused
 from deployments.renderers.yaml_guard import MAXIMUM_DEPTH, read
+from tests.deployments.renderers.chart_tree import DESCRIPTION, IGNORED, KUSTOMIZATION, TREE
+from tests.deployments.renderers.conftest import write_tree
 
 SECONDS = 5.0
 """A single input may take no longer, on a busy machine either."""
@@ -50,6 +56,25 @@ def rendered(data: bytes) -> None:
         assert files_of("backend", objects_of(content)) == {path: content}
 
 
+def sources(data: bytes) -> None:
+    """A kustomization, a chart's description and its patterns are read, or refused with a sentence: nothing else happens."""
+    root = Path(_tree().name)
+    for path in (KUSTOMIZATION, DESCRIPTION, IGNORED):
+        (root / path).write_bytes(data)
+        try:
+            check_overlay(root, str(Path(KUSTOMIZATION).parent))
+        except SourceRefused as refused:
+            assert refused.message and refused.remedy
+        (root / path).write_text(TREE[path], "utf-8")
+
+
+@cache
+def _tree() -> TemporaryDirectory[str]:
+    folder = TemporaryDirectory(prefix="fuzz-")
+    write_tree(Path(folder.name), TREE)
+    return folder
+
+
 def diff(data: bytes) -> None:
     """Any two contents give a diff of bounded size without odd characters, in which no value of a Secret stands."""
     before, _, after = data.partition(b"\n===\n")
@@ -79,7 +104,7 @@ def template(data: bytes) -> None:
 
 
 TARGETS: dict[str, Callable[[bytes], None]] = {
-    target.__name__: target for target in (yaml_guard, rendered, diff, catalog, template)
+    target.__name__: target for target in (yaml_guard, rendered, sources, diff, catalog, template)
 }
 
 

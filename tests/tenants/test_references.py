@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.db import DatabaseError, connection, transaction
 
+from controlpanel.catalog.yaml_text import UNREAD_BY_ARGO_CD
 from controlpanel.core.errors import AbsentError, ConflictError, InvalidError
 from controlpanel.core.models import AuditEvent
 from deployments.tenants_part import _with_their_stores
@@ -69,6 +70,9 @@ NO_PLACES: list[tuple[str, dict[str, Any], str]] = [
         ("DOKTOR365_BASE_URL", {"value": "http://doktor365.example.com"}, "value"),
         ("DOKTOR365_BASE_URL", {"kind": "ExternalSecret", "store": "vault", "remoteKey": "nova/x"}, "kind"),
         ("DOKTOR365_BASE_URL", {"value": None}, "value"),
+        ("DOKTOR365_BASE_URL", {"value": f"https://x.example.com/{UNREAD_BY_ARGO_CD}"}, "value"),
+        (KEY, {"kind": "ExternalSecret", "store": "vault", "remoteKey": f"nova/{UNREAD_BY_ARGO_CD}"}, "remoteKey"),
+        (KEY, {"kind": "ExternalSecret", "store": "vault", "remoteKey": "nova/x", "property": UNREAD_BY_ARGO_CD}, "property"),
 ]  # fmt: skip
 
 

@@ -213,6 +213,8 @@ TEXTS = [
     plain("Secret with text", "{apiVersion: v1, kind: Secret, metadata: {name: a}, stringData: {k: v}}", "holds values"),
     plain("Secret in a list", "{apiVersion: v1, kind: List, items: [{apiVersion: v1, kind: Secret, metadata: {name: a}, data: {k: v}}]}", "holds values"),
     plain("hook of Helm", "{apiVersion: v1, kind: Pod, metadata: {name: a, annotations: {helm.sh/hook: pre-install}}}", "is a Helm hook (pre-install)"),
+    plain("what Argo CD would not read", "{apiVersion: v1, kind: Pod, metadata: {name: a, annotations: {x: '# +argocd:skip-file-rendering'}}}", "Argo CD would not read its file"),
+    plain("name longer than a file's", f"{{apiVersion: v1, kind: CustomResourceDefinition, metadata: {{name: {'a' * 240}}}}}", "has a name of 240 letters"),
     plain("name that is a path", "{apiVersion: v1, kind: Pod, metadata: {name: ../../x}}", "not allowed"),
     Hostile("plain: kustomization", PLAIN, {"kubernetes/cache/plain/common/kustomization.yaml": "resources: []"}, "is not for plain folders"),
     Hostile("plain: chart", PLAIN, {"kubernetes/cache/plain/common/x/Chart.yaml": "name: a"}, "is not for plain folders"),
@@ -220,7 +222,7 @@ TEXTS = [
 
 FUNCTIONS = (
     "lookup", "env", "expandenv", "getHostByName", "tpl", "now", "randAlphaNum", "genCA", "uuidv4", "bcrypt", "shuffle", "encryptAES",
-    "date", "dateInZone", "date_in_zone", "htmlDate", "htmlDateInZone", "durationRound",
+    "keys", "values", "date", "dateInZone", "date_in_zone", "htmlDate", "htmlDateInZone", "durationRound",
 )  # fmt: skip
 CHARTS = [
     *(chart(f"function {name}", TEMPLATE, f'a: {{{{- {name} "x" "y" }}}}', f"workload.yaml:1: The function “{name}” is not allowed") for name in FUNCTIONS),
@@ -242,6 +244,11 @@ CHARTS = [
     chart("ignored schema", IGNORED, "/values.schema.json\n", "hides values.schema.json"),
     chart("ignored folder", IGNORED, "templates/\n", "hides templates/"),
     chart("ignored by everything", IGNORED, "*\n", "hides"),
+    *(chart(f"pattern of Go's own: {pattern}", IGNORED, pattern, "is no plain pattern") for pattern in ("[^q]orkload.yaml\n", "\\workload.yaml\n", "\ufeffworkload.yaml\n", "worklo\u0430d.yaml")),
+    chart("pattern without end", IGNORED, "/*" * 300_000, "is no plain pattern"),
+    chart("patterns without end", IGNORED, "a\n" * 201, "more than 200 patterns"),
+    Hostile("chart: ignored file of a template", CHART, {IGNORED: "*.conf\n", f"{CHART_FOLDER}/files/x.conf": "a"}, "hides files/x.conf"),
+    *(chart(f"dependencies that are {given}", DESCRIPTION, f"apiVersion: v2\nname: cache\nversion: 1.0.0\ndependencies: {given}", "The dependencies are not a list") for given in ("5", "{a: b}")),
     chart("pattern taken back", IGNORED, "!templates\n", "takes a pattern back"),
     *(chart(f"schema that refers to {place}", SCHEMA, f'{{"properties": {{"a": {{"$ref": "{place}"}}}}}}', f"refers to “{place}”")
       for place in ("http://127.0.0.1:PORT/s.json", "file:///etc/passwd", "../../../../outside/canary.txt", "values.yaml")),

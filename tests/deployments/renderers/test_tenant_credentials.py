@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as values
 
 from controlpanel.catalog.shards import shard_names, shard_of
-from controlpanel.catalog.yaml_text import canonical, scalar
+from controlpanel.catalog.yaml_text import UNREAD_BY_ARGO_CD, canonical, scalar
 from deployments.renderers.base import RenderError
 from deployments.renderers.tenant_credentials import MOST_BYTES, Place, render
 from tenants.parts import Reference, TenantPart
@@ -135,6 +135,11 @@ def test_an_object_that_would_outgrow_the_cluster_is_refused_with_the_remedy() -
         render([part(slug, sealed(slug, "A", "x" * MOST_BYTES))], PLACE)
 
     assert "tenantCredentials.shards" in refused.value.remedy
+
+
+def test_a_value_for_which_argo_cd_would_not_read_the_shard_is_refused() -> None:
+    with pytest.raises(RenderError, match="Argo CD would not read its file"):
+        render([part("nova", value("nova", "GREETING", f"hello {UNREAD_BY_ARGO_CD}"))], PLACE)
 
 
 def test_shards_are_even_and_the_same_everywhere() -> None:
