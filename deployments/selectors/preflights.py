@@ -85,6 +85,11 @@ def from_to(preflight: Preflight, versions: Mapping[tuple[int, str], str]) -> li
     ]  # fmt: skip
 
 
+def from_words(versions: Mapping[tuple[int, str], str]) -> str:
+    """The releases that run now, in words."""
+    return ", ".join(sorted(set(versions.values()))) or "nothing yet"
+
+
 def changed_resources(preflight: Preflight) -> list[dict[str, str]]:
     """The resources that would differ."""
     return [change for change in preflight.changes if change["change"] != "unchanged"]

@@ -79,13 +79,13 @@ def steps_of(
     rollouts: Sequence[PromotionComponent],
     events: Sequence[AuditEvent] = (),
     usual: Mapping[str, float] | None = None,
-    gates_passed: int | None = None,
+    gates: str = "",
 ) -> list[Step]:
-    """All steps in order. `usual` are seconds by step where enough was seen to say so."""
+    """All steps in order. `usual` are seconds by step where enough was seen to say so, `gates` what they said, in words."""
     waves = waves_of(promotion, rollouts)
     names = ["gates", "render", "commit", *(f"wave-{number}" for number in waves), "verify"]
     spans, reached = spans_of(events, rollouts), _reached(promotion, names, events)
-    words = _words(promotion, rollouts, waves, gates_passed)
+    words = _words(promotion, rollouts, waves, gates)
     return [
         _step(promotion, key, index, reached, spans.get(key, (None, None)), words[key], (usual or {}).get(key))
         for index, key in enumerate(names)
@@ -180,13 +180,12 @@ def _words(
     promotion: Promotion,
     rollouts: Sequence[PromotionComponent],
     waves: Mapping[int, Sequence[str]],
-    gates_passed: int | None,
+    gates: str,
 ) -> dict[str, tuple[str, str]]:
     """Name and line of detail of each step."""
     digest = promotion.render_digest
-    asked = f"{gates_passed} passed" if gates_passed else ""
     return {
-        "gates": ("Gates", promotion.note if promotion.state in WAITING and promotion.note else asked),
+        "gates": ("Gates", promotion.note if promotion.state in WAITING and promotion.note else gates),
         "render": ("Render", f"digest {short_digest(digest)}, as reviewed" if digest else ""),
         "commit": ("Commit", f"on {promotion.environment.branch}"),
         **{f"wave-{number}": _wave_words(number, names, rollouts) for number, names in waves.items()},

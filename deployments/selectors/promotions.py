@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
+from django.contrib.postgres.expressions import ArraySubquery
 from django.core.exceptions import ValidationError
-from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.expressions import RawSQL
+from django.db.models.functions import Coalesce, NullIf
 from django.utils import timezone
 
 from controlpanel.accounts.actors import Actor
@@ -18,132 +20,18 @@ from controlpanel.core.errors import AbsentError
 from controlpanel.core.models import AuditEvent
 from controlpanel.core.permissions import Right
 from controlpanel.core.presentation.wording import duration
-from deployments.choices import Rollout, State
-from deployments.models import Application, GateResult, Promotion, PromotionComponent, Verification
+from deployments.choices import Decision, Rollout, State
+from deployments.models import Application, Approval, GateResult, Promotion, PromotionComponent, Verification
+from deployments.selectors.approvals import GATE as APPROVALS
+from deployments.selectors.cards import Card, Wave
 from deployments.selectors.estimates import remaining_seconds, usual_seconds
-from deployments.selectors.outside import argocd_page
 from deployments.selectors.progress import Step, spans_of, steps_of, waves_of
-from deployments.selectors.rollouts import NEWEST_COMMIT, is_ready, pods_ready, silent_since
+from deployments.selectors.rollouts import NEWEST_COMMIT, silent_since
 
 FILES = """(SELECT sum(own.count) FROM deployments_renderedcomponent AS rendered,
   LATERAL (SELECT count(*) FROM jsonb_object_keys(rendered.files)) AS own
   WHERE rendered.input_digest IN (SELECT value FROM jsonb_each_text(deployments_promotion.plan -> 'parts')))"""
 """How many files the promotion's commit holds."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Card:
-    """One component of a promotion: its rollout, its Application as observed, and what ran before."""
-
-    rollout: PromotionComponent
-    application: Application | None
-    before: str
-
-    @property
-    def is_open(self) -> bool:
-        """Shown in full among the waves while it waits for a person; what runs is shown above them, in a place that
-        keeps its height. Of an ended promotion nothing is shown as it is now."""
-        return self.is_stuck and not self.rollout.promotion.is_terminal
-
-    @property
-    def is_stuck(self) -> bool:
-        """Whether it needs a person."""
-        return self.rollout.state == Rollout.STUCK
-
-    @property
-    def beside(self) -> str:
-        """What stands beside its name: pods, unchanged, or what still runs."""
-        if self.rollout.promotion.is_terminal:  # its state says it already
-            return ""
-        if not self.rollout.is_changed:
-            return "unchanged"
-        if self.rollout.state == Rollout.WAITING:
-            return f"on {self.before}" if self.before else "not started"
-        return f"{pods} pods" if (pods := pods_ready(self.application)) else ""
-
-    @property
-    def new_pods(self) -> list[dict[str, Any]]:
-        """Pods of the newest generation as they came; where a person has to look, those that are not ready first."""
-        pods = sorted((pod for pod in self._pods if pod["is_new"]), key=_came)
-        return [{**pod, "word": _pod_word(pod)} for pod in (sorted(pods, key=is_ready) if self.is_stuck else pods)]
-
-    @property
-    def argocd(self) -> str:
-        """Where Argo CD shows its Application."""
-        return argocd_page(self.rollout.promotion.environment, self.rollout.application)
-
-    @property
-    def old_pods(self) -> int:
-        """How many pods from before still serve."""
-        return sum(1 for pod in self._pods if not pod["is_new"])
-
-    @property
-    def wanted(self) -> str:
-        """The release that it shall run; a shard of tenants' references runs none."""
-        return "references" if self.rollout.shard else str(self.rollout.promotion.release or "")
-
-    @property
-    def serving(self) -> str:
-        """The release that its ready pods run."""
-        if self.rollout.shard:
-            return "references"
-        if self.rollout.state == Rollout.DONE and self.rollout.promotion.release is not None:
-            return str(self.rollout.promotion.release.version)
-        return self.before or "nothing"
-
-    @property
-    def words(self) -> str:
-        """Where it is, for the table of what is live."""
-        if self.rollout.state == Rollout.DONE:
-            return f"done in wave {self.rollout.wave}" if self.rollout.is_changed else "unchanged"
-        if self.rollout.state == Rollout.WAITING:
-            return "not touched"
-        return self.rollout.message or self.rollout.state.replace("_", " ")
-
-    @property
-    def _pods(self) -> list[dict[str, Any]]:
-        return list(self.application.pods) if self.application else []
-
-
-@dataclass(frozen=True, kw_only=True)
-class Wave:
-    """The components that roll out together."""
-
-    number: int
-    cards: tuple[Card, ...]
-    took: str
-
-    @property
-    def commit(self) -> str:
-        """The wave's own commit, where waves commit one by one."""
-        return next((card.rollout.commit for card in self.cards if card.rollout.commit), "")
-
-    @property
-    def state(self) -> str:
-        """A word of the rollout vocabulary."""
-        states = {card.rollout.state for card in self.cards}
-        for state in (Rollout.STUCK, Rollout.ROLLING_OUT, Rollout.SYNCING):
-            if state in states:
-                return str(state)
-        return Rollout.DONE if states == {Rollout.DONE} else Rollout.WAITING
-
-    @property
-    def words(self) -> str:
-        """What stands beside "Wave 3"."""
-        if self.state == Rollout.DONE:
-            return f"Done in {self.took}" if self.took else "Done"
-        if self.state == Rollout.WAITING and self.cards[0].rollout.promotion.is_terminal:
-            return "Not started"
-        if self.state == Rollout.WAITING:
-            return f"Waits for wave {self.number - 1}" if self.number > 1 else "Waits"
-        return (
-            "; ".join(
-                card.rollout.message
-                for card in self.cards
-                if card.rollout.state != Rollout.DONE and card.rollout.message
-            )
-            or "Running"
-        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -198,6 +86,7 @@ def promotion_of_page(identifier: str, *, actor: Actor, with_files: bool = False
         earlier=Subquery(here.filter(number__lt=OuterRef("number")).order_by("-number")[:1]),
         later=Subquery(here.filter(number__gt=OuterRef("number")).order_by("number")[:1]),
         has_checks=Exists(Verification.objects.filter(promotion=OuterRef("pk"))),
+        approvers=ArraySubquery(_approvers()),
     )
     if with_files:
         rows = rows.annotate(files=RawSQL(FILES, ()))  # noqa: S611  # a constant, without parameters
@@ -214,6 +103,13 @@ def promotion_of_page(identifier: str, *, actor: Actor, with_files: bool = False
     return found
 
 
+def _approvers() -> QuerySet[Approval, str]:
+    """Names of those whose approval stands, in the order in which they gave it."""
+    standing = Approval.objects.filter(promotion=OuterRef("pk"), voided_at=None, decision=Decision.APPROVE)
+    name = Coalesce(NullIf("person__display_name", Value("")), "person__username")
+    return standing.order_by("at", "pk").values_list(name, flat=True)
+
+
 def follow(promotion: Promotion) -> Followed:
     """Read what the page of a promotion shows, in at most six queries."""
     annotated = list(promotion.rollouts.annotate(before=_before(promotion)))
@@ -225,8 +121,7 @@ def follow(promotion: Promotion) -> Followed:
     before = {row.component: row.before or "" for row in annotated}
     stands = promotion.is_terminal or promotion.state == State.PAUSED  # then nobody waits for a step
     usual = {} if stands else usual_seconds(promotion, rollouts)
-    passed = sum(gate.verdict in ("pass", "overridden") for gate in gates)
-    steps = tuple(steps_of(promotion, rollouts, events, usual, passed))
+    steps = tuple(steps_of(promotion, rollouts, events, usual, _said(gates, promotion)))
     return Followed(
         promotion=promotion, steps=steps, waves=_waves(promotion, rollouts, events, before), gates=gates, events=events,
         planned=tuple(tuple(names) for names in waves_of(promotion, rollouts).values()), left=_left(steps, usual), has_estimates=bool(usual),
@@ -236,6 +131,14 @@ def follow(promotion: Promotion) -> Followed:
 def _newest(results: Sequence[GateResult] | QuerySet[GateResult]) -> tuple[GateResult, ...]:
     """What each gate said last: at the start, else at the request."""
     return tuple({row.gate: row for row in sorted(results, key=lambda row: row.asked == "start")}.values())
+
+
+def _said(gates: Sequence[GateResult], promotion: Promotion) -> str:
+    """ "5 passed, 1 overridden, 1 approved": the gate of approvals is told by the persons who gave them."""
+    approved = len(getattr(promotion, "approvers", ()))  # of `promotion_of_page`
+    verdicts = Counter(gate.verdict for gate in gates if not (approved and gate.gate == APPROVALS))
+    counts = {"passed": verdicts["pass"], "overridden": verdicts["overridden"], "approved": approved}
+    return ", ".join(f"{count} {word}" for word, count in counts.items() if count)
 
 
 def _waves(
@@ -277,16 +180,3 @@ def _left(steps: Sequence[Step], usual: dict[str, float]) -> str:
     spent = (timezone.now() - current.started_at).total_seconds()
     left = seconds - min(spent, usual[current.key])
     return duration(left) if left >= 1 else ""
-
-
-def _came(pod: Mapping[str, Any]) -> tuple[str, str]:
-    """When the pod came, and its name."""
-    return str(pod.get("created_at") or ""), str(pod["name"])
-
-
-def _pod_word(pod: Mapping[str, Any]) -> str:
-    """The pod's status in a word of the pod vocabulary."""
-    if is_ready(pod):
-        return "Running"
-    said = str(pod.get("status") or "")
-    return "Starting" if said in ("", "Progressing") else "Not ready" if said in ("Running", "Healthy") else said

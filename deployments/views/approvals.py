@@ -16,11 +16,14 @@ from controlpanel.catalog.models import Environment
 from controlpanel.core.errors import UserError
 from controlpanel.core.permissions import Right, declares
 from controlpanel.core.views.answering import SeeOther, page
-from deployments.choices import State
+from deployments.choices import Kind, State
+from deployments.gates.tenants_ready import NAME as TENANTS_READY
 from deployments.models import Promotion
 from deployments.selectors.approvals import Policy, Word, awaiting, policy_of, unconfirmed, words_of, words_on
-from deployments.selectors.preflights import changed_resources
+from deployments.selectors.preflights import changed_resources, from_to, from_words
 from deployments.selectors.promotions import promotion_of_page
+from deployments.selectors.rollouts import rollouts_of
+from deployments.selectors.tenants import tenants_of
 from deployments.services import approving
 
 TEMPLATE = "deployments/approvals.html"
@@ -72,14 +75,27 @@ def decision_of(request: HttpRequest, promotion: Promotion) -> dict[str, Any] | 
         return None
     policy = policy_of(promotion.environment) or Policy()
     words = words_of(promotion, policy)
-    preview = promotion.preflight
-    changed = changed_resources(preview) if preview else []
     return {
-        "policy": policy, "words": words, "given": sum(word.counts for word in words), "changed": changed,
-        "unchanged": len(preview.changes) - len(changed) if preview else 0,
+        "policy": policy, "words": words, "given": sum(word.counts for word in words), **_looked_at(promotion),
         "reason": approving.why_not(of_request(request), promotion, policy, words),
         "asks_password": not is_fresh(request, policy.sign_in_minutes),
         "expires_at": promotion.state_since + policy.expires,
+    }  # fmt: skip
+
+
+def _looked_at(promotion: Promotion) -> dict[str, Any]:
+    """What whoever asked had before them at the promote page, as it is now."""
+    preview, place = promotion.preflight, promotion.environment
+    if preview is None:
+        return {"changed": [], "unchanged": 0}
+    preview.refresh_from_db(fields=["changes", "parts", "variables"])
+    preview.release, preview.environment = promotion.release, place
+    changed, (versions, _) = changed_resources(preview), rollouts_of([place.pk], [])
+    asks_tenants = place.parameters_of(TENANTS_READY) is not None and promotion.kind == Kind.RELEASE
+    return {
+        "changed": changed, "unchanged": len(preview.changes) - len(changed), "rows": from_to(preview, versions),
+        "from_version": from_words(versions),
+        "tenants": tenants_of(place, promotion.release, preview).facts() if asks_tenants else None,
     }  # fmt: skip
 
 

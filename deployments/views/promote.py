@@ -153,7 +153,7 @@ def decision(
         "changed": reading.changed_resources(preflight), "unchanged": len(preflight.changes) - len(reading.changed_resources(preflight)),
         "missing": [one for one in preflight.variables if one["state"] == "missing"],
         "standing": [one for one in preflight.variables if one["state"] != "missing"],
-        "component_count": facts.places[environment.pk]["component_count"], "from_version": _from(versions),
+        "component_count": facts.places[environment.pk]["component_count"], "from_version": reading.from_words(versions),
         "reasons": reasons_of(answers, missing), "key": form["key"].value() or uuid.uuid4().hex,
         "act": f"Roll back {environment.name}" if preflight.restores_id else f"Promote to {environment.name}",
         "stays": ALWAYS, "here": f"{path}?{urlencode(query)}", "topic": f"preflight.{preflight.pk}",
@@ -178,11 +178,6 @@ def command(preflight: Preflight, form: PromotionForm, path: str, wanted: Mappin
     """The same by the API; nothing before the diff is there."""
     said = {"reason": form["reason"].value() or "…", "render_digest": preflight.render_digest}
     return curl(path, {**wanted, **said}) if preflight.render_digest else ""
-
-
-def _from(versions: dict[tuple[int, str], str]) -> str:
-    """The releases that run now, in words."""
-    return ", ".join(sorted(set(versions.values()))) or "nothing yet"
 
 
 def _summary(answers: Sequence[GateAnswer]) -> str:

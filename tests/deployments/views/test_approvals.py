@@ -9,15 +9,18 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
+from controlpanel.accounts.actors import Actor
 from controlpanel.accounts.confirming import CONFIRMED
 from controlpanel.accounts.models import User
+from controlpanel.catalog.models import Variable
 from controlpanel.core import audit
 from controlpanel.core.permissions import Role
 from deployments import lifecycle
 from deployments.choices import Kind, State
 from deployments.gates import for_target
-from deployments.models import Approval, Promotion
+from deployments.models import Approval, GateResult, Promotion
 from tests import fixtures_deployments as make
+from tests import fixtures_tenants as tenants
 from tests.deployments.views.conftest import Stage
 
 SECRET = "a long enough word to type"
@@ -77,6 +80,30 @@ def test_the_approver_sees_the_diff_and_approves_exactly_that(stage: Stage, aske
     assert (response.status_code, response["Location"]) == (303, f"/promotions/{asked.number}")
     assert Promotion.objects.get(pk=asked.pk).state == State.QUEUED
     assert Approval.objects.get().comment == "Read it."
+
+
+def test_the_approver_sees_what_the_promote_page_showed(stage: Stage, deniz: User) -> None:
+    make.live(stage.old, stage.production, by=stage.elif_)
+    stage.production.gates = [{"name": "approvals"}, {"name": "tenants-ready", "parameters": {"policy": "warn"}}]
+    stage.production.save()
+    Variable.objects.create(key="DOKTOR365_SECRET", scope="tenant", is_secret=True, on_checklist=True)
+    tenants.tenant("nova", by=Actor(name="ci", door="api", is_system=True))
+    row = ask(stage, by=stage.elif_)
+    panel = text(fresh(stage, deniz), f"/promotions/{row.number}").split('id="approval"')[1]
+    assert "2026.11.2 → 2026.11.3" in panel and 'data-key="row-backend"' in panel
+    assert 'data-key="tenant-nova"' in panel and "<code>DOKTOR365_SECRET</code>" in panel
+
+
+def test_who_approved_stands_in_the_head_and_among_the_gates(client: Client, asked: Promotion, deniz: User) -> None:
+    said = {"promotion": asked, "digest": asked.render_digest, "door": "page", "decision": "approve"}
+    Approval.objects.create(person=make.person("mert", Role.RELEASE_MANAGER), voided_at=timezone.now(), voided_because="Void.", **said)
+    Approval.objects.create(person=deniz, **said)
+    GateResult.objects.create(promotion=asked, gate="soak", asked="start", verdict="overridden")
+    for state in (State.QUEUED, State.RENDERING):
+        lifecycle.move(asked, state, actor=audit.SYSTEM, message="")
+    page = text(client, f"/promotions/{asked.number}")
+    assert "by Elif Kaya, approved by Deniz Arslan, started" in page
+    assert "passed, 1 overridden, 1 approved" in page
 
 
 def test_whoever_asked_reads_why_the_buttons_are_closed(client: Client, stage: Stage, asked: Promotion) -> None:
