@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from controlpanel.core.models import AuditEvent
+from controlpanel.core.presentation.vocabulary import status_of
 from controlpanel.core.presentation.wording import duration, short_digest
 from deployments.choices import RUNNING, WAITING, Kind, Rollout, State
 from deployments.models import Promotion, PromotionComponent
@@ -159,7 +160,7 @@ def _step(
         key=key, name=words[0], state=state, detail=words[1], took=done,
         started_at=start if is_running and key != "gates" else None,
         estimate=f"of {about}" if about and state == "running" else about,
-        error=promotion.issue["cause"] if state == "failed" and promotion.issue else "",
+        error=status_of("cause", promotion.issue["cause"]).word if state == "failed" and promotion.issue else "",
         commit=promotion.commit if key == "commit" else "", commit_url=deployed_commit_page(promotion.commit) or COMMIT_TAB,
     )  # fmt: skip
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from controlpanel.clients.argocd import ArgoCD
 from controlpanel.clients.argocd_json import Json, message, moment, text
 from controlpanel.clients.argocd_models import Application as Read
+from controlpanel.clients.argocd_models import Resource
 from controlpanel.clients.argocd_tree import Node, Tree
 from controlpanel.clients.errors import ClientError
 from deployments.choices import Rollout
 from deployments.models import Application, PromotionComponent
+from deployments.selectors.rollouts import is_ready
 from deployments.steps.base import Context, Outcome, pause
+from deployments.steps.recognising import also, check, check_pods, recognised
 
 ADVICE = {
     "ImagePullBackOff": "Check that the image exists in the registry under this digest and that the cluster may pull it. Push it and retry, or abort and promote a release whose image exists.",
@@ -20,6 +24,7 @@ ADVICE = {
     "CreateContainerConfigError": "A Secret or ConfigMap that the pod refers to is missing, or lacks a key. Create it, then retry.",
 }
 ADVICE["ErrImagePull"] = ADVICE["InvalidImageName"] = ADVICE["ImagePullBackOff"]
+LOST = "Argo CD's controller was lost while it ran our operation, and nobody runs it. Retry sends our sync again."
 
 
 def stuck_pod(context: Context, argocd: ArgoCD, rollout: PromotionComponent, tree: Tree) -> Outcome:
@@ -32,19 +37,22 @@ def stuck_pod(context: Context, argocd: ArgoCD, rollout: PromotionComponent, tre
         pod.reason, f"{title} does not start: Pod {pod.name} is in {pod.reason}.", effect=_effect(context, rollout),
         advice=ADVICE.get(pod.reason, "Look at the pod's events and logs, then retry or abort."), raw=said,
         application=rollout.application, kind=workload.kind if workload else pod.kind, namespace=pod.namespace,
-        name=workload.name if workload else pod.name, pod=pod.name, reason=pod.reason,
+        name=workload.name if workload else pod.name, pod=pod.name, reason=pod.reason, checked=_checked_pods(tree, pod, said),
     )  # fmt: skip
 
 
 def failed_operation(context: Context, rollout: PromotionComponent, read: Read, reason: str) -> Outcome:
     """The operation itself failed: a manifest was refused, a hook failed, it was terminated."""
+    known = recognised(read.operation_message, *(one.message for one in read.sync_result))
     left = read.unapplied()
     resource: dict[str, Any] = (
         {"kind": left[0].kind, "namespace": left[0].namespace, "name": left[0].name} if left else {}
     )
     return pause(
-        "operation_failed", reason, effect=_effect(context, rollout), raw=read.operation_message, application=rollout.application,
-        advice="Mend what the message names. Retry sends the sync again; a mended manifest needs a new release.",
+        known.cause if known else "operation_failed", reason + also(known), effect=_effect(context, rollout),
+        raw=read.operation_message, application=rollout.application, checked=_checked_operation(read, left),
+        advice=known.advice if known
+        else "Mend what the message names. Retry sends the sync again; a mended manifest needs a new release.",
         send_again=True, operation=str(read.operation_started_at or ""), **resource,
     )  # fmt: skip
 
@@ -56,6 +64,7 @@ def foreign_operation(context: Context, rollout: PromotionComponent, read: Read)
         "foreign_operation", f"{who} started another sync of {rollout.application} before ours was proved.", effect="What is live is unknown.",
         advice="Ask them what it was for. Retry sends our sync again.", application=rollout.application, send_again=True,
         operation=str(read.operation_started_at or ""), raw=read.operation_message,
+        checked=[check("The last operation is ours", f"It was started by {who}.", is_fine=False)],
     )  # fmt: skip
 
 
@@ -66,10 +75,17 @@ def unhealthy(context: Context, rollout: PromotionComponent, read: Read) -> Outc
     if blocking is not None:
         resource = {"kind": blocking.kind, "namespace": blocking.namespace, "name": blocking.name}
     said = blocking.message if blocking else read.health_message
-    title = f"{blocking.kind} {blocking.name}" if blocking else rollout.application
+    title, known = f"{blocking.kind} {blocking.name}" if blocking else rollout.application, recognised(said)
+    sick = [one for one in read.resources if one.health not in ("", "Healthy")]
     return pause(
-        "degraded", f"{rollout.application} is Degraded because of {title}.", effect=_effect(context, rollout), raw=said,
-        advice="Look at the resource's events and logs. Retry watches it anew; abort leaves it as it is.", application=rollout.application, **resource,
+        known.cause if known else "degraded", f"{rollout.application} is Degraded because of {title}.{also(known)}",
+        effect=_effect(context, rollout), raw=said, application=rollout.application, **resource,
+        advice=known.advice if known
+        else "Look at the resource's events and logs. Retry watches it anew; abort leaves it as it is.",
+        checked=[
+            check("Its manifests are what Git holds", f"Argo CD says {read.sync_status or 'nothing'}.", is_fine=read.sync_status == "Synced"),
+            check("Every resource is healthy", f"{', '.join(f'{one.kind} {one.name} is {one.health}' for one in sick[:3]) or 'All are'}.", is_fine=not sick),
+        ],
     )  # fmt: skip
 
 
@@ -79,16 +95,55 @@ def timed_out(context: Context, rollout: PromotionComponent, seen: Application |
     blocking = (row.blocking if row else None) or {}
     title = f": {blocking['kind']} {blocking['name']} {blocking['message']}".rstrip() if blocking else ""
     facts: dict[str, Any] = {key: blocking[key] for key in ("kind", "namespace", "name") if key in blocking}
-    advice = "See what the resource waits for. Retry gives it the same time again."
+    waiting = [pod for pod in (row.pods if row else []) if pod["is_new"] and not is_ready(pod)]
+    known = recognised(rollout.message, blocking.get("message", ""), *(pod["message"] or "" for pod in waiting))
+    advice = known.advice if known else "See what the resource waits for. Retry gives it the same time again."
     if row is not None and row.operation_marker == context.marker and row.operation_orphaned:
-        advice = (
-            "Argo CD's controller was lost while it ran our operation, and nobody runs it. Retry sends our sync again."
-        )
+        known, advice = None, LOST
         facts |= {"send_again": True, "operation": rollout.accepted_operation}
     return pause(
-        "timed_out", f"{rollout.title} was not healthy after {rollout.deadline_seconds // 60} min{title}.", effect=_effect(context, rollout),
-        advice=advice, application=rollout.application, raw=rollout.message, **facts,
+        known.cause if known else "timed_out",
+        f"{rollout.title} was not healthy after {rollout.deadline_seconds // 60} min{title}.{also(known)}",
+        effect=_effect(context, rollout), advice=advice, application=rollout.application, raw=rollout.message, **facts,
+        checked=_checked_time(row, rollout),
     )  # fmt: skip
+
+
+def _checked_pods(tree: Tree, pod: Node, said: str) -> list[dict[str, Any]]:
+    """The Pod, its neighbours of the same rollout, and those from before."""
+    newest = tree.newest_pods()
+    names = {one.name for one in newest}
+    old = [one for one in tree.pods() if one.name not in names and not one.is_over]
+    others = [one for one in newest if one.name != pod.name]
+    ready = sum(one.is_ready for one in others)
+    beside = check("Its other new Pods start", f"{ready} of {len(others)} ready.", is_fine=ready == len(others))
+    return [
+        check("The Pod starts", f"{pod.name}: {said}", is_fine=False),
+        *([beside] if others else []),
+        check_pods((sum(one.is_ready for one in old), len(old))),
+    ]
+
+
+def _checked_operation(read: Read, left: Sequence[Resource]) -> list[dict[str, Any]]:
+    names = ", ".join(f"{one.kind} {one.name}" for one in left[:5]) or f"All {len(read.sync_result)} of them."
+    return [
+        check("Argo CD's operation succeeded", f"It is {read.operation_phase or 'unknown'}.", is_fine=False),
+        check("Every resource was applied", names, is_fine=not left),
+    ]
+
+
+def _checked_time(row: Application | None, rollout: PromotionComponent) -> list[dict[str, Any]]:
+    """What was last observed: whether Argo CD still tells, whether the manifests are there, which pods serve."""
+    if row is None:
+        return [check("Argo CD shows the Application", f"{rollout.application} was not seen.", is_fine=False)]
+    new, old = [pod for pod in row.pods if pod["is_new"]], [pod for pod in row.pods if not pod["is_new"]]
+    ready = sum(map(is_ready, new))
+    return [
+        check("Argo CD tells of the Application", "It is silent." if row.is_silent else "It is heard.", is_fine=not row.is_silent),
+        check("Its manifests are what Git holds", f"Argo CD says {row.sync or 'nothing'}.", is_fine=row.sync == "Synced"),
+        *([check("Its new Pods are ready", f"{ready} of {len(new)}.", is_fine=ready == len(new))] if new else []),
+        *([check_pods((sum(map(is_ready, old)), len(old)))] if old else []),
+    ]  # fmt: skip
 
 
 def _workload(tree: Tree, pod: Node) -> Node | None:

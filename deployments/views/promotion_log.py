@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 
 from controlpanel.accounts.actors import Actor
 from controlpanel.core.permissions import Right
+from deployments.selectors.cards import Card
 from deployments.selectors.inquiries import Question
-from deployments.selectors.promotions import Card, Followed
+from deployments.selectors.promotions import Followed
 from deployments.selectors.rollouts import is_ready
 from deployments.services.inquiries import ask
 

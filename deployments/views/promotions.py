@@ -25,9 +25,10 @@ from deployments.selectors.promotions import Followed, follow, promotion_of_page
 from deployments.selectors.recurrences import recurrence_of
 from deployments.selectors.rollbacks import before
 from deployments.services import promotions as services
-from deployments.services.overriding import Override, may_be_overridden, promotion_override
+from deployments.services.overriding import Override, promotion_override
 from deployments.views.approvals import decision_of, emergency_of
 from deployments.views.curl import commands
+from deployments.views.deciding import NEEDS, choices_of, overridable
 from deployments.views.incident import issue_links, markdown
 from deployments.views.looks import look_of
 from deployments.views.promotion_checks import TAB as CHECKS
@@ -39,7 +40,6 @@ EVENTS = "events"
 TABS = (EVENTS, "log", "commit", "audit")
 CAUSE = "cause"
 """The tab of a paused promotion that comes first."""
-NEEDS = "It needs the role operator or release manager here."
 ICONS = {State.SUCCEEDED: "ok", State.FAILED: "bad", State.REJECTED: "bad", State.PAUSED: "bad", State.CANCELED: ""}
 SIGNS = {"run": "◐", "ok": "✓", "bad": "✕", "": "○"}
 
@@ -63,15 +63,15 @@ def promotion(request: HttpRequest, identifier: str) -> HttpResponse:
     context = {
         "followed": followed, "promotion": row, "environment": row.environment, "tab": tab, **shown,
         "tabs": [{"label": name.capitalize(), "href": f"?tab={name}", "current": name == tab} for name in tabs],
-        "entries": _entries(row, followed.events), "choices": _choices(actor, row), "head_title": _title(followed),
+        "entries": _entries(row, followed.events), "choices": choices_of(actor, followed), "head_title": _title(followed),
         "icon": _icon(row), "badge_word": badge, "now_words": _now(followed), "abort_reason": _abort_reason(actor, row),
-        "is_mine": row.claimed_by == actor.name, "is_moving": row.state in (*WAITING, *RUNNING, State.CANCELING),
+        "is_mine": row.claimed_by == actor.name, "is_anothers": row.claimed_by not in ("", actor.name), "is_moving": row.state in (*WAITING, *RUNNING, State.CANCELING),
         **checks_shown(request, row, tab), "policy": policy_of(row),
         "trailers": _trailers(row), "result": result, "rollback_url": _way_back(actor, row),
         "topics": " ".join([f"promotion.{row.pk}", f"environment.{row.environment.name}", *shown.get("topics", ())]),
         "every": LOG_EVERY if shown else 0, "seen_before": recurrence_of(row) if tab == CAUSE else None,
         "markdown": markdown(followed, state=badge, result=result), "commands": commands(row),
-        "overridable": _overridable(actor, followed), "approval": decision_of(request, row), "emergency": emergency_of(request, row), "commit_url": deployed_commit_page(row.commit), **issue_links(row),
+        "overridable": overridable(actor, followed), "approval": decision_of(request, row), "emergency": emergency_of(request, row), "commit_url": deployed_commit_page(row.commit), **issue_links(row),
         "claim_reason": "" if actor.may(Right.PROMOTION_CLAIM, row.environment.name) else NEEDS,
         "may_ignore": row.paused_from in services.IGNORABLE and actor.may(Right.PROMOTION_IGNORE, row.environment.name),
         "is_proving": row.paused_from == State.VERIFYING,
@@ -137,65 +137,6 @@ def _act(request: HttpRequest, identifier: str, act: Callable[[Actor, Promotion]
     except (ConflictError, InvalidError) as refusal:
         messages.error(request, f"{refusal.title}. {refusal}")
     return SeeOther(reverse("promotion", args=[row.number]))
-
-
-def _choices(actor: Actor, row: Promotion) -> list[dict[str, Any]]:
-    """What a person may do with a paused promotion, each with why not where it is not possible."""
-    if row.state != State.PAUSED:
-        return []
-    where = row.environment.name
-    proving = row.paused_from == State.VERIFYING
-    return [
-        {
-            "id": "retry", "title": "Retry step", "icon": "retry", "label": "Retry step", "variant": "primary", "key": "r",
-            "text": "Asks those again that failed, for as long as before. What passed stays proved."
-            if proving else "Same commit, same digest, a new try of this step only. What usually helps stands below.",
-            "reason": "" if actor.may(Right.PROMOTION_RETRY, where) else NEEDS,
-        },
-        {
-            "id": "rollback", "title": "Roll back", "icon": "clock-turning", "label": "Roll back", "variant": "secondary",
-            "text": "Look at going back to what was live before: a new commit with the old files. This promotion is called off when it starts.",
-            "href": reverse("rollback", args=[where]), "key": "b", "reason": _rollback_reason(actor, row),
-        },
-        {
-            "id": "abort", "title": "Abort", "icon": "square", "label": "Abort…", "variant": "danger", "dialog": "abort-dialog",
-            "text": "Ends it here. What is live stays live; nothing is rolled back by itself. The lane is free again.",
-            "reason": "" if actor.may(Right.PROMOTION_ABORT, where) else NEEDS,
-        },
-        {
-            "id": "ignore", "title": "Ignore and go on", "icon": "ring-dash", "label": "Ignore…", "variant": "secondary", "dialog": "ignore-dialog",
-            "text": "It counts as succeeded, and says who let what pass. Needs a reason."
-            if proving else "Later waves start although this component is not proved. Needs a reason.",
-            "reason": _ignore_reason(row, may=actor.may(Right.PROMOTION_IGNORE, where)),
-        },
-    ]  # fmt: skip
-
-
-def _overridable(actor: Actor, followed: Followed) -> list[str]:
-    """Gates that hold it and that the reader may let pass."""
-    row = followed.promotion
-    if not actor.may(Right.GATE_OVERRIDE, row.environment.name):
-        return []
-    if row.state == State.PAUSED:
-        return [FROZEN] if (row.issue or {}).get("cause") == FROZEN else []
-    if row.state not in WAITING:
-        return []
-    possible = may_be_overridden(row.environment, row.kind)
-    return [one.gate for one in followed.gates if one.verdict in ("block", "unknown") and one.gate in possible]
-
-
-def _ignore_reason(row: Promotion, *, may: bool) -> str:
-    if not may:
-        return NEEDS
-    is_known = row.paused_from in services.IGNORABLE
-    return "" if is_known else "Only a rollout that is not healthy or a check that failed can be ignored."
-
-
-def _rollback_reason(actor: Actor, row: Promotion) -> str:
-    """Why there is no way back from here; empty where there is."""
-    if not actor.may(Right.PROMOTION_ROLL_BACK, row.environment.name):
-        return NEEDS
-    return "" if row.commit else "Nothing was committed yet: abort it instead."
 
 
 def _way_back(actor: Actor, row: Promotion) -> str:

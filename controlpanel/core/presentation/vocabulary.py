@@ -196,6 +196,40 @@ EVENT = {tone: Status(shape, tone, "") for tone, shape in (
     ("ok", "circle-check"), ("run", "arc"), ("warn", "triangle"), ("bad", "octagon-cross"), ("odd", "ring-question"), ("mute", "info"),
 )}  # fmt: skip
 
+_CAUSES = {
+    "operation_failed": "Sync failed, cause not recognised",
+    "foreign_operation": "Another operation",
+    "degraded": "Degraded, cause not recognised",
+    "timed_out": "Took too long",
+    "quota": "Quota used up",
+    "unschedulable": "No room on any node",
+    "admission": "Refused at admission",
+    "probe_failed": "Probe fails",
+    "application_missing": "Application missing",
+    "sync_refused": "Sync refused",
+    "foreign_change": "Branch was changed",
+    "claim_taken": "Claim was taken",
+    "not_renderable": "Does not render",
+    "digest_changed": "Renders differently now",
+    "credentials": "Credentials refused",
+    "no_progress": "No progress",
+    "verification_failed": "Check failed",
+    "verification_unanswered": "Check not answered",
+}
+_OF_PODS = (
+    "ImagePullBackOff", "ErrImagePull", "ErrImageNeverPull", "InvalidImageName",
+    "CrashLoopBackOff", "CreateContainerConfigError", "CreateContainerError", "RunContainerError",
+)  # fmt: skip
+CAUSE = {
+    "freeze": Status("ring-pause", "warn", "Frozen"),
+    **{
+        cause: Status("octagon-cross", "bad", word)
+        for cause, word in (*_CAUSES.items(), *zip(_OF_PODS, _OF_PODS, strict=True))
+    },
+    "": Status("octagon-cross", "bad", "Cause not recognised"),
+}
+"""Why a promotion paused; Kubernetes' own words for a Pod stay as they are."""
+
 VOCABULARIES: Mapping[str, Mapping[str, Status]] = {
     "sync": SYNC,
     "health": HEALTH,
@@ -218,14 +252,20 @@ VOCABULARIES: Mapping[str, Mapping[str, Status]] = {
     "check": CHECK,
     "proof": PROOF,
     "message": MESSAGE,
+    "cause": CAUSE,
 }
 
 
 def status_of(vocabulary: str, value: object) -> Status:
-    """The look of `value` in one of `VOCABULARIES`; a value that it does not list is shown as it is, in the unknown tone.
+    """The look of `value` in one of `VOCABULARIES`; a value that it does not list is shown as it is, in the unknown tone;
+    of a cause it is said that it is not recognised.
 
     Raises `KeyError` for a vocabulary that does not exist, which is a mistake in a template.
     """
     text = str(value) if value is not None else ""
-    known = VOCABULARIES[vocabulary].get(text)
-    return known or Status("ring-question", "odd", text.replace("_", " ") or "Unknown")
+    known = VOCABULARIES[vocabulary]
+    return (
+        known.get(text)
+        or (CAUSE[""] if known is CAUSE else None)
+        or Status("ring-question", "odd", text.replace("_", " ") or "Unknown")
+    )

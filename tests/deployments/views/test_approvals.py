@@ -96,7 +96,9 @@ def test_the_approver_sees_what_the_promote_page_showed(stage: Stage, deniz: Use
 
 def test_who_approved_stands_in_the_head_and_among_the_gates(client: Client, asked: Promotion, deniz: User) -> None:
     said = {"promotion": asked, "digest": asked.render_digest, "door": "page", "decision": "approve"}
-    Approval.objects.create(person=make.person("mert", Role.RELEASE_MANAGER), voided_at=timezone.now(), voided_because="Void.", **said)
+    Approval.objects.create(
+        person=make.person("mert", Role.RELEASE_MANAGER), voided_at=timezone.now(), voided_because="Void.", **said
+    )
     Approval.objects.create(person=deniz, **said)
     GateResult.objects.create(promotion=asked, gate="soak", asked="start", verdict="overridden")
     for state in (State.QUEUED, State.RENDERING):

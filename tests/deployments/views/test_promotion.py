@@ -10,8 +10,9 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from controlpanel.core import live, sharing
+from controlpanel.core import audit, live, sharing
 from controlpanel.core.permissions import Role
+from deployments import lifecycle
 from deployments.choices import State
 from deployments.models import Promotion
 from tests import fixtures_deployments as make
@@ -111,6 +112,37 @@ def test_an_act_moves_it_and_comes_back(client: Client, stuck: Promotion, act: s
 def test_who_took_the_decision_is_told_to_others(stage: Stage, client: Client, stuck: Promotion) -> None:
     client.post(f"/promotions/{stuck.number}/claim")
     assert "Elif Kaya is on it since" in text(stage.client(stage.vera), stuck)
+
+
+def test_whoever_is_not_on_it_is_asked_before_acting(stage: Stage, client: Client, stuck: Promotion) -> None:
+    assert 'id="retry-dialog"' not in text(client, stuck)
+    client.post(f"/promotions/{stuck.number}/claim")
+    assert 'id="retry-dialog"' not in text(client, stuck)
+    dialogs = text(stage.client(make.person("rita", Role.RELEASE_MANAGER)), stuck).split('id="dialogs"')[1]
+    for dialog in ("abort", "retry", "ignore"):
+        body = dialogs.split(f'id="{dialog}-dialog"')[1].split("</dialog>")[0]
+        assert "Elif Kaya is on it since" in body.split("<p>")[0]
+
+
+def test_a_pause_says_what_was_checked_and_its_cause_in_plain_words(client: Client, stuck: Promotion) -> None:
+    checked = [{"what": "Pods from before serve", "evidence": "1 of <b>1</b> ready.", "is_fine": True}]
+    Promotion.objects.filter(pk=stuck.pk).update(issue={**(stuck.issue or {}), "cause": "odd_one", "checked": checked})
+    page = text(client, stuck)
+    assert "What the panel checked" in page and "1 of &lt;b&gt;1&lt;/b&gt; ready." in page
+    assert "Cause not recognised" in page and "odd_one" not in page
+
+
+def test_choices_say_what_they_touch_and_how_long_it_took_before(client: Client, stage: Stage) -> None:
+    for version in ("2026.10.1", "2026.10.2", "2026.10.3"):
+        row = make.paused(make.promotion(make.release(version), stage.staging, by=stage.elif_))
+        client.post(f"/promotions/{row.number}/retry")
+        row.refresh_from_db()
+        lifecycle.move(row, State.VERIFYING, actor=audit.SYSTEM, message="Done.")
+        lifecycle.end(row, State.SUCCEEDED, actor=audit.SYSTEM, message="Live.", confidence="observed")
+    page = text(client, make.paused(make.promotion(stage.new, stage.staging, by=stage.elif_)))
+    assert "Earlier retries took about 0." in page
+    assert "Touches backend." in page
+    assert "Wave 4 starts although this component is not proved." in page
 
 
 def test_ignoring_without_a_reason_is_refused_in_words(client: Client, stuck: Promotion) -> None:
