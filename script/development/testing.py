@@ -63,7 +63,15 @@ class Group:
     needs: Sequence[Program] = ()
 
 
-APART = ("contract", "browser", "whole", "chaos", "bench")
+APART = ("tests/contract", "tests/browser", "tests/whole", "tests/chaos", "tests/bench")
+WORLDS = (
+    "tests/docs/test_commands.py",
+    "tests/docs/test_deploying.py",
+    "tests/development/test_server.py",
+    "tests/deployments/commands/test_outside.py",
+    "tests/core/test_alive.py",
+)
+"""They start servers as those of tests/whole do, and mostly wait for them: they run beside each other."""
 WHOLE_FILES = ("--dist", "loadfile", "--no-loadscope-reorder")
 """What a file starts for its tests starts once; tests/conftest.py says which file comes first."""
 WITHOUT_BROWSER = ("-p", "no:playwright")
@@ -71,13 +79,13 @@ WITHOUT_BROWSER = ("-p", "no:playwright")
 GROUPS = (
     Group(
         "unit",
-        ("tests", *(f"--ignore=tests/{name}" for name in APART), "-n", "3", *WHOLE_FILES, *WITHOUT_BROWSER),
+        ("tests", *(f"--ignore={path}" for path in (*APART, *WORLDS)), "-n", "3", *WHOLE_FILES, *WITHOUT_BROWSER),
         240,
         (SSHD, OPENSSL),
     ),
     Group("contract", ("tests/contract", "-n", "2"), 60),
     Group("browser", ("tests/browser", "-n", "2", *WHOLE_FILES), 180, (CHROMIUM,)),
-    Group("whole", ("tests/whole", "-n", "6", *WHOLE_FILES, *WITHOUT_BROWSER), 120, (SSHD, OPENSSL)),
+    Group("whole", ("tests/whole", *WORLDS, "-n", "7", *WHOLE_FILES, *WITHOUT_BROWSER), 210, (SSHD, OPENSSL)),
     Group("chaos", ("tests/chaos", "-n", "5", *WHOLE_FILES, *WITHOUT_BROWSER), 180),
 )
 

@@ -19,8 +19,9 @@ from tests.whole.conftest import CI, Whole
 SECOND = RELEASES[1][0]
 NOTICE = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: frontend-notice}\ndata: {notice: soon gone}\n"
 
+pytestmark = pytest.mark.timeout(300)
 
-@pytest.mark.timeout(300)
+
 def test_the_operation_that_argo_cd_starts_by_itself_is_followed(whole: Whole) -> None:
     sync_by_themselves(whole, "staging")
     written = writes(whole)
