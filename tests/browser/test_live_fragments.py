@@ -107,7 +107,7 @@ def test_a_vanishing_control_leaves_the_focus_at_its_heading(live_page: Page) ->
     live_page.focus("#vanishes")
     rules.ROWS["gone"] = True
     changed_by(live_page, "#stamp", "promotion.12")
-    assert live_page.evaluate("document.activeElement.textContent") == "One"
+    assert live_page.evaluate("document.activeElement.textContent") == "Inner"
 
 
 def test_a_fragment_that_somebody_writes_in_waits_and_says_so(live_page: Page) -> None:
@@ -216,6 +216,9 @@ def test_the_typed_name_enables_the_button(live_page: Page) -> None:
     assert not live_page.is_visible("#go-reason")
     live_page.click("#go")
     live_page.wait_for_url("**/slow")
+    until(lambda: live_page.evaluate("document.activeElement.id") == "title", "the title has the focus")
+    live_page.reload()
+    assert live_page.evaluate("document.activeElement.id") == ""
 
 
 def test_a_dialog_opens_focuses_the_safe_button_and_gives_the_focus_back(live_page: Page) -> None:

@@ -64,7 +64,7 @@ LIVE = """{% extends "base.html" %}
 <section class="panel" id="one" {% live "promotion.12" request.path poll=3 %} data-title="◐ 1/9 backend" data-icon="run" data-announce="{{ words }}">
 <h2 tabindex="-1">One</h2><p id="stamp" data-flash>{{ stamp }}</p><p>Began {% elapsed began %} at {% clock began %}</p>
 <details id="fold"><summary>Fold</summary><p id="inside">{{ stamp }}</p></details>
-{% if not gone %}<button class="button" type="button" id="vanishes">Vanishes</button>{% endif %}
+<section><h3 tabindex="-1">Inner</h3>{% if not gone %}<button class="button" type="button" id="vanishes">Vanishes</button>{% endif %}</section>
 <button class="button" type="button" id="stays">Stays</button>
 <ol>{% for row in rows %}<li data-key="row-{{ row }}">{{ row }}</li>{% endfor %}</ol></section>
 <section class="panel" id="two" {% live "releases" request.path %}><h2 tabindex="-1">Two</h2><input class="input" id="typed"><p id="second">{{ stamp }}</p>

@@ -70,7 +70,7 @@ def test_every_kind_of_form_that_the_api_has_offers_its_command() -> None:
 def test_a_command_holds_the_place_of_the_token_and_quotes_what_it_names() -> None:
     text = '{% as_curl "/api/v1/tenants/" slug "/check?environment=" environment %}'
     engine = Engine(
-        dirs=[TEMPLATES],
+        dirs=[str(TEMPLATES)],
         builtins=["controlpanel.core.templatetags.panel"],
         libraries={"static": "django.templatetags.static"},
     )

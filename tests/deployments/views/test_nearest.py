@@ -8,6 +8,7 @@ import pytest
 from django.test import Client
 
 from controlpanel.core.permissions import Role
+from tenants.models import Tenant
 from tests import fixtures_deployments as make
 from tests.deployments.views.conftest import Stage
 
@@ -29,6 +30,8 @@ def offered(client: Client, address: str) -> str:
         ("/applications/backnd-staging", "/applications/backend-staging"),
         ("/promotion", "/promotions"),
         ("/setting/tokens", "/settings/tokens"),
+        ("/approval", "/approvals"),
+        ("/freeze", "/freezes"),
         ("/releases/zzzzzz", ""),
         ("/x", ""),
         ("/" + "a" * 3000, ""),
@@ -43,6 +46,22 @@ def test_nothing_that_is_not_mine_is_offered(stage: Stage) -> None:
     assert offered(stage.client(stage.stan), "/applications/backend-productio") == "/applications/backend-staging"
     owner = make.person("selin", Role.TENANT_OWNER)
     assert offered(stage.client(owner), "/environments/Stagin") == ""
+    assert offered(stage.client(owner), "/promotion") == ""
+    assert offered(stage.client(make.person("deniz", Role.ADMINISTRATOR)), "/settings/statu") == "/settings/status"
+
+
+def test_a_tenant_or_a_promotion_is_offered_to_whoever_may_see_it(client: Client, stage: Stage) -> None:
+    for slug in ("meridian-clinic", "nova-clinic"):
+        Tenant.objects.create(slug=slug, display_name=slug)
+    selin = make.person("selin", Role.TENANT_OWNER)
+    selin.bindings.update(tenant="nova-clinic")
+    owner = stage.client(selin)
+    assert offered(owner, "/tenants/nova-clinik") == "/tenants/nova-clinic"
+    assert offered(owner, "/tenants/meridian-clinik") == ""
+    assert offered(owner, "/tenant") == "/tenants"
+    row = make.promotion(stage.new, stage.production, by=stage.elif_)
+    assert offered(client, f"/promotions/{row.number}7") == f"/promotions/{row.number}"
+    assert offered(stage.client(stage.stan), f"/promotions/{row.number}7") == ""
 
 
 def test_nobody_is_offered_anything_without_signing_in(stage: Stage) -> None:

@@ -99,10 +99,11 @@ function swap(target, fragment) {
   const fresh = fragment.querySelector(`#${CSS.escape(target.id)}`) ?? fragment.firstElementChild;
   if (!fresh) return [target];
   const focused = target.contains(document.activeElement) ? document.activeElement : null;
+  const panel = focused?.closest("section") ?? target;
   const followed = [...target.querySelectorAll("[data-follow]")].filter((log) => log.scrollTop + log.clientHeight >= log.scrollHeight - 4);
   morph(target, fresh);
   for (const log of followed) log.scrollTop = log.scrollHeight;
-  if (focused && !focused.isConnected) (focused.closest("section") ?? target).querySelector("h2, h3")?.focus();
+  if (focused && !focused.isConnected) (panel.isConnected ? panel : target).querySelector("h2, h3")?.focus();
   return [target];
 }
 

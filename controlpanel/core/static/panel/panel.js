@@ -22,6 +22,7 @@ document.addEventListener("submit", (event) => {
   if (form.dataset.working) return event.preventDefault();
   if (event.defaultPrevented || form.method === "get" || !button) return;
   form.dataset.working = "1";
+  sessionStorage.setItem("sent", "1");
   // Later: a disabled button would not send its own name and value.
   setTimeout(() => work(button));
 });
@@ -174,4 +175,6 @@ confirmations();
 follow();
 unfold();
 $$("[data-toast]", toasts ?? body).forEach(toast);
-$("[data-focus]")?.focus();
+// After a form the page that it led to is read from its title, after an error from the summary.
+($("[data-focus]") ?? (sessionStorage.getItem("sent") && $("#title")))?.focus();
+sessionStorage.removeItem("sent");
