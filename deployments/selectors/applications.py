@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import BigIntegerField, Case, ExpressionWrapper, F, Q, QuerySet, When
 
 from controlpanel.accounts.actors import Actor
 from controlpanel.catalog.models import Environment
@@ -101,7 +101,18 @@ def applications_listed(actor: Actor, *, environment: str, show: str, text: str)
         rows = rows.filter(sync="OutOfSync")
     elif show == "unhealthy":
         rows = rows.filter(~Q(health="Healthy") | Q(is_missing=True)).filter(Q(shard="") | Q(sync__in=COMPARED))
+    rows = rows.annotate(trouble_first=ExpressionWrapper(_TROUBLE * 10**12 + F("pk"), BigIntegerField()))
     return rows.filter(name__icontains=text.strip()[:100]) if text.strip() else rows
+
+
+_TROUBLE = Case(
+    When(Q(is_missing=True) | Q(health__in=("Degraded", "Missing")), then=3),
+    When(~Q(health__in=("Healthy", "")), then=2),
+    When(sync="OutOfSync", then=1),
+    default=0,
+    output_field=BigIntegerField(),
+)
+"""What needs a look comes first in the list; beside each other, the newest."""
 
 
 def differing_shards(environment: Environment) -> QuerySet[Application]:

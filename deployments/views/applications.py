@@ -43,7 +43,7 @@ def applications(request: HttpRequest) -> HttpResponse:
     actor.require(Right.VIEW)
     environment, show, text = (request.GET.get(name, "")[:100] for name in ("environment", "show", "q"))
     rows = reading.applications_listed(actor, environment=environment, show=show, text=text)
-    found, following = portion(rows, by="pk", cursor=request.GET.get("cursor", ""), limit=LISTED)
+    found, following = portion(rows, by="trouble_first", cursor=request.GET.get("cursor", ""), limit=LISTED)
     names = actor.environments(list(Environment.objects.filter(is_retired=False).values_list("name", flat=True)))
     versions = reading.versions_of(found)
     context = {
@@ -126,7 +126,17 @@ def _resources(request: HttpRequest, actor: Actor, shown: ApplicationPage) -> di
 
 def _unselected(name: str) -> dict[str, Any]:
     differences, events = ask(Question("differences", name), Question("events", name))
-    return {"differences": differences, "events": events}
+    return {
+        "differences": differences,
+        "events": events,
+        "hand": _last_hand((differences.body or {}).get("changes", [])),
+    }
+
+
+def _last_hand(changes: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """Who wrote last to what differs, as far as the cluster tells."""
+    hands = [one["hand"] for one in changes if one.get("hand")]
+    return max(hands, key=lambda hand: str(hand["at"]), default=None)
 
 
 def _selected(request: HttpRequest, actor: Actor, shown: ApplicationPage, node: Node, tab: str) -> dict[str, Any]:
@@ -139,6 +149,7 @@ def _selected(request: HttpRequest, actor: Actor, shown: ApplicationPage, node: 
         "resource": resource, "containers": body.get("containers", []), "may_log": may_log,
         "change_list": [body["change"]] if body.get("change") else [],
     }  # fmt: skip
+    found["hand"] = _last_hand(found["change_list"])
     if tab == "events":
         [found["events"]] = ask(reading.question_of("events", name, node))
     if tab == "log" and node["kind"] == "Pod" and may_log:

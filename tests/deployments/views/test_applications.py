@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from html import unescape
 from typing import Any
@@ -13,6 +14,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from deployments.models import Application, Inquiry, Instruction
 from deployments.selectors.inquiries import Question
+from deployments.views import applications as applications_view
 from tests import fixtures_deployments as make
 from tests.deployments.views.conftest import Stage
 
@@ -116,7 +118,8 @@ def test_drift_is_said_with_what_differs_who_did_it_and_how_to_restore_it(client
     page = text(client)
     assert "Live state drifted from Git" in page
     assert "Deployment/backend. Automated sync is on and self-heal is off, so nothing changes by itself." in page
-    assert "kubectl-edit" in page
+    banner = page.partition('id="drift"')[2].partition("</div>")[0]
+    assert "Last written to by <code>kubectl-edit</code> <time" in banner
     assert "<mark>5</mark>" in page
     assert 'href="/environments/staging/promote?release=2026.11.2"' in page
     environment = text(client, "/environments/staging")
@@ -325,3 +328,18 @@ def test_the_queries_of_the_list_do_not_grow(
     text(client, "/applications")
     with django_assert_max_num_queries(12):
         assert text(client, "/applications").count('<tr data-key="') == 50
+
+
+def test_what_needs_a_look_comes_first_in_the_list(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(applications_view, "LISTED", 3)
+    Application.objects.filter(name="ai-staging").update(health="Degraded")
+    Application.objects.filter(name="backend-staging").update(health="Progressing")
+    Application.objects.filter(name="backend-production").update(sync="OutOfSync")
+    page = text(client, "/applications")
+    names = re.findall(r'<th scope="row"><a href="/applications/([^"]+)"', page)
+    assert names == ["ai-staging", "backend-staging", "backend-production"]
+    older = re.search(r'href="(\?cursor=\d+)"', page)
+    assert older is not None
+    assert not set(names) & set(
+        re.findall(r'<th scope="row"><a href="/applications/([^"]+)"', text(client, f"/applications{older[1]}"))
+    )
