@@ -28,6 +28,7 @@ from deployments.models import (
 )
 from deployments.selectors.approvals import Word, policy_of, words_of
 from deployments.selectors.checks import check_of
+from deployments.selectors.estimates import newest_took, usual_took
 from deployments.selectors.freezes import HOLDS, STANDING, from_json
 from deployments.selectors.rollouts import in_catalog_order
 from deployments.selectors.verifications import newest_runs
@@ -164,10 +165,11 @@ def _changed(preflight: Preflight | None, promotion: Promotion | None) -> frozen
 
 def _situations(targets: Sequence[Target], kind: Kind, asked: str, facts: Facts) -> list[Situation]:
     now = timezone.now()
+    usual = {place["name"]: place["usual"] for place in facts.places.values() if place["usual"] is not None}
     return [
         Situation(
             asked=asked, kind=kind, release=release, environment=environment, open=facts.open, succeeded=facts.succeeded, now=now,
-            tenants=facts.tenants, proven=facts.proven, freezes=facts.freezes, holds=facts.holds,
+            tenants=facts.tenants, proven=facts.proven, freezes=facts.freezes, holds=facts.holds, usual=usual,
             applications=tuple(one for one in facts.applications[environment.pk] if not (one.is_missing or one.shard)),
             silence_seconds=settings.TIMINGS.silence_seconds, **_place_for(facts.places[environment.pk], kind),
         )
@@ -186,16 +188,19 @@ def _place_for(place: Mapping[str, Any], kind: Kind) -> dict[str, Any]:
 
 
 def _places(environments: Collection[int]) -> dict[int, dict[str, Any]]:
-    """When each environment last changed, when its Argo CD was last heard, and how many components there are."""
+    """When each environment last changed, when its Argo CD was last heard, how many components there are, and how many seconds a
+    release usually takes."""
     heard = Observer.objects.filter(server_from=OuterRef("server_from")).values("heard_at")
     count = (
         Component.objects.filter(is_retired=False).order_by().values("is_retired").annotate(n=Count("pk")).values("n")
     )
     rows: Any = Environment.objects.filter(pk__in=environments).values(
         "pk",
+        "name",
         **{f"committed_{kind.value}": Subquery(_last_commit(kind)) for kind in Kind},
         heard_at=Subquery(heard),
         component_count=Subquery(count),
+        took=newest_took(),
         goes_back=Exists(AutomaticRollback.objects.filter(promotion__environment=OuterRef("pk"), finished_at=None)),
         freezes=RawSQL(STANDING, (), output_field=JSONField()),  # noqa: S611  # a constant, without parameters
         holds=RawSQL(HOLDS, (), output_field=JSONField()),  # noqa: S611  # the same
@@ -206,6 +211,8 @@ def _places(environments: Collection[int]) -> dict[int, dict[str, Any]]:
             "heard_at": row["heard_at"],
             "component_count": row["component_count"] or 0,
             "goes_back": row["goes_back"],
+            "name": row["name"],
+            "usual": usual_took(row["took"]),
             "freezes": row["freezes"],
             "holds": row["holds"],
         }

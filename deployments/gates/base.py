@@ -13,8 +13,9 @@ from typing import Any
 
 from controlpanel.catalog.models import Environment
 from controlpanel.catalog.parameters import unknown
+from controlpanel.core.presentation.wording import about
 from controlpanel.core.registry import Registry
-from deployments.choices import Kind, Verdict
+from deployments.choices import Kind, State, Verdict
 from deployments.models import Application, ExternalCheck, Freeze, Preflight, Promotion, Release, ReleaseHold
 from deployments.selectors.approvals import Word, asks_nobody
 from tenants.selectors.readiness import Counts
@@ -60,7 +61,8 @@ class Situation:
     `tenants` counts active tenants and the ready ones among them by environment. `overrides` are what was asked to be let
     through, `approvals` the words on this promotion, `freezes` all that stand, `holds`
     those of the releases that were read, `check` what an external check
-    said of this one. `goes_back`: the environment's policy is about to ask for a rollback there.
+    said of this one. `goes_back`: the environment's policy is about to ask for a rollback there. `usual` are the seconds that a
+    release takes, by environment.
     """
 
     asked: str
@@ -87,7 +89,21 @@ class Situation:
     holds: Sequence[ReleaseHold] = ()
     goes_back: bool = False
     check: ExternalCheck | None = None
+    usual: Mapping[str, float] = field(default_factory=dict)
     parameters: Mapping[str, Any] = field(default_factory=dict)
+
+    def left_of(self, other: Promotion) -> str:
+        """ "about 3 min" that another promotion usually still takes; "" where that is not known, and away from the board: what is
+        kept with a promotion says no time that passes."""
+        usual = self.usual.get(other.environment.name)
+        if self.asked != "board" or usual is None or other.started_at is None or other.state == State.PAUSED:
+            return ""
+        return about(usual - (self.now - other.started_at).total_seconds())
+
+    def decides(self, other: Promotion) -> str:
+        """What a promotion that is in flight means for one that waits for its proof, and about when."""
+        left = self.left_of(other)
+        return f"Promotion {other.number} {f'should decide in {left}' if left else 'will decide'}."
 
     @property
     def exemption(self) -> str:

@@ -33,8 +33,10 @@ def lane_free(situation: Situation) -> GateAnswer:
             reason=f"Nothing else is in flight in {situation.environment.name}.",
         )
     holds = "holds" if ahead.state in (*IN_LANE, State.CANCELING) else "waits before this one in"
+    left = situation.left_of(ahead) if holds == "holds" else ""
+    more = f" for {left} more" if left else ""
     paused = " It is paused and waits for a person." if ahead.state == State.PAUSED else ""
-    return _waits(f"Will wait its turn: promotion {ahead.number} {holds} {situation.environment.name}.{paused}")
+    return _waits(f"Will wait its turn: promotion {ahead.number} {holds} {situation.environment.name}{more}.{paused}")
 
 
 def _waits(reason: str) -> GateAnswer:

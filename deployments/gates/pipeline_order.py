@@ -22,7 +22,7 @@ def pipeline_order(situation: Situation) -> GateAnswer:
     deciding = next((open for open in situation.open.get(before, ()) if open.release_id == release.pk), None)
     reason = f"Not verified in {before} yet."
     if deciding is not None:
-        reason += f" Promotion {deciding.number} will decide."
+        reason += f" {situation.decides(deciding)}"
     return GateAnswer(
         gate=NAME,
         title=TITLE,

@@ -38,8 +38,8 @@ def _missing(situation: Situation, before: str, found: Proven | None) -> str:
         return f"Not proved in {before} by promotion {found.number}: {what}."
     assert situation.release is not None
     rows = situation.open.get(before, ())
-    deciding = next((one.number for one in rows if one.release_id == situation.release.pk), None)
-    return f"Not verified in {before} yet." + (f" Promotion {deciding} will decide." if deciding else "")
+    deciding = next((one for one in rows if one.release_id == situation.release.pk), None)
+    return f"Not verified in {before} yet." + (f" {situation.decides(deciding)}" if deciding else "")
 
 
 def _answer(verdict: Verdict, reason: str, remedy: str = "") -> GateAnswer:

@@ -39,6 +39,8 @@ class Lane:
     before: Environment | None
     committed: Promotion | None
     tenants: Counts
+    usual: float | None = None
+    """Seconds that a release usually takes here."""
 
     @property
     def unproved(self) -> Promotion | None:
@@ -157,8 +159,10 @@ def lanes(
     open_promotions: Mapping[str, Sequence[Promotion]],
     succeeded: Mapping[tuple[str, int], object],
     tenants: Mapping[str, Counts],
+    usual: Mapping[int, float | None] | None = None,
 ) -> list[Lane]:
-    """The columns of the board in the order of the pipeline; one query for the rollouts of all of them."""
+    """The columns of the board in the order of the pipeline; one query for the rollouts of all of them. `usual` are the seconds
+    that a release takes, by environment."""
     holders = {one.pk: _holder(open_promotions.get(one.name, ())) for one in environments}
     active = [promotion for promotion in holders.values() if promotion is not None]
     versions, rollouts = rollouts_of([one.pk for one in environments], active)
@@ -177,7 +181,7 @@ def lanes(
                 steps=tuple(steps_of(holder, own)) if holder else (),
                 sentence=sentence_of(holder, own) if holder else "",
                 candidates=_candidates(one, releases, live, open_here, succeeded, open_promotions),
-                tenants=tenants.get(one.name, Counts()),
+                tenants=tenants.get(one.name, Counts()), usual=(usual or {}).get(one.pk),
                 behind=_behind(releases, live, ends.live.get(before.pk) if before else None),
             )
         )  # fmt: skip

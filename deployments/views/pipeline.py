@@ -61,7 +61,10 @@ def _board(actor: Actor, environments: list[Environment], wanted: str) -> dict[s
     releases = board.newest_releases()
     facts = gates.facts_of(environments, releases)
     ends = board.ends_of(environments, releases)
-    shown = board.lanes(environments, releases, ends, facts.applications, facts.open, facts.succeeded, facts.tenants)
+    usual = {pk: place["usual"] for pk, place in facts.places.items()}
+    shown = board.lanes(
+        environments, releases, ends, facts.applications, facts.open, facts.succeeded, facts.tenants, usual
+    )
     targets = [(release, lane.environment) for lane in shown for release in lane.candidates]
     offered = offers(targets, actor=actor, facts=facts)
     return {

@@ -64,7 +64,7 @@ def promotion(request: HttpRequest, identifier: str) -> HttpResponse:
         "followed": followed, "promotion": row, "environment": row.environment, "tab": tab, **shown,
         "tabs": [{"label": name.capitalize(), "href": f"?tab={name}", "current": name == tab} for name in tabs],
         "entries": _entries(row, followed.events), "choices": choices_of(actor, followed), "head_title": _title(followed),
-        "icon": _icon(row), "badge_word": badge, "now_words": _now(followed), "abort_reason": _abort_reason(actor, row),
+        "icon": _icon(row), "badge_word": badge, "announced": _announced(followed, badge), "now_words": _now(followed), "abort_reason": _abort_reason(actor, row),
         "is_mine": row.claimed_by == actor.name, "is_anothers": row.claimed_by not in ("", actor.name), "is_moving": row.state in (*WAITING, *RUNNING, State.CANCELING),
         **checks_shown(request, row, tab), "policy": policy_of(row),
         "trailers": _trailers(row), "result": result, "rollback_url": _way_back(actor, row),
@@ -173,6 +173,21 @@ def _badge(followed: Followed) -> str:
     if row.state in (State.SYNCING, State.ROLLING_OUT) and followed.waves:
         return f"{word}, wave {row.wave} of {len(followed.waves)}"
     return word
+
+
+def _announced(followed: Followed, badge: str) -> str:
+    """What a screen reader is told when it changes: a sentence at each step, none at ticks."""
+    current = followed.current
+    if current is None:
+        return f"{badge}."
+    if not followed.moving or followed.promotion.state == State.CANCELING:
+        return f"{badge}: {current.name}."
+    for card in followed.moving:
+        blocking = (card.application.blocking if card.application else None) or {}
+        if blocking.get("kind") == "Pod" and card.application and card.application.known_health != "Healthy":
+            why = str(blocking.get("message") or "").partition(":")[0].rstrip(".")
+            return f"Waiting for Pod {blocking['name']}{f': {why[:1].lower()}{why[1:]}' if why else ''}."
+    return f"{current.name.replace(':', ' started:', 1)}."
 
 
 def _now(followed: Followed) -> str:

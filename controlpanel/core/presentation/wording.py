@@ -47,6 +47,11 @@ def _rounded(seconds: int) -> str:
     return f"{seconds // HOUR} h" if seconds < DAY else f"{seconds // DAY} d"
 
 
+def about(seconds: float) -> str:
+    """An estimate: "about 40 s", "about 3 min"; "" for less than a second."""
+    return f"about {rounded}" if (rounded := _rounded(int(seconds))) else ""
+
+
 def day(moment: datetime, now: datetime) -> str:
     """ "19 Nov 14:05", with the year where it is another one."""
     year = "" if moment.year == now.year else f" {moment.year}"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from deployments.choices import IN_LANE, State, Verdict
-from tests.deployments.gates.situations import ask, promotion
+from tests.deployments.gates.situations import NOW, ask, promotion
 
 
 def test_an_empty_lane_passes() -> None:
@@ -32,3 +34,19 @@ def test_the_queue_is_first_come_first_served() -> None:
         ask("lane-free", open=lane, promotion=second).reason
         == "Will wait its turn: promotion 1 waits before this one in production."
     )
+
+
+@pytest.mark.parametrize(
+    ("asked", "usual", "state", "said"),
+    [
+        ("board", 360.0, State.ROLLING_OUT, "promotion 1285 holds production for about 3 min more."),
+        ("board", 100.0, State.ROLLING_OUT, "promotion 1285 holds production."),
+        ("board", 360.0, State.PAUSED, "promotion 1285 holds production. It is paused"),
+        ("start", 360.0, State.ROLLING_OUT, "promotion 1285 holds production."),
+    ],
+)
+def test_the_board_says_about_how_long_the_lane_is_held(asked: str, usual: float, state: State, said: str) -> None:
+    ahead = promotion(1285, state)
+    ahead.started_at = NOW - timedelta(seconds=170)
+    answer = ask("lane-free", open={"production": (ahead,)}, usual={"production": usual}, asked=asked)
+    assert answer.reason.startswith(f"Will wait its turn: {said}")

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
+import pytest
+
 from deployments.choices import Verdict
-from tests.deployments.gates.situations import STAGING, ask, promotion
+from tests.deployments.gates.situations import NOW, STAGING, ask, promotion
 
 
 def test_a_release_that_succeeded_before_passes_and_says_when() -> None:
@@ -29,3 +33,11 @@ def test_success_of_another_release_does_not_count() -> None:
 
 def test_the_first_environment_has_nothing_before_it() -> None:
     assert ask("pipeline-order", environment=STAGING, succeeded={}).verdict == Verdict.PASS
+
+
+@pytest.mark.parametrize("gate", ["pipeline-order", "verified-before"])
+def test_the_board_says_about_when_it_is_decided(gate: str) -> None:
+    deciding = promotion(1285, environment=STAGING)
+    deciding.started_at = NOW - timedelta(seconds=20)
+    answer = ask(gate, asked="board", succeeded={}, open={"staging": (deciding,)}, usual={"staging": 65.0})
+    assert answer.reason == "Not verified in staging yet. Promotion 1285 should decide in about 45 s."

@@ -70,6 +70,14 @@ def test_a_promotion_in_flight_shows_its_wave_and_makes_the_next_one_wait(client
     assert f"Will wait its turn: promotion {row.number} holds staging." in page
 
 
+def test_a_promotion_in_flight_says_how_long_it_usually_takes(client: Client, stage: Stage) -> None:
+    make.long_ago([stage.old], stage.staging, asked=[timezone.now() - timedelta(days=days) for days in (3, 2, 1)])
+    row = make.rolling_out_backend(make.promotion(stage.new, stage.staging, by=stage.elif_))
+    page = text(client)
+    assert " of about 5 m 00 s</span>" in page
+    assert f"Not verified in staging yet. Promotion {row.number} should decide in about".lower() in page.lower()
+
+
 def test_an_application_that_differs_while_nothing_is_in_flight_is_drift(client: Client) -> None:
     Application.objects.filter(name="ai-staging").update(sync="OutOfSync")
     assert "Drift: ai differs from Git." in text(client)

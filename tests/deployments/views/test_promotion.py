@@ -14,7 +14,7 @@ from controlpanel.core import audit, live, sharing
 from controlpanel.core.permissions import Role
 from deployments import lifecycle
 from deployments.choices import State
-from deployments.models import Promotion
+from deployments.models import Promotion, PromotionComponent
 from tests import fixtures_deployments as make
 from tests.deployments.views.conftest import Stage
 
@@ -61,6 +61,16 @@ def test_while_it_rolls_out_the_way_back_stands_beside_abort(client: Client, sta
     assert "/rollback" not in text(stage.client(stage.vera), running)
     uncommitted = make.promotion(stage.new, stage.production, by=stage.elif_)
     assert "/rollback" not in text(client, uncommitted)
+
+
+def test_what_is_announced_is_a_sentence_at_each_step(client: Client, stage: Stage) -> None:
+    row = make.started(make.promotion(stage.new, stage.staging, by=stage.elif_))
+    PromotionComponent.objects.filter(promotion=row, wave=1).update(is_changed=True)
+    assert 'data-announce="Wave 1 started: monitoring."' in text(client, row)
+    other = make.rolling_out_backend(make.promotion(stage.new, stage.production, by=stage.elif_))
+    assert 'data-announce="Waiting for Pod backend-new-a: readiness probe failed."' in text(client, other)
+    waiting = make.promotion(stage.old, stage.staging, by=stage.elif_)
+    assert 'data-announce="Queued: Gates."' in text(client, waiting)
 
 
 def test_its_id_leads_to_its_number(client: Client, running: Promotion) -> None:
