@@ -18,6 +18,8 @@ from deployments.renderers.base import Rendered, RenderRequest
 
 RENDERING_VERSION = 3
 """Part of every recipe: raise it when the same inputs may give other files."""
+RENDERED_WITH = {"kubectl": "1.37.1", "helm": "4.3.1"}
+"""Part of every recipe, too: the tools that the lock files pin, which a test compares."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ class Order:
         """Hexadecimal SHA-256 over everything that decides the files, but the sources."""
         spec = self.spec
         return _digest(
-            RENDERING_VERSION, spec.name, spec.path, spec.renderer, spec.release_name,
+            RENDERING_VERSION, RENDERED_WITH, sorted(spec.images), spec.name, spec.path, spec.renderer, spec.release_name,
             spec.values_for(self.environment), self.environment, self.images, self.namespace, self.kubernetes_version,
         )  # fmt: skip
 

@@ -61,6 +61,8 @@ def files_of(component: str, objects: list[Object]) -> dict[str, bytes]:
         if path in files:
             raise ObjectRefused(f"{title(item)} is there twice.", "Remove one, or give it another name or namespace.")
         files[path] = canonical(item)
+        if b"kind: Secret" in files[path]:
+            _refuse_secrets_within(item)
         if UNREAD_BY_ARGO_CD.encode() in files[path]:
             raise ObjectRefused(f"{title(item)} holds “{UNREAD_BY_ARGO_CD}”: {_UNREAD}", "Write it in other words.")
     if not files:  # committed, it would take everything of the component away
@@ -78,10 +80,23 @@ def images_of(objects: list[Object]) -> set[str]:
                 message = f"{title(item)}: container {container.get('name')} has the image “{image}” without a digest."
                 raise ObjectRefused(message, "List it under the component's images, or pin it by @sha256:….")
             found.add(image)
+        for volume in _entries_of(item, "volumes"):
+            found |= _image_of_volume(item, volume)
     return found
 
 
-def title(item: Object) -> str:
+def _image_of_volume(item: Object, volume: Mapping[str, Any]) -> set[str]:
+    source = volume.get("image")
+    if not isinstance(source, Mapping):
+        return set()
+    image = source.get("reference")
+    if not isinstance(image, str) or not PINNED.match(image):
+        message = f"{title(item)}: volume {volume.get('name')} has the image “{image}” without a digest."
+        raise ObjectRefused(message, "Pin it by @sha256:….")
+    return {image}
+
+
+def title(item: Mapping[str, Any]) -> str:
     """Kind, namespace and name of an object for people."""
     metadata = item.get("metadata")
     metadata = metadata if isinstance(metadata, Mapping) else {}
@@ -97,8 +112,13 @@ def flattened(document: Any) -> Iterator[Object]:
     if isinstance(kind, str) and kind.endswith("List") and isinstance(document.get("items"), list):
         for item in document["items"]:
             yield from flattened(item)
-    else:
-        yield document
+        return
+    if isinstance(kind, str) and kind.endswith("List"):
+        raise ObjectRefused(f"{title(document)} has no list of items.", "Write its objects under items.")
+    metadata = document.get("metadata")
+    if isinstance(metadata, dict) and metadata.get("namespace", "") is None:
+        del metadata["namespace"]  # as Kubernetes reads null, and what a template without a value prints
+    yield document
 
 
 def _file_of(item: Object) -> str:
@@ -120,7 +140,7 @@ def _file_of(item: Object) -> str:
     return f"{namespace or CLUSTER}/{file}"
 
 
-def _refuse_secret_values(item: Object) -> None:
+def _refuse_secret_values(item: Mapping[str, Any]) -> None:
     if item.get("kind") != "Secret":
         return
     held = [item[field] for field in ("data", "stringData") if item.get(field)]
@@ -132,13 +152,21 @@ def _refuse_secret_values(item: Object) -> None:
         raise ObjectRefused(f"{title(item)} holds values in its annotation {LAST_APPLIED}.", _NO_VALUES)
 
 
+def _refuse_secrets_within(node: Any) -> None:
+    """Other objects carry whole ones inside, such as a ManifestWork."""
+    if isinstance(node, Mapping):
+        _refuse_secret_values(node)
+    for child in node.values() if isinstance(node, Mapping) else node if isinstance(node, list) else ():
+        _refuse_secrets_within(child)
+
+
 def _refuse_literal_secrets(item: Object) -> None:
     """A credential that stands anywhere in an object would stay in Git's history for ever."""
     for found in scan_object(item):
         raise ObjectRefused(f"{title(item)} holds a {found.kind} in {found.name}.", REMEDY)
 
 
-def annotations_of(item: Object) -> Mapping[str, Any]:
+def annotations_of(item: Mapping[str, Any]) -> Mapping[str, Any]:
     """An object's annotations; empty where it has none."""
     metadata = item.get("metadata")
     found = metadata.get("annotations") if isinstance(metadata, Mapping) else None
@@ -147,12 +175,17 @@ def annotations_of(item: Object) -> Mapping[str, Any]:
 
 def containers_of(value: Any) -> Iterator[dict[str, Any]]:
     """Containers of every pod template, wherever it stands in an object."""
+    return _entries_of(value, *_CONTAINERS)
+
+
+def _entries_of(value: Any, *fields: str) -> Iterator[dict[str, Any]]:
+    """The mappings in every list of these names, wherever it stands."""
     if isinstance(value, list):
         for item in value:
-            yield from containers_of(item)
+            yield from _entries_of(item, *fields)
     elif isinstance(value, Mapping):
         for key, item in value.items():
-            if key in _CONTAINERS and isinstance(item, list):
+            if key in fields and isinstance(item, list):
                 yield from (entry for entry in item if isinstance(entry, dict))
             else:
-                yield from containers_of(item)
+                yield from _entries_of(item, *fields)

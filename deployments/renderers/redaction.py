@@ -15,6 +15,7 @@ from deployments.renderers.objects import LAST_APPLIED, ObjectRefused, objects_o
 # A name begins where a word does, and is bounded: else a line of one long word would take the square of its length.
 _NAME = re.compile(r"""(?<![\w.-])([\w.-]{1,200})["']?\s{0,20}[=:]\s{0,20}["']?""")
 _VALUE = re.compile(r"""[^\s"',;&}(]{3,}""")
+_HELD = ("data", "stringData", "binaryData")
 _ABSENT, _UNREADABLE = object(), object()
 
 
@@ -77,7 +78,7 @@ class _Hiding:
         }
 
     def _field(self, kind: str, key: str, value: Any, other: Any, path: str) -> Any:
-        if key in ("data", "stringData", "binaryData") and isinstance(value, Mapping):
+        if key in _HELD and isinstance(value, Mapping):
             return {
                 name: self._hidden(text, _child(other, name))
                 if kind == "Secret" or looks_secret(name)
@@ -99,6 +100,8 @@ class _Hiding:
     def _entry(self, key: str, item: Any, parent: Mapping[str, Any], other: Any, path: str) -> Any:
         """An entry of a mapping: hidden as the value of a variable with a secret's name, or as a copy of everything."""
         beside = _child(other, key)
+        if key in _HELD and parent.get("kind") == "Secret":  # a whole object inside of another, such as a ManifestWork
+            return self._field("Secret", key, item, beside, path)
         variable = key == "value" and isinstance(item, str) and looks_secret(str(parent.get("name", "")))
         if variable or key == LAST_APPLIED:
             return self._hidden(item, beside)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,20 +20,28 @@ class Standing:
     where: str
 
 
+_Maps = Mapping[tuple[str, str], Mapping[str, Any]]
+
 NOWHERE = Standing(MISSING, "")
 
 
 def standing(files: Mapping[str, bytes]) -> dict[str, Standing]:
     """Key -> where it stands, for every variable that any manifest gives; a value counts for more than a reference.
 
-    A variable that is there and empty is missing; files that cannot be read (another writer's) give none.
+    A variable that is there and empty is missing, and so is what a ConfigMap among them does not hold or a reference
+    leaves open; files that cannot be read (another writer's) give none.
     """
-    return _best((path, found) for path in sorted(files) for found in _in_file(files[path]))
+    return _standing([(path, manifest) for path in sorted(files) for manifest in _manifests(files[path])])
 
 
 def standing_of(objects: Mapping[str, Mapping[str, Any]]) -> dict[str, Standing]:
     """The same for objects that were read before, by their paths."""
-    return _best((path, found) for path in sorted(objects) for found in _in_object(objects[path]))
+    return _standing([(path, objects[path]) for path in sorted(objects)])
+
+
+def _standing(manifests: Sequence[tuple[str, Mapping[str, Any]]]) -> dict[str, Standing]:
+    maps = {_place(one): _mapping(one.get("data")) for _, one in manifests if one.get("kind") == "ConfigMap"}
+    return _best((path, found) for path, one in manifests for found in _in_object(one, maps))
 
 
 def _best(places: Iterable[tuple[str, tuple[str, str]]]) -> dict[str, Standing]:
@@ -62,11 +70,6 @@ def _plain(manifest: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             yield str(entry.get("name")), str(entry["value"])
 
 
-def _in_file(content: bytes) -> Iterator[tuple[str, str]]:
-    for manifest in _manifests(content):
-        yield from _in_object(manifest)
-
-
 def _manifests(content: bytes) -> list[dict[str, Any]]:
     try:
         return objects_of(content)
@@ -74,7 +77,7 @@ def _manifests(content: bytes) -> list[dict[str, Any]]:
         return []
 
 
-def _in_object(manifest: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _in_object(manifest: Mapping[str, Any], maps: _Maps) -> Iterator[tuple[str, str]]:
     kind, spec = manifest.get("kind"), manifest.get("spec")
     if kind == "ConfigMap":
         yield from ((key, SET) for key, value in _mapping(manifest.get("data")).items() if value)
@@ -85,7 +88,10 @@ def _in_object(manifest: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield from ((key, REFERENCED) for key in _mapping(template.get("data")))
     elif kind == "SealedSecret":
         yield from ((key, REFERENCED) for key in _mapping(_mapping(spec).get("encryptedData")))
-    yield from filter(None, map(_variable, _env_entries(manifest)))
+    namespace, _ = _place(manifest)
+    for entry in _env_entries(manifest):
+        if state := _state(entry, namespace, maps):
+            yield str(entry.get("name")), state
 
 
 def _env_entries(node: Any) -> Iterator[Mapping[str, Any]]:
@@ -101,11 +107,21 @@ def _env_entries(node: Any) -> Iterator[Mapping[str, Any]]:
             yield from _env_entries(value)
 
 
-def _variable(entry: Mapping[str, Any]) -> tuple[str, str] | None:
-    name = str(entry.get("name"))
+def _state(entry: Mapping[str, Any], namespace: str, maps: _Maps) -> str | None:
     if entry.get("value"):
-        return name, SET
-    return (name, REFERENCED) if entry.get("valueFrom") else None
+        return SET
+    source = _mapping(entry.get("valueFrom"))
+    reference = _mapping(source.get("configMapKeyRef"))
+    held = maps.get((namespace, str(reference.get("name"))))
+    if held is not None and reference:
+        return SET if held.get(str(reference.get("key"))) else None
+    may_lack = reference.get("optional") or _mapping(source.get("secretKeyRef")).get("optional")
+    return REFERENCED if source and not may_lack else None
+
+
+def _place(manifest: Mapping[str, Any]) -> tuple[str, str]:
+    metadata = _mapping(manifest.get("metadata"))
+    return str(metadata.get("namespace") or ""), str(metadata.get("name"))
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

@@ -54,9 +54,12 @@ def loses(preflight: Preflight) -> list[str]:
     """What a sync prunes, and nothing brings back, in sentences: what came with the newer release and holds what was made since."""
     volumes = _named(preflight, ("PersistentVolumeClaim",), REMOVED)
     kinds = _named(preflight, ("CustomResourceDefinition",), REMOVED)
+    spaces = _named(preflight, ("Namespace",), REMOVED)
     found = [f"PersistentVolumeClaim {_listed(volumes)} will be deleted, with its data."] if volumes else []
     if kinds:
         found.append(f"CustomResourceDefinition {_listed(kinds)} will be deleted, with every object of its kind.")
+    if spaces:
+        found.append(f"Namespace {_listed(spaces)} will be deleted, with everything in it.")
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +19,7 @@ from controlpanel.core.permissions import Role
 from deployments import kept, rendering
 from deployments.models import Preflight, Promotion, Release, RenderedComponent
 from deployments.renderers.base import RENDERERS, Rendered, RenderRequest
+from deployments.renderers.tools import find
 from deployments.rendering import NotRenderable, render_release
 from deployments.services import preflights
 from tenants.selectors.readiness import not_ready
@@ -113,6 +115,21 @@ def test_who_renders_the_same_at_the_same_time_keeps_one_row(
 
     assert platform.render(release) == first
     assert platform.rendered == ["api", "web"] and RenderedComponent.objects.count() == 2
+
+
+def test_an_image_that_the_catalog_asks_for_later_is_asked_for_although_nothing_else_changed(
+    platform: Platform,
+) -> None:
+    platform.render(platform.release(TREE))
+    asks = PLATFORM.replace("images: []", "images: [web]")
+    with pytest.raises(NotRenderable, match="The release has no image for web"):
+        platform.render(platform.release({"platform.yaml": asks}))
+
+
+@pytest.mark.parametrize(("tool", "asked"), [("kubectl", ("version", "--client")), ("helm", ("version", "--short"))])
+def test_a_newer_tool_is_named_where_renderings_are_kept(tool: str, asked: tuple[str, ...]) -> None:
+    said = subprocess.run([find(tool), *asked], capture_output=True, text=True, check=True).stdout
+    assert re.search(rf"\bv{re.escape(kept.RENDERED_WITH[tool])}\b", said), f"Write {said!r} into RENDERED_WITH."
 
 
 def test_what_nobody_thought_of_refuses_the_release_and_is_logged_but_the_machines_own_faults_are_not_the_authors(

@@ -8,7 +8,7 @@ from controlpanel.catalog.yaml_text import canonical
 from deployments.choices import Kind, PreflightState, Verdict
 from deployments.gates.base import gates
 from deployments.models import Preflight
-from deployments.renderers.variables import Standing, standing
+from deployments.renderers.variables import NOWHERE, Standing, standing
 from tests.deployments.gates.situations import ask
 
 
@@ -58,6 +58,33 @@ MANIFESTS = [
     ({"kind": "ExternalSecret", "spec": {"data": ["KEY"], "target": 7}}, None),
     ({"kind": "Service", "spec": {"KEY": "value"}}, None),
 ]  # fmt: skip
+
+
+def _pod(namespace: str = "hub", **source: object) -> dict[str, object]:
+    env = [{"name": "KEY", "valueFrom": source}]
+    return {"kind": "Pod", "metadata": {"namespace": namespace}, "spec": {"containers": [{**CONTAINER, "env": env}]}}
+
+
+SETTINGS = {"kind": "ConfigMap", "metadata": {"name": "s", "namespace": "hub"}, "data": {"full": "x", "empty": ""}}
+REFERENCES = [
+    # what a variable refers to beside the ConfigMap `s`, and what that makes of it
+    (_pod(configMapKeyRef={"name": "s", "key": "full"}), "set"),
+    (_pod(configMapKeyRef={"name": "s", "key": "full", "optional": True}), "set"),
+    (_pod(configMapKeyRef={"name": "s", "key": "empty"}), None),
+    (_pod(configMapKeyRef={"name": "s", "key": "other"}), None),
+    (_pod(configMapKeyRef={"name": "another", "key": "other"}), "referenced"),
+    (_pod("elsewhere", configMapKeyRef={"name": "s", "key": "empty"}), "referenced"),
+    (_pod(configMapKeyRef={"name": "another", "key": "other", "optional": True}), None),
+    (_pod(secretKeyRef={"name": "s", "key": "other"}), "referenced"),
+    (_pod(secretKeyRef={"name": "s", "key": "other", "optional": True}), None),
+    (_pod(fieldRef={"fieldPath": "metadata.name"}), "referenced"),
+]
+
+
+@pytest.mark.parametrize(("pod", "state"), REFERENCES)
+def test_a_reference_counts_for_what_it_finds(pod: dict[str, object], state: str | None) -> None:
+    found = standing({"a": canonical(pod), "b": canonical(SETTINGS)})
+    assert found.get("KEY", NOWHERE).state == (state or "missing")
 
 
 @pytest.mark.parametrize(("manifest", "state"), MANIFESTS)

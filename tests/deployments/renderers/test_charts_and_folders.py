@@ -15,7 +15,7 @@ from deployments.renderers.directory import DirectoryRenderer
 from deployments.renderers.helm import HelmRenderer
 from deployments.renderers.kustomize import KustomizeRenderer
 from tests.deployments.renderers import chart_tree
-from tests.deployments.renderers.chart_tree import CHART, OVERLAY, PLAIN, TREE
+from tests.deployments.renderers.chart_tree import CHART, MANIFEST, OVERLAY, PLAIN, TREE
 from tests.deployments.renderers.conftest import DIGEST, write_tree
 
 IMAGE = f"registry.example.com/shop/cache@{DIGEST}"
@@ -94,6 +94,17 @@ def test_plain_manifests_are_those_of_every_environment_and_of_this_one(source: 
     ]
     assert files["cache/shop-staging/Pod-cache.yaml"]["spec"]["containers"][0]["image"] == IMAGE
     assert files["cache/shop-staging/ConfigMap-settings.yaml"]["data"] == {"MODE": "on", "RATIO": "1e3"}
+
+
+def test_a_namespace_that_is_null_is_the_components(source: Path) -> None:
+    pod = "{apiVersion: v1, kind: Pod, metadata: {name: cache, namespace: null}, spec: {containers: [{name: a, image: cache}]}}"
+    spaces = "{apiVersion: v1, kind: Namespace, metadata: {name: more, namespace: ~}}"
+    write_tree(source, {MANIFEST: f"{pod}\n---\n{spaces}\n"})
+
+    files = rendered(source, PLAIN)
+
+    assert files["cache/shop-staging/Pod-cache.yaml"]["metadata"]["namespace"] == "shop-staging"
+    assert files["cache/_cluster/Namespace-more.yaml"]["metadata"] == {"name": "more"}
 
 
 def test_plain_manifests_of_no_environment_are_refused(source: Path) -> None:

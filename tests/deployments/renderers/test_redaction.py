@@ -88,11 +88,12 @@ def _planted(secret: str) -> list[dict[str, object]]:
             "metadata": {"name": "a"},
             "data": {"app.yaml": f"port: 6379\ndb:\n  password: {secret}\n"},
         },
+        {"kind": "ManifestWork", "spec": {"manifests": [{"kind": "Secret", "data": {"k": secret}}], "port": 6379}},
         {"kind": "List", "items": [{"kind": "Redis", "spec": {"password": secret, "port": 6379}}]},
     ]
 
 
-@pytest.mark.parametrize("place", range(6))
+@pytest.mark.parametrize("place", range(7))
 def test_what_git_would_refuse_is_hidden_where_it_lives_and_the_rest_stays_readable(place: int) -> None:
     then, now = drawn_of("password", 1), drawn_of("password", 2)
     live, other = (canonical(_planted(secret)[place]) for secret in (then, now))
@@ -103,6 +104,12 @@ def test_what_git_would_refuse_is_hidden_where_it_lives_and_the_rest_stays_reada
     assert "(hidden, before)" in before
     assert "(hidden, after)" in after
     assert "(hidden, " not in readable(live, live)[0]
+
+
+def test_values_of_a_secret_inside_of_another_object_are_hidden_whatever_they_look_like() -> None:
+    secret = {"kind": "Secret", "metadata": {"name": "b"}, "data": {"k": "aGVsbG8="}, "stringData": {"pin": "482911"}}
+    _, shown = readable(None, canonical({"kind": "ManifestWork", "spec": {"manifests": [secret]}}))
+    assert "aGVsbG8" not in shown and "482911" not in shown and "name: b" in shown
 
 
 def test_of_a_private_key_nothing_is_left() -> None:

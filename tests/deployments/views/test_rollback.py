@@ -70,12 +70,14 @@ def test_it_says_first_what_is_deleted_for_good_and_what_runs_again(
         "uploads": "PersistentVolumeClaim",
         "widgets.example.com": "CustomResourceDefinition",
         "cache": "StatefulSet",
+        "lab": "Namespace",
     }
     gone = [{**resource, "kind": kind, "name": name, "change": "removed"} for name, kind in kinds.items()]
     preview(old, changes=[*gone, {**resource, "kind": "Job", "name": "migrate", "change": "new"}])
     page = body(client.get(ADDRESS))
     assert "PersistentVolumeClaim uploads will be deleted, with its data." in page
     assert "CustomResourceDefinition widgets.example.com will be deleted, with every object of its kind." in page
+    assert "Namespace lab will be deleted, with everything in it." in page
     assert page.index("will be deleted") < page.index("Data that cache holds.")
     assert "The Job migrate will run again." in page
     assert "What the Job migrate did" not in page
