@@ -89,7 +89,9 @@ def test_the_filter_works_without_script(client: Client) -> None:
     form = text(client, "/promotions?state=open").partition("data-filter")[2].partition("</form>")[0]
     assert '<option value="open" selected>' in form
     assert re.search(r'<button class="button" type="submit">Apply</button>', form)
-    assert re.search(r'<label class="choice only-phone"><input type="checkbox" class="filter-more">', form)  # of no name: it narrows nothing
+    assert re.search(
+        r'<label class="choice only-phone"><input type="checkbox" class="filter-more">', form
+    )  # of no name: it narrows nothing
 
 
 def test_an_environment_that_is_not_mine_finds_nothing(stage: Stage) -> None:

@@ -175,7 +175,8 @@ def test_what_can_be_done_can_be_copied_as_a_command_without_a_secret(
 
 def test_the_promote_page_can_be_copied_as_a_command(client: Client, stage: Stage) -> None:
     make.preflight(stage.new, stage.staging)
-    [command] = copied(client, "/environments/staging/promote?release=2026.11.3", "Copy as curl")
+    command, plan = copied(client, "/environments/staging/promote?release=2026.11.3", "Copy as curl")
+    assert words_of(plan)[2].endswith("/api/v1/plans")
     words = words_of(command)
     body = json.loads(words[words.index("--data") + 1])
     assert body == {"release": "2026.11.3", "environment": "staging", "reason": "…", "render_digest": make.DIGEST}
