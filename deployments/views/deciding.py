@@ -25,11 +25,12 @@ def choices_of(actor: Actor, followed: Followed) -> list[dict[str, Any]]:
     if row.state != State.PAUSED:
         return []
     where = row.environment.name
+    is_anothers = row.claimed_by not in ("", actor.name)
     proving = row.paused_from == State.VERIFYING
     return [
         {
-            "id": "retry", "title": "Retry step", "icon": "retry", "label": "Retry step", "variant": "primary", "key": "r",
-            **({"dialog": "retry-dialog"} if row.claimed_by not in ("", actor.name) else {}),
+            "id": "retry", "title": "Retry step", "icon": "retry", "label": "Retry step…" if is_anothers else "Retry step", "variant": "primary", "key": "r",
+            **({"dialog": "retry-dialog"} if is_anothers else {}),
             "text": _sentences(
                 "Asks those again that failed, for as long as before. What passed stays proved."
                 if proving else "Same commit, same digest, a new try of this step only. What usually helps stands below.",

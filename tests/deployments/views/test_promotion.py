@@ -128,7 +128,9 @@ def test_whoever_is_not_on_it_is_asked_before_acting(stage: Stage, client: Clien
     assert 'id="retry-dialog"' not in text(client, stuck)
     client.post(f"/promotions/{stuck.number}/claim")
     assert 'id="retry-dialog"' not in text(client, stuck)
-    dialogs = text(stage.client(make.person("rita", Role.RELEASE_MANAGER)), stuck).split('id="dialogs"')[1]
+    page = text(stage.client(make.person("rita", Role.RELEASE_MANAGER)), stuck)
+    dialogs = page.split('id="dialogs"')[1]
+    assert "Retry step…" in page
     for dialog in ("abort", "retry", "ignore"):
         body = dialogs.split(f'id="{dialog}-dialog"')[1].split("</dialog>")[0]
         assert "Elif Kaya is on it since" in body.split("<p>")[0]
