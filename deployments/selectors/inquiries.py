@@ -12,7 +12,7 @@ from typing import Any
 from deployments.models import Inquiry
 
 APPLICATION = ("tree", "differences", "resource", "events", "log")
-"""Kinds whose subject is an Application; that of `compare` is a digest of what is compared, `checkup` has none."""
+"""Kinds whose subject is an Application; that of `compare` is a digest of what is compared, `checkup` and `protection` have none."""
 
 LONGEST = 400
 """Characters of parameters that a question holds as they are."""

@@ -22,7 +22,7 @@ from deployments.models import Inquiry
 from deployments.selectors.inquiries import Answer, Question, answer_of, rows_of
 from deployments.services import looking
 from deployments.services.comparing import compare
-from deployments.services.inspection import inspect_panel
+from deployments.services.inspection import inspect_panel, inspect_protection
 
 log = structlog.get_logger(__name__)
 FRESH = timedelta(seconds=8)
@@ -41,6 +41,7 @@ LOOKS: dict[str, Look] = {
     "events": looking.events,
     "log": looking.log_lines,
     "checkup": inspect_panel,
+    "protection": inspect_protection,
     "compare": compare,
 }
 

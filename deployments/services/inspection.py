@@ -1,4 +1,4 @@
-"""What the status page asks a worker: every finding of the checkup, who else works, and how Argo CD is spoken to."""
+"""What the status page and `/readyz` ask a worker: every finding of the checkup, who else works, and how Argo CD is spoken to."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 from celery import current_app
 
 from controlpanel.catalog import connections
+from deployments.renderers.child import protection
 from deployments.services.checkup import checkup
 
 PING_SECONDS = 1.0
@@ -25,6 +26,11 @@ def inspect_panel(_: str, __: Mapping[str, Any]) -> dict[str, Any]:
         "findings": findings, "by": f"{socket.gethostname()}, process {os.getpid()}", "workers": _workers(),
         "breakers": connections.breakers(),
     }  # fmt: skip
+
+
+def inspect_protection(_: str, __: Mapping[str, Any]) -> dict[str, Any]:
+    """Whether tools that a worker starts have no network."""
+    return {"isolated": protection().isolated}
 
 
 def _workers() -> list[str] | None:

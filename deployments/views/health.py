@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 from celery import current_app
 from django.contrib.auth.decorators import login_not_required
@@ -24,9 +25,13 @@ from controlpanel.core.metrics import CONTENT_TYPE, exposition
 from controlpanel.core.permissions import Right, declares
 from deployments.models import Observer
 from deployments.renderers.child import protection
+from deployments.selectors.inquiries import Question
 from deployments.selectors.measures import measures
+from deployments.services.inquiries import ask
 
 BROKER_SECONDS = 1.0
+PROTECTION_FRESH = timedelta(minutes=10)
+"""A worker is not asked more often how it renders, however many probes look."""
 _ask = Bearer(Right.VIEW)
 
 
@@ -47,8 +52,8 @@ def healthz(request: HttpRequest) -> HttpResponse:
 def readyz(request: HttpRequest) -> HttpResponse:
     """Whether requests should come here: 503 without the database or with migrations to apply. The rest is told only."""
     database = _state_of_database()
-    told = {"database": database, "broker": _state_of_broker(), "renderer": _state_of_renderer()}
     is_ready = database == "ok"
+    told = {"database": database, "broker": _state_of_broker(), "renderer": _state_of_renderer(is_ready=is_ready)}
     told |= {"argocd_token": _state_of_tokens()} if is_ready else {}
     return JsonResponse({"status": "ok" if is_ready else "not ready", **told}, status=200 if is_ready else 503)
 
@@ -98,5 +103,15 @@ def _state_of_tokens() -> str:
     return f"{'expired' if end <= timezone.now() else 'expires'} on {end:%Y-%m-%d}"
 
 
-def _state_of_renderer() -> str:
-    return "isolated" if protection().isolated else "shares the network"
+def _state_of_renderer(*, is_ready: bool) -> str:
+    """The weaker of what this process allows and what a worker, which renders, said last."""
+    said = _said_by_worker() if is_ready else None
+    return "isolated" if protection().isolated and (said or {}).get("isolated", True) else "shares the network"
+
+
+def _said_by_worker() -> dict[str, Any] | None:
+    try:
+        [answer] = ask(Question("protection"), fresh=PROTECTION_FRESH)
+    except DatabaseError:  # it can be read and not written: that keeps nobody from being served
+        return None
+    return answer.body

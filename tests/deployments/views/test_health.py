@@ -17,7 +17,10 @@ from controlpanel.accounts.tokens import token_create
 from controlpanel.catalog.models import Environment
 from controlpanel.core import audit
 from controlpanel.core.permissions import Role
-from deployments.models import Observer, Promotion
+from deployments.models import Inquiry, Observer, Promotion
+from deployments.renderers.child import Protection
+from deployments.services import inspection
+from deployments.services.inquiries import inquiry_answer
 from deployments.views import health
 from tests import fixtures_deployments as rows
 
@@ -43,6 +46,33 @@ def test_ready_tells_of_database_broker_and_renderer() -> None:
     assert (response.status_code, told["status"], told["database"]) == (200, "ok", "ok")
     assert told["broker"] in ("ok", "away")
     assert told["renderer"] in ("isolated", "shares the network")
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("here", "there", "told"),
+    [
+        (True, None, "isolated"), (True, True, "isolated"), (True, False, "shares the network"),
+        (False, None, "shares the network"), (False, True, "shares the network"),
+    ],
+)  # fmt: skip
+def test_ready_tells_the_weaker_protection_of_this_process_and_of_the_worker_that_renders(
+    monkeypatch: pytest.MonkeyPatch, here: bool, there: bool | None, told: str
+) -> None:
+    monkeypatch.setattr(health, "protection", lambda: Protection(here, ""))
+    monkeypatch.setattr(inspection, "protection", lambda: Protection(bool(there), ""))
+    Client().get("/readyz")
+    if there is not None:
+        assert inquiry_answer(Inquiry.objects.get(kind="protection").pk)
+    assert Client().get("/readyz").json()["renderer"] == told
+
+
+@pytest.mark.django_db
+def test_however_many_probes_look_a_worker_is_asked_once() -> None:
+    Client().get("/readyz")
+    inquiry_answer(Inquiry.objects.get().pk)
+    Client().get("/readyz")
+    assert not Inquiry.objects.get().is_waiting
 
 
 @pytest.mark.django_db
