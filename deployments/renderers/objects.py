@@ -113,12 +113,18 @@ def flattened(document: Any) -> Iterator[Object]:
         for item in document["items"]:
             yield from flattened(item)
         return
-    if isinstance(kind, str) and kind.endswith("List"):
+    if isinstance(kind, str) and kind.endswith("List") and _is_of_kubernetes(document):
         raise ObjectRefused(f"{title(document)} has no list of items.", "Write its objects under items.")
     metadata = document.get("metadata")
     if isinstance(metadata, dict) and metadata.get("namespace", "") is None:
         del metadata["namespace"]  # as Kubernetes reads null, and what a template without a value prints
     yield document
+
+
+def _is_of_kubernetes(document: Object) -> bool:
+    """Whether a kind is one of its own: others may call what is no list so, such as a ManagedPrefixList."""
+    group = str(document.get("apiVersion")).rpartition("/")[0]
+    return "." not in group or group.endswith(".k8s.io")
 
 
 def _file_of(item: Object) -> str:

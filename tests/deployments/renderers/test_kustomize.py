@@ -260,6 +260,12 @@ def test_a_release_whose_images_do_not_do_is_refused(
         render(dataclasses.replace(request_web, images=images))
 
 
+def test_a_kind_of_others_may_be_called_a_list_and_be_none(request_web: RenderRequest) -> None:
+    entry = "{apiVersion: ec2.services.k8s.aws/v1alpha1, kind: ManagedPrefixList, metadata: {name: office}}"
+    write_tree(request_web.source, {SERVICE: entry})
+    assert any("ManagedPrefixList-office" in path for path in render(request_web))
+
+
 def test_a_list_of_objects_is_taken_apart(request_web: RenderRequest) -> None:
     entries = "[{apiVersion: v1, kind: ConfigMap, metadata: {name: a}}, {apiVersion: v1, kind: ConfigMap, metadata: {name: b}}]"
     write_tree(request_web.source, {SERVICE: f"{{apiVersion: v1, kind: List, items: {entries}}}"})
