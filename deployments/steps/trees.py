@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import structlog
@@ -11,6 +13,7 @@ from controlpanel.clients.argocd_tree import Node, Tree
 from controlpanel.clients.errors import Ambiguous, TooBusy
 from controlpanel.core.lease import StatementTime
 from deployments.models import Application, PromotionComponent
+from deployments.selectors.rollouts import is_ready
 from deployments.steps.base import Context, Outcome
 from deployments.steps.causes import stuck_pod
 
@@ -72,20 +75,23 @@ def read(context: Context, argocd: ArgoCD, rollout: PromotionComponent, *, only_
     context.guard()
     tree = argocd.resource_tree(rollout.application, context.project, only_if_quiet=only_if_quiet)
     with context.held():
-        Application.objects.filter(name=rollout.application).update(**facts(tree), tree_read_at=StatementTime())
+        rows = Application.objects.filter(name=rollout.application)
+        known = rows.values_list("pods", flat=True).first() or []
+        rows.update(**facts(tree, known, context.now()), tree_read_at=StatementTime())
     return tree
 
 
-def facts(tree: Tree) -> dict[str, Any]:
-    """Pods and the blocking resource as an Application's row keeps them."""
+def facts(tree: Tree, known: Sequence[Mapping[str, Any]] = (), now: datetime | None = None) -> dict[str, Any]:
+    """Pods and the blocking resource as an Application's row keeps them. `known` are its pods as they were read before: one that
+    has become ready since was seen to do so now."""
     newest = {pod.name for pod in tree.newest_pods()}
     pods = sorted(
         (pod for pod in tree.pods() if not pod.is_over),
         key=lambda pod: (pod.name not in newest, pod.is_ready, pod.name),
     )
-    blocking = tree.blocking_resource()
+    blocking, before = tree.blocking_resource(), {pod["name"]: pod for pod in known}
     return {
-        "pods": [_pod(pod, pod.name in newest) for pod in pods[:MOST_PODS]],
+        "pods": [_pod(pod, pod.name in newest, _ready_at(pod, before, now)) for pod in pods[:MOST_PODS]],
         "blocking": None
         if blocking is None
         else {
@@ -97,9 +103,18 @@ def facts(tree: Tree) -> dict[str, Any]:
     }
 
 
-def _pod(pod: Node, is_new: bool) -> dict[str, Any]:
+def _ready_at(pod: Node, before: Mapping[str, Mapping[str, Any]], now: datetime | None) -> str | None:
+    """When it was first read as ready; None where nobody saw it become so."""
+    seen = before.get(pod.name)
+    if seen is None or not pod.is_ready:
+        return None
+    return seen.get("ready_at") if is_ready(seen) else now.isoformat() if now else None
+
+
+def _pod(pod: Node, is_new: bool, ready_at: str | None) -> dict[str, Any]:
     ready, total = pod.containers
     return {
         "name": pod.name, "namespace": pod.namespace, "ready": ready, "total": total, "status": pod.reason or pod.health, "health": pod.health,
         "message": pod.message, "restarts": pod.restarts, "is_new": is_new, "created_at": pod.created_at.isoformat() if pod.created_at else None,
+        "ready_at": ready_at,
     }  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
@@ -16,6 +17,7 @@ from deployments import steps
 from deployments.models import PromotionComponent
 from deployments.steps import causes
 from deployments.steps.recognising import KNOWN, recognised
+from deployments.steps.trees import facts
 
 ROLLOUT = PromotionComponent(component="backend", application="backend-staging", deadline_seconds=600)
 DEPLOYMENT = Resource("apps", "Deployment", "hub", "backend", health="Degraded")
@@ -108,6 +110,19 @@ def test_a_pod_that_does_not_start_is_told_beside_its_neighbours_and_the_old_one
         ("Its other new Pods start", "1 of 1 ready.", True),
         ("Pods from before serve", "1 of 1 old pods ready.", True),
     ]
+
+
+def test_when_a_pod_became_ready_is_known_where_somebody_saw_it() -> None:
+    def pod(name: str, containers: str) -> Node:
+        return Node("", "v1", "Pod", "hub", name, uid=name, info={"Containers": containers})
+
+    first = facts(Tree(nodes=(pod("a", "0/1"), pod("b", "1/1"))))["pods"]
+    now, later = datetime(2026, 11, 23, 16, tzinfo=UTC), datetime(2026, 11, 23, 17, tzinfo=UTC)
+    both = Tree(nodes=(pod("a", "1/1"), pod("b", "1/1")))
+    second = facts(both, first, now)["pods"]
+    third = facts(both, second, later)["pods"]
+    for pods in (second, third):
+        assert {one["name"]: one["ready_at"] for one in pods} == {"a": now.isoformat(), "b": None}
 
 
 def test_every_cause_has_words_for_people() -> None:

@@ -14,7 +14,7 @@ from controlpanel.core import audit, live, sharing
 from controlpanel.core.permissions import Role
 from deployments import lifecycle
 from deployments.choices import State
-from deployments.models import Promotion, PromotionComponent
+from deployments.models import Application, Promotion, PromotionComponent
 from tests import fixtures_deployments as make
 from tests.deployments.views.conftest import Stage
 
@@ -61,6 +61,19 @@ def test_while_it_rolls_out_the_way_back_stands_beside_abort(client: Client, sta
     assert "/rollback" not in text(stage.client(stage.vera), running)
     uncommitted = make.promotion(stage.new, stage.production, by=stage.elif_)
     assert "/rollback" not in text(client, uncommitted)
+
+
+def test_it_says_what_pods_needed_that_became_ready_before(client: Client, stage: Stage, running: Promotion) -> None:
+    assert "before it needed" not in text(client, running)
+    row = Application.objects.get(name="backend-staging")
+    for pod, seconds in zip(row.pods, (None, 91, 30), strict=True):
+        created = timezone.now() - timedelta(minutes=3)
+        pod |= {
+            "created_at": created.isoformat(),
+            "ready_at": seconds and (created + timedelta(seconds=seconds)).isoformat(),
+        }
+    row.save()
+    assert "Readiness probe failed: HTTP 503 · One pod before it needed about 1 m 31 s." in text(client, running)
 
 
 def test_what_is_announced_is_a_sentence_at_each_step(client: Client, stage: Stage) -> None:
