@@ -24,7 +24,7 @@ _ERROR_LIMIT = 64 * 1024
 _TOOLS = threading.BoundedSemaphore(2)
 _MIB = 1024 * 1024
 # Tools that live for 60 ms need not collect garbage until they have a good part of what they may have: a fifth less work.
-_SURROUNDINGS = {"LANG": "C.UTF-8", "GOMAXPROCS": "2", "GOGC": "off", "GOMEMLIMIT": "400MiB"}
+_SURROUNDINGS = {"LANG": "C.UTF-8", "GOMAXPROCS": "1", "GOGC": "off", "GOMEMLIMIT": "400MiB"}
 # Go reserves far more address space than it uses, so the data segment is what holds its memory down.
 _LIMITS = {
     "as": (resource.RLIMIT_AS, 8192 * _MIB),
