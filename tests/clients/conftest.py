@@ -82,17 +82,19 @@ def git(bare: Path, tmp_path: Path) -> Git:
 
 @pytest.fixture
 def foreign_commit(git: Git) -> Callable[..., str]:
-    """Adds a file to a branch behind the panel's back; returns the new tip."""
+    """Adds a file to a branch behind the panel's back; returns the new tip. It overwrites nobody: not even a push of a
+    writer that was killed, which the server may still be taking."""
 
     def add(branch: str, path: str, content: bytes = b"foreign\n", mode: str = "100644") -> str:
-        blob = git("hash-object", "-w", "--stdin", stdin=content)
-        directory, _, name = path.rpartition("/")
-        assert not directory, "foreign files lie at the root"
-        tip = git("rev-parse", "--verify", "-q", f"refs/heads/{branch}", check=False)
-        listing = git("ls-tree", tip) if tip else ""
-        tree = git("mktree", stdin=f"{listing}\n{mode} blob {blob}\t{name}\n".lstrip("\n").encode())
-        commit = git("commit-tree", tree, *(("-p", tip) if tip else ()), "-m", f"Add {path}")
-        git("update-ref", f"refs/heads/{branch}", commit)
-        return commit
+        blob, ref = git("hash-object", "-w", "--stdin", stdin=content), f"refs/heads/{branch}"
+        assert "/" not in path, "foreign files lie at the root"
+        while True:
+            tip = git("rev-parse", "--verify", "-q", ref, check=False)
+            listing = git("ls-tree", tip) if tip else ""
+            tree = git("mktree", stdin=f"{listing}\n{mode} blob {blob}\t{path}\n".lstrip("\n").encode())
+            commit = git("commit-tree", tree, *(("-p", tip) if tip else ()), "-m", f"Add {path}")
+            git("update-ref", ref, commit, tip or "0" * 40, check=False)
+            if commit in git("rev-list", ref, check=False).split():
+                return commit
 
     return add
