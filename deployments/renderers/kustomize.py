@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import os
-import re
 from pathlib import Path
 
-from controlpanel.catalog.yaml_text import canonical
 from deployments.renderers.base import RENDERERS, Rendered, RenderError, RenderRequest
 from deployments.renderers.child import OUTPUT_LIMIT, TIME_LIMIT, ChildFailed, run
 from deployments.renderers.objects import ObjectRefused, files_of, objects_of
-from deployments.renderers.placing import check_images, component_images, put_namespace, refuse_hooks
+from deployments.renderers.placing import check_images, component_images, put_images, put_namespace, refuse_hooks
 from deployments.renderers.sources import Closure, check_overlay
 from deployments.renderers.tools import find, without_place
 from deployments.renderers.tree import READING, SourceRefused
-from deployments.renderers.workplace import workplace
 
 # kustomize hands a chart's values to helm in a file below TMPDIR; nothing else may be written.
 _VALUES_BYTES = 1_000_000
-_WRAPPER = re.compile(r"(?:[^\s'\"]*/)?render-kustomize-[A-Za-z0-9_]+/?")
 
 
 class KustomizeRenderer:
@@ -38,34 +33,28 @@ class KustomizeRenderer:
         try:
             with READING:
                 closure = check_overlay(request.source, overlay)
-            objects = objects_of(self._build(request, overlay, images, closure))
+            objects = objects_of(self._build(request, overlay, closure))
             if closure.charts:  # kustomize puts no namespace on what comes from a chart
                 put_namespace(objects, request.namespace)
             refuse_hooks(objects)
+            put_images(objects, images)
             files = files_of(component.name, objects)
             check_images(request, images, objects)
             return Rendered(files, closure.reads(request.source.resolve()))
         except (SourceRefused, ObjectRefused) as error:
             raise RenderError(component.name, error.message, error.remedy) from error
         except ChildFailed as error:
-            message = _WRAPPER.sub("", without_place(error.message, request.source))
+            message = without_place(error.message, request.source)
             raise RenderError(component.name, message, f"Try `kubectl kustomize {overlay}` at this commit.") from error
 
-    def _build(self, request: RenderRequest, overlay: str, images: dict[str, str], closure: Closure) -> bytes:
-        with workplace() as name:
-            wrapper = Path(name).resolve()
-            content = {
-                "apiVersion": "kustomize.config.k8s.io/v1beta1",
-                "kind": "Kustomization",
-                "resources": [os.path.relpath(request.source.resolve() / overlay, wrapper)],
-                "images": [_image_entry(key, image) for key, image in images.items()],
-            }
-            (wrapper / "kustomization.yaml").write_bytes(canonical(content))
-            program = [str(self._kubectl or find("kubectl")), "kustomize", str(wrapper)]
-            written = 0
-            if closure.charts:
-                program, written = [*program, *_helm_options(request)], _VALUES_BYTES
-            return run(program, time_limit=self._time_limit, output_limit=self._output_limit, write_limit=written)
+    def _build(self, request: RenderRequest, overlay: str, closure: Closure) -> bytes:
+        program, written = (
+            [str(self._kubectl or find("kubectl")), "kustomize", str(request.source.resolve() / overlay)],
+            0,
+        )
+        if closure.charts:
+            program, written = [*program, *_helm_options(request)], _VALUES_BYTES
+        return run(program, time_limit=self._time_limit, output_limit=self._output_limit, write_limit=written)
 
 
 def _helm_options(request: RenderRequest) -> list[str]:
@@ -73,11 +62,6 @@ def _helm_options(request: RenderRequest) -> list[str]:
         message = f"The environment {request.environment} names no version of Kubernetes, which charts ask for."
         raise RenderError(request.component.name, message, "Write destination.kubernetesVersion into platform.yaml.")
     return ["--enable-helm", "--helm-command", str(find("helm")), "--helm-kube-version", request.kubernetes_version]
-
-
-def _image_entry(key: str, image: str) -> dict[str, str]:
-    name, _, digest = image.partition("@")
-    return {"name": key, "newName": name, "digest": digest}
 
 
 RENDERERS.register("kustomize")(KustomizeRenderer())

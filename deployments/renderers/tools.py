@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
 from pathlib import Path
-from tempfile import gettempdir
 
 from deployments.renderers.child import ChildFailed
 
@@ -25,8 +23,7 @@ def find(name: str) -> Path:
 
 
 def without_place(message: str, source: Path) -> str:
-    """A tool's words without the path of the temporary tree that it was given, absolute or from a folder beside it."""
-    absolute = str(source.resolve())
-    for place in (absolute, str(source), os.path.relpath(absolute, Path(gettempdir()).resolve() / "wrapper")):
+    """A tool's words without the path of the temporary tree that it was given."""
+    for place in (str(source.resolve()), str(source)):
         message = message.replace(f"{place}/", "").replace(place, ".")
     return message[:LONGEST_MESSAGE]
