@@ -32,7 +32,7 @@ class DirectoryRenderer:
                 raise SourceRefused(
                     f"{component.path} holds no manifest.", "Add one that ends in .yaml, .yml or .json."
                 )
-            return placed(request, images, objects)
+            return placed(request, images, objects, request.namespace, frozenset({component.path}))
         except (SourceRefused, ObjectRefused) as error:
             raise RenderError(component.name, error.message, error.remedy) from error
 

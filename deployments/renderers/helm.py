@@ -34,7 +34,7 @@ class HelmRenderer:
         component, images = request.component, component_images(request)
         try:
             objects = _objects_in(self._template(request))
-            return placed(request, images, objects)
+            return placed(request, images, objects, request.namespace, frozenset({component.path}))
         except (SourceRefused, ObjectRefused) as error:
             raise RenderError(component.name, error.message, error.remedy) from error
         except ChildFailed as error:

@@ -163,7 +163,7 @@ def _texts(source: Source, path: Path, value: Any) -> Iterator[tuple[Path, str]]
 
 def _text(source: Source, path: Path, value: Any) -> Iterator[tuple[Path, str]]:
     if value is not None:
-        yield from (((*path,), text) for _, text in _texts(source, path, [value]))
+        yield from ((path, text) for _, text in _texts(source, path, [value]))
 
 
 def _list(source: Source, path: Path, value: Any) -> list[Any]:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from deployments.renderers.base import RENDERERS, Rendered, RenderError, RenderRequest
 from deployments.renderers.child import OUTPUT_LIMIT, TIME_LIMIT, ChildFailed, run
-from deployments.renderers.objects import ObjectRefused, files_of, objects_of
-from deployments.renderers.placing import check_images, component_images, put_images, put_namespace, refuse_hooks
+from deployments.renderers.objects import ObjectRefused, objects_of
+from deployments.renderers.placing import component_images, placed, put_namespace
 from deployments.renderers.sources import Closure, check_overlay
 from deployments.renderers.tools import find, without_place
 from deployments.renderers.tree import READING, SourceRefused
@@ -36,11 +36,7 @@ class KustomizeRenderer:
             objects = objects_of(self._build(request, overlay, closure))
             if closure.charts:  # kustomize puts no namespace on what comes from a chart
                 put_namespace(objects, request.namespace)
-            refuse_hooks(objects)
-            put_images(objects, images)
-            files = files_of(component.name, objects)
-            check_images(request, images, objects)
-            return Rendered(files, closure.reads(request.source.resolve()))
+            return placed(request, images, objects, "", closure.reads(request.source.resolve()))
         except (SourceRefused, ObjectRefused) as error:
             raise RenderError(component.name, error.message, error.remedy) from error
         except ChildFailed as error:
@@ -48,12 +44,10 @@ class KustomizeRenderer:
             raise RenderError(component.name, message, f"Try `kubectl kustomize {overlay}` at this commit.") from error
 
     def _build(self, request: RenderRequest, overlay: str, closure: Closure) -> bytes:
-        program, written = (
-            [str(self._kubectl or find("kubectl")), "kustomize", str(request.source.resolve() / overlay)],
-            0,
-        )
+        program, written = [str(self._kubectl or find("kubectl")), "kustomize"], 0
         if closure.charts:
             program, written = [*program, *_helm_options(request)], _VALUES_BYTES
+        program.append(str(request.source.resolve() / overlay))
         return run(program, time_limit=self._time_limit, output_limit=self._output_limit, write_limit=written)
 
 

@@ -42,14 +42,16 @@ def component_images(request: RenderRequest) -> dict[str, str]:
     return {key: request.images[key] for key in component.images}
 
 
-def placed(request: RenderRequest, images: Mapping[str, str], objects: list[Object]) -> Rendered:
-    """The files of a component whose own folder decides everything: images and namespace put in, both checked."""
+def placed(
+    request: RenderRequest, images: Mapping[str, str], objects: list[Object], namespace: str, reads: frozenset[str]
+) -> Rendered:
+    """The files of the objects, with images put in, and the namespace ("" for none) where they name none; both checked."""
     refuse_hooks(objects)
     put_images(objects, images)
-    put_namespace(objects, request.namespace)
+    put_namespace(objects, namespace)
     files = files_of(request.component.name, objects)
     check_images(request, images, objects)
-    return Rendered(files, frozenset({request.component.path}))
+    return Rendered(files, reads)
 
 
 def check_images(request: RenderRequest, images: Mapping[str, str], objects: list[Object]) -> None:

@@ -257,15 +257,11 @@ VOCABULARIES: Mapping[str, Mapping[str, Status]] = {
 
 
 def status_of(vocabulary: str, value: object) -> Status:
-    """The look of `value` in one of `VOCABULARIES`; a value that it does not list is shown as it is, in the unknown tone;
-    of a cause it is said that it is not recognised.
+    """The look of `value` in one of `VOCABULARIES`. A value that it does not list has the vocabulary's word for such, under ""; where
+    there is none, it is shown as it is, in the unknown tone.
 
     Raises `KeyError` for a vocabulary that does not exist, which is a mistake in a template.
     """
     text = str(value) if value is not None else ""
     known = VOCABULARIES[vocabulary]
-    return (
-        known.get(text)
-        or (CAUSE[""] if known is CAUSE else None)
-        or Status("ring-question", "odd", text.replace("_", " ") or "Unknown")
-    )
+    return known.get(text) or known.get("") or Status("ring-question", "odd", text.replace("_", " ") or "Unknown")
